@@ -1,0 +1,1 @@
+"""labkit: learn, demonstrate and test high availability on one laptop."""

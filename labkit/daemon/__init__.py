@@ -1,0 +1,1 @@
+"""The keepalived process: runs the pure machines against the real clock and the real kernel."""

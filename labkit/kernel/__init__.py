@@ -1,0 +1,1 @@
+"""The only netlink, raw sockets and nft of labkit."""

@@ -1,0 +1,1 @@
+"""What an experiment is: topology, scenario, expectation, verdict."""

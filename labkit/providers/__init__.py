@@ -1,0 +1,1 @@
+"""Where nodes come from: each provider implements `labkit.lab.provider.Provider`."""

@@ -1,0 +1,1 @@
+"""The `labkit` command: one file a command group."""
