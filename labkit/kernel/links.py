@@ -1,0 +1,255 @@
+"""Interfaces, addresses, routes and neighbours: the requests labkit makes of rtnetlink(7), and the events it hears.
+
+Builders return prepared messages for `Netlink.ask`; `decode` turns what a subscribed socket hears, or a dump answers,
+into values.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, ip_address
+from typing import TypeAlias
+
+from labkit.kernel.netlink import (
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
+    Netlink,
+    attribute,
+    attributes,
+    message,
+    messages,
+    number,
+    text,
+)
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Interface: TypeAlias = IPv4Interface | IPv6Interface
+
+GROUP_LINK, GROUP_NEIGHBOUR, GROUP_IPV4_ADDRESS = 0x1, 0x4, 0x10  # RTMGRP_*
+
+_RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_SETLINK = 16, 17, 18, 19
+_RTM_NEWADDR, _RTM_DELADDR, _RTM_GETADDR = 20, 21, 22
+_RTM_NEWROUTE, _RTM_DELROUTE = 24, 25
+_RTM_NEWNEIGH, _RTM_DELNEIGH, _RTM_GETNEIGH = 28, 29, 30
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MASTER, _IFLA_OPERSTATE, _IFLA_LINKINFO = 1, 3, 10, 16, 18
+_IFLA_NET_NS_FD, _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 28, 1, 2, 1
+_IFLA_PROTINFO, _IFLA_BRPORT_STATE, _IFLA_BR_FORWARD_DELAY, _IFLA_BR_MCAST_SNOOPING = 12, 1, 1, 23
+_AF_INET6 = 10
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_BROADCAST = 1, 2, 3, 4
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5
+_NDA_DST, _NDA_LLADDR = 1, 2
+_IFF_UP, _IFF_RUNNING = 0x1, 0x40
+_IFA_F_SECONDARY = 0x1
+_NUD_VALID = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80  # REACHABLE STALE DELAY PROBE NOARP PERMANENT
+_BR_STATE_FORWARDING = 3
+SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkEvent:
+    """An interface exists in this form, or was removed; `running` means up with carrier."""
+
+    index: int
+    name: str
+    up: bool
+    running: bool
+    lladdr: str
+    present: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressEvent:
+    """An address is on an interface, or left it; `secondary` as the kernel sorts IPv4 addresses of one network."""
+
+    index: int
+    address: Interface
+    secondary: bool
+    present: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighbourEvent:
+    """An entry of the ARP (ND) table; `lladdr` is empty while unresolved or failed."""
+
+    index: int
+    address: Address
+    lladdr: str
+    present: bool = True
+
+
+LinkMessage: TypeAlias = LinkEvent | AddressEvent | NeighbourEvent
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+def _ifinfo(index: int = 0, flags: int = 0, change: int = 0) -> bytes:
+    return struct.pack("=BxHiII", 0, 0, index, flags, change)
+
+
+def bridge(name: str) -> bytes:
+    """Make a bridge that is up, forwards at once and floods multicast, as a plain switch does."""
+    data = number(_IFLA_BR_FORWARD_DELAY, 0) + attribute(_IFLA_BR_MCAST_SNOOPING, b"\0")
+    info = text(_IFLA_INFO_KIND, "bridge") + attribute(_IFLA_INFO_DATA, data)
+    body = _ifinfo(flags=_IFF_UP, change=_IFF_UP) + text(_IFLA_IFNAME, name)
+    return message(_RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body + attribute(_IFLA_LINKINFO, info))
+
+
+def veth(*, port: str, master: int, peer: str, peer_namespace: int, lladdr: bytes) -> bytes:
+    """Make a cable: `port` is up in the bridge with index `master`, `peer` lies in another namespace (a descriptor)."""
+    end = _ifinfo() + text(_IFLA_IFNAME, peer) + attribute(_IFLA_ADDRESS, lladdr)
+    end += number(_IFLA_NET_NS_FD, peer_namespace)
+    info = text(_IFLA_INFO_KIND, "veth") + attribute(_IFLA_INFO_DATA, attribute(_VETH_INFO_PEER, end))
+    body = _ifinfo(flags=_IFF_UP, change=_IFF_UP) + text(_IFLA_IFNAME, port) + number(_IFLA_MASTER, master)
+    return message(_RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body + attribute(_IFLA_LINKINFO, info))
+
+
+def set_link(index: int, *, up: bool) -> bytes:
+    """Set an interface up or down."""
+    return message(_RTM_NEWLINK, 0, _ifinfo(index, _IFF_UP if up else 0, _IFF_UP))
+
+
+def set_master(index: int, master: int) -> bytes:
+    """Plug a port into the bridge with index `master`; 0 pulls it out (the carrier stays)."""
+    return message(_RTM_SETLINK, 0, _ifinfo(index) + number(_IFLA_MASTER, master))
+
+
+def _address_body(
+    index: int, interface: Interface, label: str | None, scope: str | None, broadcast: IPv4Address | None
+) -> bytes:
+    family = 2 if interface.version == 4 else _AF_INET6
+    packed = interface.ip.packed
+    body = struct.pack("=BBBBi", family, interface.network.prefixlen, 0, SCOPES[scope or "global"], index)
+    body += attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
+    if broadcast is not None:
+        body += attribute(_IFA_BROADCAST, broadcast.packed)
+    return body + (text(_IFA_LABEL, label) if label else b"")
+
+
+def add_address(
+    index: int,
+    interface: Interface,
+    *,
+    label: str | None = None,
+    scope: str | None = None,
+    broadcast: IPv4Address | None = None,
+) -> bytes:
+    """Put an address on an interface; refused with EEXIST when it is there."""
+    body = _address_body(index, interface, label, scope, broadcast)
+    return message(_RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, body)
+
+
+def remove_address(index: int, interface: Interface) -> bytes:
+    """Take an address off an interface; refused with EADDRNOTAVAIL when it is not there."""
+    return message(_RTM_DELADDR, 0, _address_body(index, interface, None, None, None))
+
+
+def add_route(network: IPv4Network, *, gateway: IPv4Address | None = None, index: int | None = None) -> bytes:
+    """Add or replace a route in the main table, by a gateway, an interface or both."""
+    scope = 0 if gateway else 253
+    body = struct.pack("=BBBBBBBBI", 2, network.prefixlen, 0, 0, 254, 4, scope, 1, 0)
+    if network.prefixlen:
+        body += attribute(_RTA_DST, network.network_address.packed)
+    if gateway:
+        body += attribute(_RTA_GATEWAY, gateway.packed)
+    if index:
+        body += number(_RTA_OIF, index)
+    return message(_RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body)
+
+
+# --- what the kernel tells --------------------------------------------------------------------------------------------
+
+
+def _lladdr(raw: bytes) -> str:
+    return raw.hex(":")
+
+
+def _link(kind: int, body: bytes) -> LinkEvent:
+    _, _, index, flags, _ = struct.unpack_from("=BxHiII", body)
+    found = attributes(body[16:])
+    return LinkEvent(
+        index=index,
+        name=found.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode(),
+        up=bool(flags & _IFF_UP),
+        running=bool(flags & _IFF_UP and flags & _IFF_RUNNING),
+        lladdr=_lladdr(found.get(_IFLA_ADDRESS, b"")),
+        present=kind == _RTM_NEWLINK,
+    )
+
+
+def _address(kind: int, body: bytes) -> AddressEvent | None:
+    _, prefix, flags, _, index = struct.unpack_from("=BBBBi", body)
+    found = attributes(body[8:])
+    raw = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)
+    if raw is None:
+        return None
+    interface: Interface = (
+        IPv4Interface((raw, prefix)) if len(raw) == 4 else IPv6Interface((int.from_bytes(raw), prefix))
+    )
+    return AddressEvent(
+        index=index, address=interface, secondary=bool(flags & _IFA_F_SECONDARY), present=kind == _RTM_NEWADDR
+    )
+
+
+def _neighbour(kind: int, body: bytes) -> NeighbourEvent | None:
+    _, index, state, _, _ = struct.unpack_from("=BxxxiHBB", body)
+    found = attributes(body[12:])
+    if _NDA_DST not in found:
+        return None
+    lladdr = _lladdr(found.get(_NDA_LLADDR, b"")) if state & _NUD_VALID else ""
+    present = kind == _RTM_NEWNEIGH
+    return NeighbourEvent(index=index, address=ip_address(found[_NDA_DST]), lladdr=lladdr, present=present)
+
+
+def _one(kind: int, body: bytes) -> LinkMessage | None:
+    match kind:
+        case 16 | 17:  # a bridge's own messages about its ports come with their family set; they are not ours
+            return _link(kind, body) if body[0] == 0 else None
+        case 20 | 21:
+            return _address(kind, body)
+        case 28 | 29:
+            return _neighbour(kind, body) if body[0] in (2, _AF_INET6) else None
+    return None
+
+
+def decode(datagram: bytes) -> Iterator[LinkMessage]:
+    """Yield what a datagram of a subscribed socket tells; messages of other kinds are passed over."""
+    for kind, _, body in messages(datagram):
+        event = _one(kind, body)
+        if event is not None:
+            yield event
+
+
+def _all(netlink: Netlink, kind: int, body: bytes) -> Iterator[LinkMessage]:
+    for answer, content in netlink.dump(kind, body):
+        event = _one(answer, content)
+        if event is not None:
+            yield event
+
+
+def links(netlink: Netlink) -> list[LinkEvent]:
+    """Return every interface of the namespace."""
+    return [event for event in _all(netlink, _RTM_GETLINK, _ifinfo()) if isinstance(event, LinkEvent)]
+
+
+def addresses(netlink: Netlink) -> list[AddressEvent]:
+    """Return every address of the namespace, in the kernel's order: an interface's primary one comes first."""
+    body = struct.pack("=BBBBi", 0, 0, 0, 0, 0)
+    return [event for event in _all(netlink, _RTM_GETADDR, body) if isinstance(event, AddressEvent)]
+
+
+def neighbours(netlink: Netlink) -> list[NeighbourEvent]:
+    """Return the ARP and ND tables of the namespace."""
+    body = struct.pack("=BxxxiHBB", 2, 0, 0, 0, 0)
+    return [event for event in _all(netlink, _RTM_GETNEIGH, body) if isinstance(event, NeighbourEvent)]
+
+
+def forwarding_ports(netlink: Netlink) -> int:
+    """Return how many bridge ports of the namespace forward; a frame to one that does not yet is lost."""
+    body = struct.pack("=BxHiII", 7, 0, 0, 0, 0)  # AF_BRIDGE
+    count = 0
+    for _, content in netlink.dump(_RTM_GETLINK, body):
+        port = attributes(attributes(content[16:]).get(_IFLA_PROTINFO, b""))
+        count += port.get(_IFLA_BRPORT_STATE) == bytes([_BR_STATE_FORWARDING])
+    return count
