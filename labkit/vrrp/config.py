@@ -32,7 +32,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptConfig:
-    """A check script (vrrp_script): when it runs and when its result counts; the command itself belongs to the daemon."""
+    """A check script (vrrp_script): when it runs and when its result counts; the command is the daemon's."""
 
     name: str
     interval: Micros = SECOND
@@ -51,8 +51,8 @@ class RouterConfig:
     """One virtual router (vrrp_instance).
 
     `addresses` are the advertised VIPs in configuration order.  `auth` is the simple-text password of VRRPv2, at most 8
-    bytes (RFC 2338 5.3.6.1), or None.  `announce_repeat` gratuitous ARPs per address are sent on becoming MASTER and again
-    `announce_delay` later (keepalived's garp_master_repeat and garp_master_delay).
+    bytes (RFC 2338 5.3.6.1), or None.  `announce_repeat` gratuitous ARPs per address are sent on becoming MASTER and
+    again `announce_delay` later, 0: not again (keepalived's garp_master_repeat and garp_master_delay).
     """
 
     name: str
@@ -83,3 +83,11 @@ class RouterConfig:
             raise ValueError("a VRRPv3 advertisement interval is 1..4095 whole centiseconds")
         if self.auth is not None and (self.version == 3 or not 1 <= len(self.auth) <= 8):
             raise ValueError("a password is 1..8 bytes, and VRRPv2 only")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupConfig:
+    """Virtual routers that change state together (vrrp_sync_group); weighted tracks of members do not count."""
+
+    name: str
+    members: tuple[str, ...]

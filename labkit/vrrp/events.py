@@ -1,16 +1,18 @@
 """What a VRRP machine is told and what it answers: the vocabulary of the pure core.
 
-Everything here is a frozen value.  `Speaker.handle(event, now)` takes an `Event` and returns a list of `Action`s; nothing
-in this package reads a clock, sends, logs or raises because of what a peer sent.  All times are integer microseconds.
+Everything here is a frozen value.  `Speaker.handle(event, now)` takes an `Event` and returns a list of `Action`s;
+nothing in this package reads a clock, sends, logs or raises because of what a peer sent.  All times are integer
+microseconds.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address
 from typing import TypeAlias
 
-from labkit.trace import Micros
-from labkit.vrrp.config import RouterConfig, ScriptConfig
+from labkit.trace import SECOND, Micros
+from labkit.vrrp.config import GroupConfig, RouterConfig, ScriptConfig, TrackKind
 from labkit.vrrp.packet import Advert, DecodeError
 
 
@@ -27,7 +29,7 @@ class Reason(StrEnum):
     """Why a virtual router is in its state."""
 
     STARTED = "started"  # INIT -> BACKUP at start
-    WAITING = "waiting"  # INIT: a tracked script has not answered yet
+    WAITING = "waiting"  # INIT: a tracked script or the interface has not answered yet
     ADDRESS_OWNER = "address-owner"  # priority 255 goes to MASTER at once
     NO_ADVERT = "no-advert"  # the master-down timer ran out
     RELEASED = "released"  # the master sent priority 0 and the skew time passed
@@ -54,40 +56,31 @@ class Why:
     name: str = ""  # script, interface or group that decided
 
     def __str__(self) -> str:
-        elapsed = f" for {self.elapsed / 1e6:.3f} s" if self.elapsed is not None else ""
-        match self.reason:
-            case Reason.NO_ADVERT if self.peer is not None:
-                return f"no advert from {self.peer}{elapsed}"
-            case Reason.NO_ADVERT:
-                return f"no advert from anyone{elapsed}"
-            case Reason.RELEASED:
-                return f"{self.peer} gave up mastership (priority 0)"
-            case Reason.PREEMPTED:
-                return f"our priority is above that of {self.peer} ({self.peer_priority})"
-            case Reason.HIGHER_PRIORITY:
-                return f"{self.peer} advertises a higher priority ({self.peer_priority})"
-            case Reason.HIGHER_ADDRESS:
-                return f"{self.peer} advertises the same priority from a higher address"
-            case Reason.SCRIPT_FAILED:
-                return f"script {self.name} fails"
-            case Reason.INTERFACE_DOWN:
-                return f"interface {self.name} is down"
-            case Reason.INTERFACE_MISSING:
-                return f"interface {self.name} does not exist"
-            case Reason.NO_PRIMARY_ADDRESS:
-                return f"interface {self.name} has no address"
-            case Reason.SYNC_GROUP:
-                return f"sync group {self.name}"
-            case Reason.WAITING:
-                return f"script {self.name} has not answered yet"
-            case Reason.STARTED:
-                return "just started"
-            case Reason.ADDRESS_OWNER:
-                return "address owner (priority 255)"
-            case Reason.RECOVERED:
-                return "what failed works again"
-            case Reason.STOPPED:
-                return "stopped"
+        return _SENTENCES[self.reason].format(
+            peer=self.peer or "anyone",
+            peer_priority=self.peer_priority,
+            elapsed="" if self.elapsed is None else f" for {self.elapsed / SECOND:.3f} s",
+            name=self.name,
+        )
+
+
+_SENTENCES = {
+    Reason.STARTED: "just started",
+    Reason.WAITING: "{name} has not answered yet",
+    Reason.ADDRESS_OWNER: "address owner (priority 255)",
+    Reason.NO_ADVERT: "no advert from {peer}{elapsed}",
+    Reason.RELEASED: "{peer} gave up mastership (priority 0)",
+    Reason.PREEMPTED: "our priority is above that of {peer} ({peer_priority})",
+    Reason.HIGHER_PRIORITY: "{peer} advertises a higher priority ({peer_priority})",
+    Reason.HIGHER_ADDRESS: "{peer} advertises the same priority from a higher address",
+    Reason.SCRIPT_FAILED: "script {name} fails",
+    Reason.INTERFACE_DOWN: "interface {name} is down",
+    Reason.INTERFACE_MISSING: "interface {name} does not exist",
+    Reason.NO_PRIMARY_ADDRESS: "interface {name} has no address",
+    Reason.RECOVERED: "what failed works again",
+    Reason.SYNC_GROUP: "sync group {name}",
+    Reason.STOPPED: "stopped",
+}
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
@@ -95,10 +88,35 @@ class Why:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configure:
-    """Take this configuration: the first one starts the speaker, a later one is a reload."""
+    """Take this configuration: the first one starts the speaker, a later one is a reload.
+
+    Raises:
+        ValueError: a name or a VRID on an interface is used twice, or a track or group names what is not there.
+    """
 
     routers: tuple[RouterConfig, ...]
     scripts: tuple[ScriptConfig, ...] = ()
+    groups: tuple[GroupConfig, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = {router.name for router in self.routers}
+        scripts = {script.name for script in self.scripts}
+        members = [member for group in self.groups for member in group.members]
+        _unique("router", [router.name for router in self.routers])
+        _unique("VRID", [f"{router.vrid} on {router.interface}" for router in self.routers])
+        _unique("script", [script.name for script in self.scripts])
+        _unique("group", [group.name for group in self.groups])
+        _unique("group member", members)
+        if unknown := set(members) - names:
+            raise ValueError(f"groups name unknown routers: {', '.join(sorted(unknown))}")
+        tracks = (track for router in self.routers for track in router.tracks)
+        if unknown := {track.name for track in tracks if track.kind is TrackKind.SCRIPT} - scripts:
+            raise ValueError(f"routers track unknown scripts: {', '.join(sorted(unknown))}")
+
+
+def _unique(what: str, names: list[str]) -> None:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"{what} used twice: {', '.join(sorted(twice))}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +204,15 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupTransition:
+    """A sync group as a whole changed state: MASTER when all members are, FAULT when any is."""
+
+    group: str
+    old: State
+    new: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PriorityChanged:
     """The effective priority of a router changed because a weighted tracker did."""
 
@@ -256,6 +283,7 @@ Action: TypeAlias = (
     | ReleaseAddresses
     | Announce
     | Transition
+    | GroupTransition
     | PriorityChanged
     | RunScript
     | KillScript

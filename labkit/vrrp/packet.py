@@ -74,7 +74,7 @@ class DecodeError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advert:
-    """An ADVERTISEMENT (RFC 9568 5.2, RFC 3768 5.3); `auth` is the VRRPv2 password without its zero padding, or None."""
+    """An ADVERTISEMENT (RFC 9568 5.2, RFC 3768 5.3); `auth` is VRRPv2's password without zero padding, or None."""
 
     version: int
     vrid: int
@@ -125,7 +125,7 @@ def _decode_message(message: bytes, ttl: int, source: bytes, destination: bytes)
     """Check and take apart a VRRP message, in the order of RFC 9568 7.1."""
     if len(message) < _MESSAGE.size:
         return DecodeError(kind=ErrorKind.LENGTH, detail=f"{len(message)} bytes, at least {_MESSAGE.size} expected")
-    first, vrid, priority, count, timing, _ = _MESSAGE.unpack_from(message)
+    first, vrid, _, count, _, _ = _MESSAGE.unpack_from(message)
     version, kind = first >> 4, first & 15
 
     def error(kind: ErrorKind, detail: str) -> DecodeError:

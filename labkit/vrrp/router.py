@@ -1,0 +1,354 @@
+"""The state machine of one virtual router, VRRPv2 (RFC 3768 6.4) and VRRPv3 (RFC 9568 6.4).
+
+    INIT ──start──> BACKUP ──master-down timer──> MASTER
+      ^               ^ └──────────────────────────┘ ^
+      │               │    higher priority, or the    │
+      │ stop          │    same from a higher address │ start with priority 255
+      │               │                               │
+    any state       FAULT <──fail── any state ────────┘
+
+Three timers, each an absolute time or None: the next advert (MASTER), the second round of announcements (MASTER), the
+master's silence (BACKUP).  A received advert only stores a new time.  Nothing here knows of packets that were refused.
+
+A member of a sync group does not become MASTER by its own timer: it becomes `ready` and waits for `take_over`.
+"""
+
+from copy import deepcopy
+from ipaddress import IPv4Address
+
+from labkit.trace import Micros
+from labkit.vrrp.config import OWNER, RouterConfig
+from labkit.vrrp.events import (
+    Action,
+    Announce,
+    HoldAddresses,
+    Notice,
+    Noticed,
+    PriorityChanged,
+    Reason,
+    ReleaseAddresses,
+    SendAdvert,
+    State,
+    Transition,
+    Why,
+)
+from labkit.vrrp.packet import Advert
+from labkit.vrrp.status import Counters, RouterStatus
+from labkit.vrrp.timing import master_down_interval, skew_time
+
+RELEASE = 0
+"""The priority with which a master gives up (RFC 9568 5.2.4)."""
+
+TRANSITIONS: dict[tuple[State, State], frozenset[Reason]] = {
+    (State.INIT, State.BACKUP): frozenset({Reason.STARTED}),
+    (State.INIT, State.MASTER): frozenset({Reason.ADDRESS_OWNER}),
+    (State.BACKUP, State.MASTER): frozenset(
+        {Reason.NO_ADVERT, Reason.RELEASED, Reason.PREEMPTED, Reason.ADDRESS_OWNER, Reason.SYNC_GROUP}
+    ),
+    (State.MASTER, State.BACKUP): frozenset({Reason.HIGHER_PRIORITY, Reason.HIGHER_ADDRESS, Reason.SYNC_GROUP}),
+    (State.FAULT, State.BACKUP): frozenset({Reason.RECOVERED}),
+    (State.FAULT, State.MASTER): frozenset({Reason.ADDRESS_OWNER}),
+    **{
+        (state, State.FAULT): frozenset(
+            {
+                Reason.SCRIPT_FAILED,
+                Reason.INTERFACE_DOWN,
+                Reason.INTERFACE_MISSING,
+                Reason.NO_PRIMARY_ADDRESS,
+                Reason.SYNC_GROUP,
+            }
+        )
+        for state in (State.INIT, State.BACKUP, State.MASTER)
+    },
+    **{(state, State.INIT): frozenset({Reason.STOPPED}) for state in (State.BACKUP, State.MASTER, State.FAULT)},
+}
+"""Every change of state there is, and the reasons for it; tests keep it true and the documentation is drawn from it."""
+
+
+class VirtualRouter:
+    """One virtual router; told what happened by its methods, each of which returns what to do."""
+
+    def __init__(self, config: RouterConfig, now: Micros) -> None:
+        self.config = config
+        self.state = State.INIT
+        self.why = Why(reason=Reason.WAITING, name=config.interface)
+        self.primary: IPv4Address | None = None
+        self.grouped = False
+        self.ready: Why | None = None
+        self.ready_since: Micros = now
+        self.counters = Counters()
+        self._since = now
+        self._priority = config.priority
+        self._advert_at: Micros | None = None
+        self._announce_at: Micros | None = None
+        self._down_at: Micros | None = None
+        self._master: IPv4Address | None = None  # whose adverts we follow
+        self._heard_at = now
+        self._learned_interval: Micros | None = None
+        self._released_by: IPv4Address | None = None  # who sent priority 0
+        self._discarded: tuple[IPv4Address, int] | None = None  # whom we preempt, and its priority
+        self._preempt_from: Micros | None = None
+
+    # --- asked --------------------------------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> Micros | None:
+        """When the next timer runs out, in absolute microseconds; None: no timer runs."""
+        if self._down_at is not None:  # BACKUP has no other timer
+            return self._down_at
+        if self._announce_at is not None and self._advert_at is not None:
+            return min(self._announce_at, self._advert_at)
+        return self._advert_at
+
+    @property
+    def master_advert_interval(self) -> Micros:
+        """The master's interval: learned from its adverts in VRRPv3, configured in VRRPv2 (RFC 9568 6.1)."""
+        return self._learned_interval or self.config.advert_interval
+
+    @property
+    def status(self) -> RouterStatus:
+        """A snapshot that does not change any more."""
+        config, interval = self.config, self.master_advert_interval
+        return RouterStatus(
+            name=config.name,
+            interface=config.interface,
+            vrid=config.vrid,
+            version=config.version,
+            state=self.state,
+            why=self.why,
+            since=self._since,
+            base_priority=config.priority,
+            priority=self._priority,
+            master=self._master,
+            master_advert_interval=interval,
+            master_down_interval=master_down_interval(config.version, self._priority, interval),
+            counters=deepcopy(self.counters),
+        )
+
+    # --- told: start, stop, faults, configuration ---------------------------------------------------------------------
+
+    def start(self, now: Micros) -> list[Action]:
+        """Leave INIT or FAULT, because nothing forbids to run (RFC 9568 6.4.1)."""
+        self._follow_nobody(now)
+        if self._priority == OWNER and not self.grouped:  # RFC 9568 6.4.1: the address owner does not wait
+            return self.take_over(Why(reason=Reason.ADDRESS_OWNER), now)
+        reason = Reason.STARTED if self.state is State.INIT else Reason.RECOVERED
+        if self._priority == OWNER:
+            self.ready, self.ready_since = Why(reason=Reason.ADDRESS_OWNER), now
+        else:
+            self._await_master(now)
+        return [self._enter(State.BACKUP, Why(reason=reason), now)]
+
+    def wait(self, why: Why) -> None:
+        """Stay in INIT or FAULT: nothing is wrong, but not everything has answered."""
+        self.why = why
+
+    def fail(self, why: Why, now: Micros, *, can_send: bool) -> list[Action]:
+        """Go to FAULT, or note the new reason there; a MASTER says so to its peers where it `can_send`."""
+        if self.state is State.FAULT:
+            self.why = why
+            return []
+        return [*self._give_up(can_send=can_send), self._enter(State.FAULT, why, now)]
+
+    def stop(self, now: Micros) -> list[Action]:
+        """Withdraw (RFC 9568 6.4.2 and 6.4.3, Shutdown)."""
+        actions = self._give_up(can_send=True)
+        why = Why(reason=Reason.STOPPED)
+        if self.state is State.INIT:
+            self.why = why
+            return actions
+        return [*actions, self._enter(State.INIT, why, now)]
+
+    def set_priority(self, priority: int) -> list[Action]:
+        """Take a new effective priority; a running timer is not touched, the next advert carries it."""
+        if priority == self._priority:
+            return []
+        old, self._priority = self._priority, priority
+        return [PriorityChanged(router=self.config.name, old=old, new=priority)]
+
+    def reconfigure(self, config: RouterConfig, priority: int, now: Micros) -> list[Action]:
+        """Take a configuration with the same interface, VRID and version, and keep the state."""
+        old, self.config = self.config, config
+        actions = self.set_priority(priority)
+        if self.state is State.MASTER:
+            before = (old.addresses, old.auth, old.advert_interval)
+            if actions or before != (config.addresses, config.auth, config.advert_interval):
+                actions.append(self._advertise(now))
+            if old.addresses != config.addresses:
+                actions += [HoldAddresses(router=config.name), *self._announce(now)]
+        elif self._down_at is not None and old.advert_interval != config.advert_interval:
+            self._await_master(now)
+        return actions
+
+    # --- told: adverts ------------------------------------------------------------------------------------------------
+
+    def receive(self, source: IPv4Address, advert: Advert, now: Micros) -> list[Action]:
+        """Take an advert that was found to be for this router."""
+        if source == self.primary:  # our own, looped back
+            return []
+        self.counters.adverts_received += 1
+        if advert.priority == RELEASE:
+            self.counters.priority_zero_received += 1
+        match self.state:
+            case State.BACKUP:
+                return self._receive_as_backup(source, advert, now)
+            case State.MASTER:
+                return self._receive_as_master(source, advert, now)
+            case State.INIT | State.FAULT:
+                return []
+
+    def _receive_as_backup(self, source: IPv4Address, advert: Advert, now: Micros) -> list[Action]:
+        """RFC 9568 6.4.2."""
+        name, priority = self.config.name, advert.priority
+        if priority == RELEASE:  # the down timer becomes the skew time
+            if self.ready is None:
+                self._released_by = source
+                self._down_at = now + skew_time(self.config.version, self._priority, self.master_advert_interval)
+            return [Noticed(router=name, notice=Notice.PRIORITY_ZERO_RECEIVED, peer=source, peer_priority=priority)]
+        if priority >= self._priority or not (self.config.preempt or self._priority == OWNER):
+            self._preempt_from = None
+            self._follow(source, advert, now)
+            return []
+        notices: list[Action] = []
+        if self.config.preempt_delay and self._preempt_from is None:
+            self._preempt_from = now + self.config.preempt_delay
+            notice = Notice.PREEMPT_DELAY_STARTED
+            notices.append(Noticed(router=name, notice=notice, peer=source, peer_priority=priority))
+        if self._preempt_from is not None and now < self._preempt_from:
+            self._follow(source, advert, now)
+        elif self._discarded != (source, priority):  # preempting: let the timer run out
+            self._discarded = (source, priority)
+            notice = Notice.LOWER_PRIORITY_DISCARDED
+            notices.append(Noticed(router=name, notice=notice, peer=source, peer_priority=priority))
+        return notices
+
+    def _receive_as_master(self, source: IPv4Address, advert: Advert, now: Micros) -> list[Action]:
+        """RFC 9568 6.4.3."""
+        notices: list[Action] = []
+
+        def notice(what: Notice) -> None:
+            notices.append(Noticed(router=self.config.name, notice=what, peer=source, peer_priority=advert.priority))
+
+        if advert.priority == RELEASE:
+            notice(Notice.PRIORITY_ZERO_RECEIVED)
+            return [*notices, self._advertise(now)]
+        if advert.priority == self._priority == OWNER:
+            notice(Notice.TWO_OWNERS)
+        if advert.priority > self._priority:
+            return [*notices, *self._yield_to(source, advert, Reason.HIGHER_PRIORITY, now)]
+        if advert.priority == self._priority and self.primary is not None and source > self.primary:
+            return [*notices, *self._yield_to(source, advert, Reason.HIGHER_ADDRESS, now)]
+        # Assert ourselves at once, and take the switches' and neighbours' tables back (keepalived: announces too).
+        notice(Notice.LOWER_PRIORITY_ANSWERED)
+        return [*notices, self._advertise(now), *self._announce(now)]
+
+    def _yield_to(self, source: IPv4Address, advert: Advert, reason: Reason, now: Micros) -> list[Action]:
+        actions = self._leave_master()
+        self._follow(source, advert, now)
+        why = Why(reason=reason, peer=source, peer_priority=advert.priority)
+        return [*actions, self._enter(State.BACKUP, why, now)]
+
+    # --- told: time ---------------------------------------------------------------------------------------------------
+
+    def wake(self, now: Micros) -> list[Action]:
+        """Fire the timers that are due."""
+        if self._down_at is not None and self._down_at <= now:
+            return self._master_down(now)
+        actions: list[Action] = []
+        if self._advert_at is not None and self._advert_at <= now:
+            grid = self._advert_at
+            actions.append(self._advertise(now))
+            interval = self.config.advert_interval
+            # Stay on the grid, and leave out what a stall made us miss.
+            self._advert_at = grid + ((now - grid) // interval + 1) * interval
+        if self._announce_at is not None and self._announce_at <= now:
+            self._announce_at = None
+            actions.append(Announce(router=self.config.name, repeat=self.config.announce_repeat))
+        return actions
+
+    def _master_down(self, now: Micros) -> list[Action]:
+        """Act on the master's silence (RFC 9568 6.4.2, Active_Down_Timer)."""
+        if self._released_by is not None:
+            why = Why(reason=Reason.RELEASED, peer=self._released_by)
+        elif self._discarded is not None:
+            why = Why(reason=Reason.PREEMPTED, peer=self._discarded[0], peer_priority=self._discarded[1])
+        else:
+            why = Why(reason=Reason.NO_ADVERT, peer=self._master, elapsed=now - self._heard_at)
+        if self.grouped:
+            self._down_at, self.ready, self.ready_since = None, why, now
+            return []
+        return self.take_over(why, now)
+
+    # --- becoming and ceasing to be MASTER ----------------------------------------------------------------------------
+
+    def take_over(self, why: Why, now: Micros) -> list[Action]:
+        """Become MASTER now."""
+        self._follow_nobody(now)
+        actions = [self._advertise(now), HoldAddresses(router=self.config.name), *self._announce(now)]
+        return [*actions, self._enter(State.MASTER, why, now)]
+
+    def give_way(self, why: Why, now: Micros) -> list[Action]:
+        """MASTER to BACKUP by decision of the sync group: peers are told, since none of them sent anything higher."""
+        actions = self._give_up(can_send=True)
+        self._await_master(now)
+        return [*actions, self._enter(State.BACKUP, why, now)]
+
+    def _give_up(self, *, can_send: bool) -> list[Action]:
+        """Stop all timers; as MASTER send priority 0 and release the addresses."""
+        was_master = self.state is State.MASTER
+        released: list[Action] = [self._advert(RELEASE)] if was_master and can_send else []
+        self._down_at = self.ready = self._master = None
+        return [*released, *self._leave_master()] if was_master else []
+
+    def _leave_master(self) -> list[Action]:
+        self._advert_at = self._announce_at = None
+        self.counters.released_master += 1
+        return [ReleaseAddresses(router=self.config.name)]
+
+    def _follow(self, source: IPv4Address, advert: Advert, now: Micros) -> None:
+        """Accept `source` as the master (RFC 9568 6.4.2: learn its interval, reset Active_Down_Timer)."""
+        self._follow_nobody(now, keep_delay=True)
+        self._master = source
+        if advert.version == 3:
+            self._learned_interval = advert.interval
+        self._await_master(now)
+
+    def _follow_nobody(self, now: Micros, *, keep_delay: bool = False) -> None:
+        self._heard_at = now
+        self._down_at = self._master = self._learned_interval = None
+        self._released_by = self._discarded = self.ready = None
+        if not keep_delay:
+            self._preempt_from = None
+
+    def _await_master(self, now: Micros) -> None:
+        self._down_at = now + master_down_interval(self.config.version, self._priority, self.master_advert_interval)
+
+    def _advertise(self, now: Micros) -> SendAdvert:
+        self._advert_at = now + self.config.advert_interval
+        return self._advert(self._priority)
+
+    def _advert(self, priority: int) -> SendAdvert:
+        config = self.config
+        self.counters.adverts_sent += 1
+        self.counters.priority_zero_sent += priority == RELEASE
+        advert = Advert(
+            version=config.version,
+            vrid=config.vrid,
+            priority=priority,
+            interval=config.advert_interval,
+            addresses=config.addresses,
+            auth=config.auth,
+        )
+        return SendAdvert(router=config.name, advert=advert)
+
+    def _announce(self, now: Micros) -> list[Action]:
+        """Announce the addresses now and, where configured, once more after the delay."""
+        config = self.config
+        self._announce_at = now + config.announce_delay if config.announce_delay else None
+        return [Announce(router=config.name, repeat=config.announce_repeat)]
+
+    def _enter(self, state: State, why: Why, now: Micros) -> Transition:
+        old, self.state = self.state, state
+        self.why, self._since = why, now
+        self.counters.became_master += state is State.MASTER
+        return Transition(router=self.config.name, old=old, new=state, why=why, priority=self._priority)
