@@ -1,0 +1,412 @@
+"""What may stand after a keyword: each kind of argument reads words into a value, and says what it wants.
+
+An argument is read by `read(words)`, the words after the keyword, and raises `UnfitError` for the caller to turn into a
+`Diagnostic`.  `wanted` completes "write …" and is what the documentation prints.  Durations are seconds in the file and
+integer microseconds in the value.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv6Interface, NetmaskValueError
+from typing import Generic, Protocol, TypeVar
+
+from labkit.conf.model import VirtualAddress
+from labkit.trace import SECOND, Micros
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+
+class UnfitError(Exception):
+    """Word number `word` after the keyword does not fit; a number past the last word means that one is missing."""
+
+    def __init__(self, word: int, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.word = word
+        self.message = message
+        self.hint = hint
+
+
+class Argument(Protocol[T_co]):
+    """Reads the words after a keyword."""
+
+    @property
+    def wanted(self) -> str:
+        """What to write: completes "write …"."""
+
+    def read(self, words: Sequence[str]) -> T_co:
+        """Turn words into the value.
+
+        Raises:
+            UnfitError: they do not fit.
+        """
+
+
+def take(wanted: str, words: Sequence[str], least: int, most: int) -> None:
+    """Check the number of words.
+
+    Raises:
+        UnfitError: there are fewer than `least` or more than `most`.
+    """
+    if len(words) < least:
+        raise UnfitError(len(words), "something is missing here", f"write {wanted}")
+    if len(words) > most:
+        raise UnfitError(most, f"`{words[most]}` is a word too many", "begin a new line for each statement")
+
+
+def unfit(word: int, text: str, wanted: str) -> UnfitError:
+    """Return the error for a word that is not what is wanted."""
+    return UnfitError(word, f"`{text}` does not fit here", f"write {wanted}")
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """No argument: the keyword alone means yes."""
+
+    wanted: str = "nothing after it"
+
+    def read(self, words: Sequence[str]) -> bool:
+        """Accept no words."""
+        take(self.wanted, words, 0, 0)
+        return True
+
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,12}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """A whole number between two bounds, both included."""
+
+    low: int
+    high: int
+
+    @property
+    def wanted(self) -> str:
+        """What to write."""
+        return f"a whole number from {self.low} to {self.high}"
+
+    def read(self, words: Sequence[str]) -> int:
+        """Read the one word."""
+        if len(words) != 1:
+            take(self.wanted, words, 1, 1)
+        return self.parse(words[0])
+
+    def parse(self, text: str, word: int = 0) -> int:
+        """Read one word.
+
+        Raises:
+            UnfitError: it is no whole number, or out of bounds.
+        """
+        if _INTEGER.fullmatch(text):
+            number = int(text)
+            if self.low <= number <= self.high:
+                return number
+        raise unfit(word, text, self.wanted)
+
+
+_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """A time in seconds, up to six decimals, between two bounds; the value is in microseconds."""
+
+    low: str
+    high: str
+    absent: Micros | None = None  # the value when nothing is written after the keyword
+
+    @property
+    def wanted(self) -> str:
+        """What to write."""
+        return f"a number of seconds from {self.low} to {self.high}"
+
+    def read(self, words: Sequence[str]) -> Micros:
+        """Read the one word; nothing, where nothing has a meaning."""
+        if not words and self.absent is not None:
+            return self.absent
+        if len(words) != 1:
+            take(self.wanted, words, 1, 1)
+        text = words[0]
+        if text.isascii() and text.isdigit() and len(text) < 10:
+            micros = int(text) * SECOND
+        elif _DECIMAL.fullmatch(text):
+            micros = int(Decimal(text) * SECOND)
+        else:
+            raise unfit(0, text, self.wanted)
+        if not int(Decimal(self.low) * SECOND) <= micros <= int(Decimal(self.high) * SECOND):
+            raise unfit(0, text, self.wanted)
+        return micros
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word, taken as it stands."""
+
+    wanted: str
+    most: int | None = None  # characters
+
+    def read(self, words: Sequence[str]) -> str:
+        """Take the one word."""
+        if len(words) != 1:
+            take(self.wanted, words, 1, 1)
+        if not words[0] or (self.most is not None and len(words[0]) > self.most):
+            raise unfit(0, words[0], self.wanted)
+        return words[0]
+
+
+_INTERFACE = re.compile(r"[^\s/:]{1,15}")
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """The name of a network interface: 1..15 bytes, no blank, `/` or `:` (the kernel's dev_valid_name)."""
+
+    wanted: str = "the name of an interface, such as eth0"
+
+    def read(self, words: Sequence[str]) -> str:
+        """Read the one word."""
+        take(self.wanted, words, 1, 1)
+        return self.parse(words[0])
+
+    def parse(self, text: str, word: int = 0) -> str:
+        """Read one word.
+
+        Raises:
+            UnfitError: no interface can have this name.
+        """
+        if not _INTERFACE.fullmatch(text) or len(text.encode()) > 15 or text in (".", ".."):
+            raise unfit(word, text, self.wanted)
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[T]):
+    """One of a few words; `refused` are those which keepalived knows and labkit does not yet."""
+
+    values: Mapping[str, T] = field(hash=False)
+    refused: frozenset[str] = frozenset()
+
+    @property
+    def wanted(self) -> str:
+        """What to write."""
+        return " or ".join(self.values)
+
+    def read(self, words: Sequence[str]) -> T:
+        """Read the one word."""
+        if len(words) != 1:
+            take(self.wanted, words, 1, 1)
+        text = words[0]
+        if text in self.values:
+            return self.values[text]
+        if text in self.refused:
+            raise UnfitError(
+                0, f"`{text}` is known to keepalived but not supported by labkit yet", f"write {self.wanted}"
+            )
+        raise unfit(0, text, self.wanted)
+
+
+def parse_address(text: str, wanted: str, word: int = 0) -> IPv4Address:
+    """Read one IPv4 address.
+
+    Raises:
+        UnfitError: it is none.
+    """
+    try:
+        return IPv4Address(text)
+    except AddressValueError:
+        refuse_ipv6(text, word)
+        raise unfit(word, text, wanted) from None
+
+
+def refuse_ipv6(text: str, word: int) -> None:
+    """Say of an IPv6 address that it is not supported, rather than that it is wrong.
+
+    Raises:
+        UnfitError: `text` is an IPv6 address.
+    """
+    try:
+        IPv6Interface(text)
+    except ValueError:
+        return
+    message = f"the IPv6 address `{text}` is known to keepalived but not supported by labkit yet"
+    raise UnfitError(word, message, "write an IPv4 address")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One IPv4 address."""
+
+    wanted: str = "an IPv4 address"
+
+    def read(self, words: Sequence[str]) -> IPv4Address:
+        """Read the one word."""
+        take(self.wanted, words, 1, 1)
+        return parse_address(words[0], self.wanted)
+
+
+PORT = Integer(1, 65535)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An IPv4 address and a port."""
+
+    wanted: str = "an IPv4 address and a port"
+
+    def read(self, words: Sequence[str]) -> tuple[IPv4Address, int]:
+        """Read the two words."""
+        if words and words[0] in ("fwmark", "group"):
+            message = f"`{words[0]}` is known to keepalived but not supported by labkit yet"
+            raise UnfitError(0, message, f"write {self.wanted}")
+        if len(words) != 2:
+            take(self.wanted, words, 2, 2)
+        return parse_address(words[0], "an IPv4 address"), PORT.parse(words[1], 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host name or address, and a port where it is not 25."""
+
+    wanted: str = "a host name or address, and a port if it is not 25"
+
+    def read(self, words: Sequence[str]) -> tuple[str, int]:
+        """Read one word or two."""
+        take(self.wanted, words, 1, 2)
+        return words[0], PORT.parse(words[1], 1) if len(words) == 2 else 25
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user name, and a group name where it is not the user's own."""
+
+    wanted: str = "a user name, and a group name if it is not the user's own"
+
+    def read(self, words: Sequence[str]) -> tuple[str, str | None]:
+        """Read one word or two."""
+        take(self.wanted, words, 1, 2)
+        return words[0], words[1] if len(words) == 2 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """The name of what is tracked, and `weight N`."""
+
+    wanted: str
+
+    def read(self, words: Sequence[str]) -> tuple[str, int | None]:
+        """Read one word or three."""
+        take(self.wanted, words, 1, 4)
+        if len(words) == 1:
+            return words[0], None
+        if words[1] != "weight":
+            raise unfit(1, words[1], "`weight` and a number, or nothing")
+        return words[0], WEIGHT.read_from(words, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What a tracker adds to a priority, -253..253."""
+
+    number: Integer = Integer(-253, 253)
+
+    @property
+    def wanted(self) -> str:
+        """What to write."""
+        return self.number.wanted
+
+    def read(self, words: Sequence[str]) -> int:
+        """Read the one word."""
+        return self.read_from(words, 0)
+
+    def read_from(self, words: Sequence[str], start: int) -> int:
+        """Read the word at `start` and what follows it.
+
+        Raises:
+            UnfitError: it is no weight, or something follows it.
+        """
+        if words[start + 1 : start + 2] == ["reverse"]:
+            message = "`reverse` is known to keepalived but not supported by labkit yet"
+            raise UnfitError(start + 1, message, "remove it")
+        take(self.wanted, words, start + 1, start + 1)
+        return self.number.parse(words[start], start)
+
+
+WEIGHT = Weight()
+
+_MASK = re.compile(r"/.*\.")
+_SCOPES = ("host", "link", "global", "site", "nowhere")
+_ADDRESS_REFUSED = frozenset(
+    ("peer", "home", "-nodad", "mngtmpaddr", "noprefixroute", "autojoin", "no_track", "track_group", "preferred_lft")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressLine:
+    """A line of `virtual_ipaddress`; where no `dev` is written, the device of the value is empty."""
+
+    wanted: str = "an address such as 192.0.2.1/24, then what is needed of: dev, brd, scope, label"
+
+    def read(self, words: Sequence[str]) -> VirtualAddress:
+        """Read the line."""
+        take(self.wanted, words, 1, 9)
+        address = self._address(words[0])
+        options: dict[str, int] = {}
+        for place in range(1, len(words), 2):
+            name = "brd" if words[place] == "broadcast" else words[place]
+            self._check_option(name, words, place, options)
+            options[name] = place + 1
+        broadcast = options.get("brd")
+        scope, label, device = (options.get(name) for name in ("scope", "label", "dev"))
+        return VirtualAddress(
+            address=address,
+            device=Interface().parse(words[device], device) if device else "",
+            label=self._label(words[label], label) if label else None,
+            scope=self._scope(words[scope], scope) if scope else None,
+            broadcast=self._broadcast(words[broadcast], address, broadcast) if broadcast else None,
+        )
+
+    def _check_option(self, name: str, words: Sequence[str], place: int, given: Mapping[str, int]) -> None:
+        if name in _ADDRESS_REFUSED:
+            message = f"`{name}` is known to keepalived but not supported by labkit yet"
+            raise UnfitError(place, message, "remove it")
+        if name not in ("dev", "brd", "scope", "label"):
+            raise unfit(place, words[place], "one address a line, then dev, brd, scope or label")
+        if name in given:
+            raise UnfitError(place, f"`{words[place]}` stands here twice", "remove one of them")
+        if place + 1 == len(words):
+            raise UnfitError(place + 1, f"`{words[place]}` has no value", "write one after it")
+
+    def _address(self, text: str) -> IPv4Interface:
+        wanted = "an IPv4 address, and a prefix length from 0 to 32 after a `/`"
+        if not _MASK.search(text):  # IPv4Interface also takes 255.255.255.0, keepalived does not
+            try:
+                return IPv4Interface(text)
+            except (AddressValueError, NetmaskValueError):
+                refuse_ipv6(text, 0)
+        raise unfit(0, text, wanted)
+
+    def _label(self, text: str, place: int) -> str:
+        if not text or len(text.encode()) > 15:
+            raise unfit(place, text, "a label of 1 to 15 bytes, such as eth0:1")
+        return text
+
+    def _scope(self, text: str, place: int) -> str:
+        if text in _SCOPES:
+            return text
+        wanted = f"{', '.join(_SCOPES)}, or a number from 0 to 255"
+        try:
+            return str(Integer(0, 255).parse(text))
+        except UnfitError:
+            raise unfit(place, text, wanted) from None
+
+    def _broadcast(self, text: str, address: IPv4Interface, place: int) -> IPv4Address:
+        match text:
+            case "+":
+                return address.network.broadcast_address
+            case "-":
+                return address.network.network_address
+            case _:
+                return parse_address(text, "an IPv4 address, `+` (host bits set) or `-` (host bits cleared)", place)

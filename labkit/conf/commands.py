@@ -1,0 +1,65 @@
+"""How a script line of a keepalived.conf is to be run, and what may be odd about it.
+
+keepalived runs a plain command without a shell; text that only a shell understands goes to `/bin/sh -c`.
+"""
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from labkit.conf.arguments import UnfitError, take
+from labkit.conf.model import Command
+
+SHELL = "/bin/sh"
+
+_SINGLE_QUOTED = re.compile(r"'[^']*'")
+_DOUBLE_QUOTED = re.compile(r'"[^"$`\\]*"')
+_NEEDS_SHELL = re.compile(r"[|&;<>()$`\n]")
+_BLANK_OR_QUOTE = re.compile(r"[\s'\"]")
+_BASH_SOCKET = re.compile(r"[<>]\s*/dev/(tcp|udp)/")
+
+
+def command(text: str) -> Command:
+    """Return how to run `text`: its words, or `/bin/sh -c` where it holds what only a shell understands.
+
+    Raises:
+        ValueError: a quote in it is never closed, or nothing is in it.
+    """
+    if _NEEDS_SHELL.search(_DOUBLE_QUOTED.sub("", _SINGLE_QUOTED.sub("", text))):
+        return Command(argv=(SHELL, "-c", text), text=text)
+    argv = tuple(shlex.split(text))
+    if not argv or not argv[0]:
+        raise ValueError("nothing to run")
+    return Command(argv=argv, text=text)
+
+
+def needs_bash(line: Command) -> bool:
+    """Tell whether /bin/sh is asked for `/dev/tcp/…`, which bash has and dash has not."""
+    return line.argv[:2] == (SHELL, "-c") and _BASH_SOCKET.search(line.argv[2]) is not None
+
+
+def _requoted(word: str) -> str:
+    return shlex.quote(word) if not word or _BLANK_OR_QUOTE.search(word) else word
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A command: one word in quotes, or (where `many`) words of a line."""
+
+    many: bool
+    wanted: str = "a command; in quotes if it has arguments"
+
+    def read(self, words: Sequence[str]) -> Command:
+        """Read the one word, or all words of the line."""
+        take(self.wanted, words, 1, len(words))
+        if not self.many and len(words) > 1:
+            message = (
+                f"a user after a notify script (`{words[1]}`) is known to keepalived but not supported by labkit yet"
+            )
+            raise UnfitError(1, message, "remove it; put quotes around a command with arguments")
+        text = words[0] if len(words) == 1 else " ".join(map(_requoted, words))
+        try:
+            return command(text)
+        except ValueError:
+            raise UnfitError(0, f"`{text}` cannot be run", f"write {self.wanted}") from None

@@ -1,0 +1,170 @@
+"""A `vrrp_instance` block: from checked lines to a virtual router that can be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from labkit.conf import schema
+from labkit.conf.complaints import Complaints
+from labkit.conf.model import VirtualAddress, VrrpInstance
+from labkit.conf.section import Section
+from labkit.conf.shared import line_of, notifies, require
+from labkit.diagnostics import did_you_mean
+from labkit.trace import SECOND, Micros
+from labkit.vrrp.config import RouterConfig, Track, TrackKind
+
+PASSWORD_BYTES = 8
+"""So much of a password is in an advert (RFC 2338 5.3.6.1)."""
+
+MOST_ADDRESSES = 255
+"""The number of addresses is one byte of an advert (RFC 9568 5.2.5)."""
+
+_V3_STEP: Micros = 10_000  # centiseconds, in 12 bits (RFC 9568 5.2.7)
+_V3_LONGEST: Micros = 4095 * _V3_STEP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What instances take from the rest of the file: global defaults, and the scripts with their weights."""
+
+    global_defs: Section
+    script_weights: Mapping[str, int]
+
+
+def build_instance(section: Section, around: Surroundings, complaints: Complaints) -> VrrpInstance | None:
+    """Return the instance, or None after complaining."""
+    return _Builder(section, around, complaints).build()
+
+
+class _Builder:
+    """One instance in the making."""
+
+    def __init__(self, section: Section, around: Surroundings, complaints: Complaints) -> None:
+        self.section = section
+        self.around = around
+        self.complaints = complaints
+        self.version = section.get(schema.VERSION) or around.global_defs.get(schema.VRRP_VERSION) or 2
+        self.is_master = section.get(schema.STATE) is True
+
+    def build(self) -> VrrpInstance | None:
+        errors = self.complaints.errors
+        section = self.section
+        require(section, self.complaints, schema.INTERFACE, schema.VIRTUAL_ROUTER_ID, schema.VIRTUAL_IPADDRESS)
+        self._check_addresses()
+        interval, auth, preempt, tracks = self._advert_interval(), self._auth(), self._preempt(), self._tracks()
+        priority = self._priority()
+        interface, vrid = section.get(schema.INTERFACE), section.get(schema.VIRTUAL_ROUTER_ID)
+        if self.complaints.errors > errors or interface is None or vrid is None or section.title is None:
+            return None
+        advertised = section.lines(schema.VIRTUAL_IPADDRESS)
+        router = RouterConfig(
+            name=str(section.title),
+            interface=interface,
+            vrid=vrid,
+            addresses=tuple(entry.value.address.ip for entry in advertised),
+            version=self.version,
+            priority=priority,
+            advert_interval=interval,
+            auth=auth,
+            preempt=preempt,
+            preempt_delay=section.get(schema.PREEMPT_DELAY) or 0,
+            tracks=tracks,
+            announce_repeat=self._first(schema.GARP_MASTER_REPEAT, schema.VRRP_GARP_REPEAT, 5),
+            announce_delay=self._first(schema.GARP_MASTER_DELAY, schema.VRRP_GARP_DELAY, 5 * SECOND),
+        )
+        return VrrpInstance(
+            router=router,
+            addresses=tuple(
+                _on_device(entry.value, interface) for entry in advertised + section.lines(schema.EXCLUDED)
+            ),
+            state_master=self.is_master,
+            span=section.span(),
+            **notifies(section),
+        )
+
+    def _first(self, own: schema.Leaf[int], shared: schema.Leaf[int], default: int) -> int:
+        for value in (self.section.get(own), self.around.global_defs.get(shared)):
+            if value is not None:
+                return value
+        return default
+
+    def _priority(self) -> int:
+        if self.is_master and self.section.lacks(schema.PRIORITY):
+            self.complaints.warning(
+                self.section.span(schema.STATE),
+                "`state MASTER` without `priority`: keepalived takes 255 (address owner), labkit takes 100",
+                "add `priority` and a number from 1 to 254",
+            )
+        return self.section.get(schema.PRIORITY) or 100
+
+    def _advert_interval(self) -> Micros:
+        interval = self.section.get(schema.ADVERT_INT)
+        if interval is None:
+            return SECOND
+        span = self.section.span(schema.ADVERT_INT)
+        if self.version == 2 and interval % SECOND:
+            message = "an advert interval of VRRP version 2 is in whole seconds"
+            self.complaints.error(span, message, "write `advert_int 1`, or add `version 3` on every router")
+        if self.version == 3 and (interval % _V3_STEP or interval > _V3_LONGEST):
+            message = "an advert interval of VRRP version 3 is in steps of 0.01 s, up to 40.95 s"
+            self.complaints.error(span, message, "write such a number")
+        return interval
+
+    def _auth(self) -> bytes | None:
+        """Return what of the password is in an advert (RFC 2338 5.3.6.1)."""
+        for block in self.section.sections(schema.AUTHENTICATION):
+            require(block, self.complaints, schema.AUTH_TYPE, schema.AUTH_PASS)
+            if self.version == 3:
+                message = "VRRP version 3 has no authentication (RFC 9568 9)"
+                self.complaints.error(block.span(), message, "remove the block, or write `version 2`")
+            password = (block.get(schema.AUTH_PASS) or "").encode()
+            if len(password) > PASSWORD_BYTES:
+                message = f"the password has {len(password)} bytes, of which the first {PASSWORD_BYTES} count"
+                hint = f"shorten it to {PASSWORD_BYTES} on every router"
+                self.complaints.warning(block.span(schema.AUTH_PASS), message, hint)
+            return password[:PASSWORD_BYTES] or None
+        return None
+
+    def _preempt(self) -> bool:
+        if not self.section.says(schema.NOPREEMPT):
+            return True
+        if self.is_master:  # keepalived: drops nopreempt here, so that the instance preempts
+            message = "`nopreempt` has no effect beside `state MASTER`"
+            self.complaints.warning(
+                self.section.span(schema.NOPREEMPT), message, "write `state BACKUP` on every router"
+            )
+        return self.is_master
+
+    def _tracks(self) -> tuple[Track, ...]:
+        weights = self.around.script_weights
+        tracks: dict[tuple[TrackKind, str], Track] = {}
+        for kind, keyword in (TrackKind.SCRIPT, schema.TRACK_SCRIPT), (TrackKind.INTERFACE, schema.TRACK_INTERFACE):
+            for entry in self.section.lines(keyword):
+                name, weight = entry.value
+                span = self.section.entry_span(entry)
+                if kind is TrackKind.SCRIPT and name not in weights:
+                    self.complaints.error(span, f"no vrrp_script is called `{name}`", did_you_mean(name, weights))
+                if (kind, name) in tracks:
+                    self.complaints.error(span, f"`{name}` is tracked already", "track it once")
+                default = weights.get(name, 0) if kind is TrackKind.SCRIPT else 0
+                tracks[kind, name] = Track(kind=kind, name=name, weight=default if weight is None else weight)
+        return tuple(tracks.values())
+
+    def _check_addresses(self) -> None:
+        section = self.section
+        advertised = section.lines(schema.VIRTUAL_IPADDRESS)
+        if len(advertised) > MOST_ADDRESSES:
+            place = section.entry_span(advertised[MOST_ADDRESSES])
+            hint = "move it to `virtual_ipaddress_excluded`"
+            self.complaints.error(place, f"an advert has room for {MOST_ADDRESSES} addresses", hint)
+        seen: dict[object, int] = {}
+        for entry in advertised + section.lines(schema.EXCLUDED):
+            place = section.entry_span(entry)
+            address = entry.value.address.ip
+            line = line_of(section, entry.statement)
+            first = seen.setdefault(address, line)
+            if first != line:
+                self.complaints.error(place, f"{address} stands here again, after line {first}", "keep one of them")
+
+
+def _on_device(address: VirtualAddress, interface: str) -> VirtualAddress:
+    return address if address.device else replace(address, device=interface)

@@ -1,0 +1,111 @@
+"""A keepalived.conf from text to `Config`: read, checked against the keyword table, and checked for what it means.
+
+Nothing in the file is ever ignored: a line that is wrong, or that labkit does not support, refuses the whole file, and
+all that is wrong is told at once.  What is legal but odd is a warning.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit.conf import schema
+from labkit.conf.complaints import Complaints
+from labkit.conf.instance import Surroundings, build_instance
+from labkit.conf.lvs import build_virtual_server, check_services
+from labkit.conf.model import Config, GlobalDefs
+from labkit.conf.reader import Document, Statement, lines_of, read
+from labkit.conf.section import Section, bind
+from labkit.conf.shared import unique_titles
+from labkit.conf.vrrp import (
+    build_groups,
+    build_scripts,
+    check_shared_addresses,
+    check_vrids,
+    check_weights_in_groups,
+)
+from labkit.diagnostics import Diagnostic, Span
+
+BYTE_ORDER_MARK = "\ufeff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What became of a file: its configuration (None when it is refused) and all diagnostics, in the file's order."""
+
+    config: Config | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def load(path: Path) -> Loaded:
+    """Load a file; one that is missing, unreadable or not UTF-8 is a diagnostic at line 1, column 1."""
+    file = str(path)
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        message = f"the file is not UTF-8: byte 0x{error.object[error.start]:02x} in line {line}"
+        return _refused(file, message, "save it as UTF-8")
+    except OSError as error:
+        return _refused(file, f"the file cannot be read: {error.strerror}", "name a file that can be read")
+    return loads(text, file=file)
+
+
+def loads(text: str, *, file: str) -> Loaded:
+    """Load the text of a file; `file` is what diagnostics call it."""
+    document = read(lines_of(text.removeprefix(BYTE_ORDER_MARK), file))
+    complaints = Complaints(document.diagnostics)
+    if text.startswith(BYTE_ORDER_MARK):
+        message = "the file begins with a byte order mark, with which keepalived cannot read it"
+        complaints.warning(document.lines[0].span(1), message, "save it without")
+    braces_are_right = complaints.errors == 0
+    top = bind(document, schema.ROOT, complaints)
+    config = _build(top, file, complaints) if braces_are_right else None
+    return Loaded(config=None if complaints.errors else config, diagnostics=complaints.by_place())
+
+
+def _refused(file: str, message: str, hint: str) -> Loaded:
+    diagnostic = Diagnostic(span=Span(file=file, line=1, column=1), message=message, hint=hint)
+    return Loaded(config=None, diagnostics=(diagnostic,))
+
+
+def _build(top: Section, file: str, complaints: Complaints) -> Config:
+    """Build every block, whatever is wrong with the others; a result with errors is not to be used."""
+    scripts, instances = top.sections(schema.VRRP_SCRIPT), top.sections(schema.VRRP_INSTANCE)
+    groups, services = top.sections(schema.VRRP_SYNC_GROUP), top.sections(schema.VIRTUAL_SERVER)
+    for sections in (scripts, instances, groups):
+        unique_titles(sections, complaints)
+    check_vrids(instances, complaints)
+    check_shared_addresses(instances, complaints)
+    weights = {str(script.title): script.get(schema.SCRIPT_WEIGHT) or 0 for script in scripts}
+    check_weights_in_groups(groups, instances, weights, complaints)
+    check_services(services, complaints)
+    global_defs = next(iter(top.sections(schema.GLOBAL_DEFS)), _absent(top.document, schema.GLOBAL_DEFS))
+    around = Surroundings(global_defs=global_defs, script_weights=weights)
+    built_instances = [build_instance(section, around, complaints) for section in instances]
+    built_services = [build_virtual_server(section, complaints) for section in services]
+    return Config(
+        file=file,
+        global_defs=_global_defs(global_defs),
+        scripts=build_scripts(scripts, complaints),
+        instances=tuple(instance for instance in built_instances if instance is not None),
+        sync_groups=build_groups(groups, instances, complaints),
+        virtual_servers=tuple(service for service in built_services if service is not None),
+    )
+
+
+def _absent(document: Document, block: schema.Block[Any]) -> Section:
+    return Section(document, Statement([block.name], 0, 0, []), None)
+
+
+def _global_defs(section: Section) -> GlobalDefs:
+    server, port = section.get(schema.SMTP_SERVER) or (None, 25)
+    return GlobalDefs(
+        notification_email=tuple(entry.value for entry in section.lines(schema.NOTIFICATION_EMAIL)),
+        notification_email_from=section.get(schema.NOTIFICATION_EMAIL_FROM),
+        smtp_server=server,
+        smtp_port=port,
+        smtp_connect_timeout=section.get(schema.SMTP_CONNECT_TIMEOUT) or 30_000_000,
+        router_id=section.get(schema.ROUTER_ID),
+        script_user=section.get(schema.SCRIPT_USER),
+        enable_script_security=section.says(schema.SCRIPT_SECURITY),
+    )

@@ -1,0 +1,161 @@
+"""The text of a keepalived.conf as a tree of statements, each knowing the line it stands on.
+
+The format is a list of lines (keepalived.conf(5)): a statement is one line of words; `{` gives it a body, up to the
+matching `}`.  A brace also ends the statement before it, so that `virtual_ipaddress { 192.0.2.1 }` fits on one line.
+Nothing here knows a keyword: that is the schema's.
+
+`read` takes a list of `SourceLine`s, so that a step which rewrites lines (include, `$NAME`, `@condition`) can come
+before it.  Most lines hold neither quote nor comment, and take the short way without a regular expression for words.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from labkit.conf.tokens import SPECIAL, faults, scan
+from labkit.diagnostics import Diagnostic, Severity, Span
+
+
+class SourceLine(NamedTuple):
+    """One line of a file, without its end; `number` counts from 1."""
+
+    file: str
+    number: int
+    text: str
+
+    def span(self, column: int) -> Span:
+        """Return the place of a column of this line."""
+        return Span(file=self.file, line=self.number, column=column)
+
+
+class Statement(NamedTuple):
+    """One statement: its words, where they stand, and its body when braces follow.
+
+    `line` is an index into `Document.lines`; `first` counts the words and braces that stand before it on that line.
+    """
+
+    words: list[str]
+    line: int
+    first: int
+    body: "list[Statement] | None"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What `read` found: the statements of the file, and what is wrong with its braces, quotes and characters."""
+
+    lines: Sequence[SourceLine]
+    statements: Sequence[Statement]
+    diagnostics: tuple[Diagnostic, ...]
+
+    def span(self, statement: Statement, word: int = 0) -> Span:
+        """Return the place of one word of the statement; the word after the last is the end of the statement."""
+        line = self.lines[statement.line]
+        if word == statement.first == 0:
+            return line.span(len(line.text) - len(line.text.lstrip()) + 1)
+        tokens = scan(line.text)
+        if word < len(statement.words):
+            return line.span(tokens[statement.first + word].column)
+        return line.span(tokens[statement.first + len(statement.words) - 1].end)
+
+
+def lines_of(text: str, file: str) -> list[SourceLine]:
+    """Split `text` at line feeds; a carriage return before one belongs to it."""
+    return [SourceLine(file, number, line.removesuffix("\r")) for number, line in enumerate(text.split("\n"), 1)]
+
+
+def read(lines: Sequence[SourceLine]) -> Document:
+    """Build the tree; what is wrong is in `Document.diagnostics`, and the rest of the tree is there all the same."""
+    builder = _Builder(lines)
+    for index, line in enumerate(lines):
+        text = line.text
+        special = SPECIAL.search(text)
+        if special is None:
+            if words := text.split():
+                builder.body.append(Statement(words, index, 0, None))
+            continue
+        words = text[: special.start()].split()
+        match special.group():
+            case "{" if words and special.end() == len(text):
+                builder.open(words, index, 0, special.end())
+            case "#" | "!" if not words:
+                pass
+            case _:
+                builder.add(index)
+    return builder.finish()
+
+
+class _Open(NamedTuple):
+    """A `{` that waits for its `}`: the body around it, what it belongs to, and where it stands."""
+
+    outer: list[Statement]
+    name: str
+    line: int
+    column: int
+
+
+class _Builder:
+    """The tree so far; `body` is the innermost open one."""
+
+    def __init__(self, lines: Sequence[SourceLine]) -> None:
+        self.body: list[Statement] = []
+        self._lines = lines
+        self._top = self.body
+        self._opened: list[_Open] = []
+        self._diagnostics: list[Diagnostic] = []
+
+    def open(self, words: list[str], line: int, first: int, column: int) -> None:
+        """Add a statement whose body follows, and go into the body."""
+        body: list[Statement] = []
+        self.body.append(Statement(words, line, first, body))
+        self._opened.append(_Open(self.body, words[0], line, column))
+        self.body = body
+
+    def add(self, line: int) -> None:
+        """Add a line with braces, quotes or a comment."""
+        text = self._lines[line].text
+        for fault in faults(text):
+            self._complain(line, fault.column, fault.message, fault.hint, fault.severity)
+        words: list[str] = []
+        for place, token in enumerate(scan(text)):
+            if not token.is_brace:
+                words.append(token.text)
+                continue
+            if token.text == "{":
+                self._open_brace(words, line, place - len(words), token.column)
+            else:
+                self._close_brace(words, line, place - len(words), token.column)
+            words = []
+        if words:
+            self.body.append(Statement(words, line, len(scan(text)) - len(words), None))
+
+    def finish(self) -> Document:
+        """Complain about the braces that are still open, and hand the tree over."""
+        for opened in self._opened:
+            message = f"the `{{` of `{opened.name}` is never closed"
+            self._complain(opened.line, opened.column, message, "add the `}` that is missing")
+        return Document(lines=self._lines, statements=self._top, diagnostics=tuple(self._diagnostics))
+
+    def _open_brace(self, words: list[str], line: int, first: int, column: int) -> None:
+        if words:
+            self.open(words, line, first, column)
+        elif self.body and self.body[-1].body is None:  # what it belongs to stands on an earlier line
+            owner = self.body.pop()
+            self.open(owner.words, owner.line, owner.first, column)
+            self._opened[-1] = self._opened[-1]._replace(line=line)
+        else:
+            self._complain(line, column, "a `{` with no name before it", "write what the block is, or remove the brace")
+            self._opened.append(_Open(self.body, "{", line, column))
+            self.body = []
+
+    def _close_brace(self, words: list[str], line: int, first: int, column: int) -> None:
+        if words:
+            self.body.append(Statement(words, line, first, None))
+        if self._opened:
+            self.body = self._opened.pop().outer
+        else:
+            self._complain(line, column, "this `}` closes nothing", "remove it, or add the `{` that it should close")
+
+    def _complain(self, line: int, column: int, message: str, hint: str, severity: Severity = Severity.ERROR) -> None:
+        span = self._lines[line].span(column)
+        self._diagnostics.append(Diagnostic(span=span, message=message, hint=hint, severity=severity))

@@ -1,0 +1,168 @@
+"""A block of the file, bound to its keyword table: every line is known, stands where it may, and has a value that fits.
+
+`bind` never stops at the first fault; all of them go to the `Complaints` of the file.  What the values mean together
+(a missing priority, the same VRID twice) is not known here.
+"""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Generic, TypeVar, cast
+
+from labkit.conf.arguments import Argument, UnfitError
+from labkit.conf.complaints import Complaints
+from labkit.conf.reader import Document, Statement
+from labkit.conf.schema import Block, Keyword, Leaf, Lines, homes
+from labkit.diagnostics import Span, did_you_mean
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    """One line of a `Lines` block: its value and its place."""
+
+    value: T
+    statement: Statement
+    word: int = 0
+
+
+class Section:
+    """One block of the file, its lines checked against its table.
+
+    `values`, `entries` and `blocks` hold what stands in it by the keyword's name; a value that did not fit is None.
+    """
+
+    __slots__ = ("blocks", "document", "entries", "misspelt", "statement", "title", "values")
+
+    def __init__(self, document: Document, statement: Statement, title: object) -> None:
+        self.document = document
+        self.statement = statement
+        self.title = title
+        self.values: dict[str, tuple[object, Statement]] = {}
+        self.entries: dict[str, list[Entry[Any]]] = {}
+        self.blocks: dict[str, list[Section]] = {}
+        self.misspelt: set[str] = set()
+
+    def get(self, leaf: Leaf[T]) -> T | None:
+        """Return the value of a keyword; None where it is absent or did not fit."""
+        given = self.values.get(leaf.name)
+        return None if given is None else cast("T", given[0])
+
+    def says(self, flag: Leaf[bool]) -> bool:
+        """Tell whether a keyword without value stands here."""
+        return self.get(flag) is not None
+
+    def lines(self, keyword: Lines[T]) -> list[Entry[T]]:
+        """Return the lines of all blocks of this name."""
+        return self.entries.get(keyword.name, [])
+
+    def sections(self, block: Block[Any]) -> "list[Section]":
+        """Return the blocks of this name."""
+        return self.blocks.get(block.name, [])
+
+    def lacks(self, keyword: Keyword) -> bool:
+        """Tell whether a keyword is absent, and not there in some wrong form either."""
+        name = keyword.name
+        return not (name in self.values or name in self.entries or name in self.blocks or name in self.misspelt)
+
+    def span(self, leaf: Leaf[Any] | None = None) -> Span:
+        """Return the place of the block's title, or of the value of a keyword that stands in it."""
+        statement = self.statement if leaf is None else self.values[leaf.name][1]
+        return self.document.span(statement, 1 if len(statement.words) > 1 else 0)
+
+    def entry_span(self, entry: Entry[Any], word: int = 0) -> Span:
+        """Return the place of a word of a line of a `Lines` block."""
+        return self.document.span(entry.statement, entry.word + word)
+
+
+def bind(document: Document, block: Block[Any], complaints: Complaints) -> Section:
+    """Check the statements of a document against `block`, the table of a whole file."""
+    section = Section(document, Statement([block.name], 0, 0, list(document.statements)), None)
+    _Binder(document, complaints).fill(section, block)
+    return section
+
+
+class _Binder:
+    def __init__(self, document: Document, complaints: Complaints) -> None:
+        self._document = document
+        self._complaints = complaints
+
+    def fill(self, section: Section, block: Block[Any]) -> None:
+        """Bind every statement in the body of a block."""
+        headless: Block[Any] | Lines[Any] | None = None  # the `{` of this one is missing, which has been said
+        for statement in section.statement.body or ():
+            keyword = block.children.get(statement.words[0])
+            match keyword:
+                case Leaf():
+                    self._leaf(section, keyword, statement)
+                case None if isinstance(headless, Lines) or (headless and statement.words[0] in headless.children):
+                    pass
+                case None:
+                    self._unknown(section, block, statement)
+                case Block() | Lines() if statement.body is None:
+                    headless = keyword
+                    section.misspelt.add(keyword.name)
+                    self._error(statement, len(statement.words), f"`{keyword.name}` has no block", "add a `{`")
+                case Lines():
+                    self._lines(section, keyword, statement)
+                case Block():
+                    self._block(section, keyword, statement)
+
+    def _leaf(self, section: Section, leaf: Leaf[Any], statement: Statement) -> None:
+        if statement.body is not None:
+            self._error(statement, 0, f"`{leaf.name}` has no block", "remove the braces")
+        if leaf.name in section.values:
+            self._twice(statement, section.values[leaf.name][1])
+            return
+        section.values[leaf.name] = self._read(leaf.argument, statement, 1), statement
+
+    def _lines(self, section: Section, keyword: Lines[Any], statement: Statement) -> None:
+        if len(statement.words) > 1:
+            self._error(statement, 1, f"`{statement.words[1]}` is a word too many", f"write `{keyword.name} {{`")
+        entries = section.entries.setdefault(keyword.name, [])
+        for line in statement.body or ():
+            if line.body is not None:
+                self._error(line, len(line.words), "there are no blocks here", "remove the braces")
+            if keyword.each_word:
+                entries.extend(Entry(word, line, place) for place, word in enumerate(line.words))
+            elif (value := self._read(keyword.entry, line, 0)) is not None:
+                entries.append(Entry(value, line))
+
+    def _block(self, section: Section, block: Block[Any], statement: Statement) -> None:
+        others = section.blocks.setdefault(block.name, [])
+        if block.once and others:
+            self._twice(statement, others[0].statement)
+            return
+        inner = Section(self._document, statement, self._read(block.title, statement, 1))
+        others.append(inner)
+        self.fill(inner, block)
+
+    def _read(self, argument: Argument[T], statement: Statement, start: int) -> T | None:
+        try:
+            return argument.read(statement.words[start:] if start else statement.words)
+        except UnfitError as error:
+            self._error(statement, start + error.word, error.message, error.hint)
+            return None
+
+    def _unknown(self, section: Section, block: Block[Any], statement: Statement) -> None:
+        word = statement.words[0]
+        where = f"in `{block.name}`" if block.name else "outside all blocks"
+        if word in block.unsupported or (word[:1] in ("$", "@") and len(word) > 1):
+            message = f"`{word}` is known to keepalived but not supported by labkit yet"
+            self._error(statement, 0, message, "remove it" if statement.body is not None else "remove the line")
+        elif belongs := homes(word):
+            place = " or ".join(f"`{name}`" if name else "the top" for name in belongs)
+            self._error(
+                statement, 0, f"`{word}` cannot stand {where}", f"it belongs in {place}; look for a wrong brace"
+            )
+        else:
+            section.misspelt.update(get_close_matches(word, block.children, n=1))
+            hint = did_you_mean(word, block.children)
+            self._error(statement, 0, f"`{word}` is not a keyword {where}", hint)
+
+    def _twice(self, statement: Statement, first: Statement) -> None:
+        line = self._document.lines[first.line].number
+        self._error(statement, 0, f"`{statement.words[0]}` stands here again, after line {line}", "keep one of them")
+
+    def _error(self, statement: Statement, word: int, message: str, hint: str) -> None:
+        self._complaints.error(self._document.span(statement, word), message, hint)

@@ -1,0 +1,60 @@
+"""What building any block needs: that required keywords are there, names are not taken, and who is to be told."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from labkit.conf import schema
+from labkit.conf.complaints import Complaints
+from labkit.conf.model import Command
+from labkit.conf.reader import Statement
+from labkit.conf.schema import Keyword
+from labkit.conf.section import Section
+
+
+def line_of(section: Section, statement: Statement) -> int:
+    """Return the number of the line on which a statement stands."""
+    return section.document.lines[statement.line].number
+
+
+def require(section: Section, complaints: Complaints, *keywords: Keyword) -> None:
+    """Complain about each of `keywords` that is absent."""
+    for keyword in keywords:
+        if section.lacks(keyword):
+            owner = section.statement.words[0]
+            complaints.error(section.span(), f"this {owner} has no `{keyword.name}`", f"add a line `{keyword.name}`")
+
+
+def unique_titles(sections: Sequence[Section], complaints: Complaints) -> None:
+    """Complain about each block whose title an earlier one has."""
+    seen: dict[object, Section] = {}
+    for section in sections:
+        first = seen.setdefault(section.title, section)
+        if first is not section and section.title is not None:
+            title = " ".join(section.statement.words)
+            line = line_of(section, first.statement)
+            complaints.error(
+                section.span(), f"there is a `{title}` already, in line {line}", "write another one, or remove it"
+            )
+
+
+class Notifies(TypedDict):
+    """Whom to tell about changes of state."""
+
+    notify: Command | None
+    notify_master: Command | None
+    notify_backup: Command | None
+    notify_fault: Command | None
+    notify_stop: Command | None
+    smtp_alert: bool
+
+
+def notifies(section: Section) -> Notifies:
+    """Return whom an instance or a group tells about changes of state."""
+    return Notifies(
+        notify=section.get(schema.NOTIFY),
+        notify_master=section.get(schema.NOTIFY_MASTER),
+        notify_backup=section.get(schema.NOTIFY_BACKUP),
+        notify_fault=section.get(schema.NOTIFY_FAULT),
+        notify_stop=section.get(schema.NOTIFY_STOP),
+        smtp_alert=section.says(schema.SMTP_ALERT),
+    )

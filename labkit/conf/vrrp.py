@@ -1,0 +1,132 @@
+"""The `vrrp_script` and `vrrp_sync_group` blocks, and what is wrong between blocks of the VRRP part of a file."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+
+from labkit.conf import schema
+from labkit.conf.commands import needs_bash
+from labkit.conf.complaints import Complaints
+from labkit.conf.model import SyncGroup, VrrpScript
+from labkit.conf.section import Entry, Section
+from labkit.conf.shared import line_of, notifies, require
+from labkit.diagnostics import did_you_mean
+from labkit.trace import SECOND
+from labkit.vrrp.config import ScriptConfig
+
+
+def build_scripts(sections: Sequence[Section], complaints: Complaints) -> tuple[VrrpScript, ...]:
+    """Return the `vrrp_script` blocks; one that is wrong is left out, after complaining."""
+    scripts = (_script(section, complaints) for section in sections)
+    return tuple(script for script in scripts if script is not None)
+
+
+def _script(section: Section, complaints: Complaints) -> VrrpScript | None:
+    require(section, complaints, schema.SCRIPT)
+    command = section.get(schema.SCRIPT)
+    if command is None or section.title is None:
+        return None
+    if needs_bash(command):
+        complaints.warning(
+            section.span(schema.SCRIPT),
+            f"`{command.text}` needs bash; run by a /bin/sh that is dash it fails for ever",
+            f"write `script \"/bin/bash -c '{command.text}'\"`",
+        )
+    interval = section.get(schema.INTERVAL) or SECOND
+    check = ScriptConfig(
+        name=str(section.title),
+        interval=interval,
+        timeout=section.get(schema.TIMEOUT) or interval,
+        rise=section.get(schema.RISE) or 1,
+        fall=section.get(schema.FALL) or 1,
+        init_fail=section.says(schema.INIT_FAIL),
+    )
+    return VrrpScript(
+        check=check,
+        command=command,
+        weight=section.get(schema.SCRIPT_WEIGHT) or 0,
+        user=section.get(schema.SCRIPT_RUN_BY),
+        span=section.span(),
+    )
+
+
+def build_groups(
+    sections: Sequence[Section], instances: Sequence[Section], complaints: Complaints
+) -> tuple[SyncGroup, ...]:
+    """Return the `vrrp_sync_group` blocks, after complaining about members that cannot be."""
+    names = [str(instance.title) for instance in instances]
+    taken: dict[str, Entry[str]] = {}
+    for section in sections:
+        require(section, complaints, schema.GROUP)
+        members = section.lines(schema.GROUP)
+        for member in members:
+            _check_member(section, member, names, taken, complaints)
+        if len(members) == 1:
+            message = f"the group `{section.title}` has one member only"
+            complaints.warning(section.span(), message, "name at least two instances in `group`")
+    return tuple(
+        SyncGroup(
+            name=str(section.title),
+            members=tuple(member.value for member in section.lines(schema.GROUP)),
+            span=section.span(),
+            **notifies(section),
+        )
+        for section in sections
+    )
+
+
+def _check_member(
+    section: Section, member: Entry[str], names: Sequence[str], taken: dict[str, Entry[str]], complaints: Complaints
+) -> None:
+    place = section.entry_span(member)
+    if member.value not in names:
+        complaints.error(place, f"no vrrp_instance is called `{member.value}`", did_you_mean(member.value, names))
+    elif member.value in taken:
+        line = line_of(section, taken[member.value].statement)
+        complaints.error(place, f"`{member.value}` is in a group already, in line {line}", "name it in one group, once")
+    taken.setdefault(member.value, member)
+
+
+def check_weights_in_groups(
+    groups: Sequence[Section], instances: Sequence[Section], weights: dict[str, int], complaints: Complaints
+) -> None:
+    """Refuse weighted trackers of group members: keepalived ignores them, as members must go together."""
+    grouped = {member.value for group in groups for member in group.lines(schema.GROUP)}
+    for instance in instances:
+        if instance.title not in grouped:
+            continue
+        for keyword in (schema.TRACK_SCRIPT, schema.TRACK_INTERFACE):
+            for entry in instance.lines(keyword):
+                name, weight = entry.value
+                if weights.get(name, 0) if weight is None else weight:
+                    message = f"the weight of `{name}` has no effect in a sync group"
+                    complaints.error(instance.entry_span(entry), message, "use it without weight: its failure is FAULT")
+
+
+def check_vrids(instances: Sequence[Section], complaints: Complaints) -> None:
+    """Refuse two instances with one VRID on one interface."""
+    seen: dict[tuple[str, int], Section] = {}
+    for section in instances:
+        interface, vrid = section.get(schema.INTERFACE), section.get(schema.VIRTUAL_ROUTER_ID)
+        if interface is None or vrid is None:
+            continue
+        first = seen.setdefault((interface, vrid), section)
+        if first is not section:
+            line = first.span(schema.VIRTUAL_ROUTER_ID).line
+            message = f"VRID {vrid} on {interface} belongs to `{first.title}` already, in line {line}"
+            complaints.error(section.span(schema.VIRTUAL_ROUTER_ID), message, "write another number from 1 to 255")
+
+
+def check_shared_addresses(instances: Sequence[Section], complaints: Complaints) -> None:
+    """Refuse an address that two instances put on one interface; on two interfaces it is only odd."""
+    seen: dict[IPv4Address, tuple[Section, str, int]] = {}
+    for section in instances:
+        for entry in section.lines(schema.VIRTUAL_IPADDRESS) + section.lines(schema.EXCLUDED):
+            address = entry.value.address.ip
+            device = entry.value.device or section.get(schema.INTERFACE) or ""
+            place = section.entry_span(entry)
+            first, first_device, line = seen.setdefault(address, (section, device, place.line))
+            if first is section:
+                continue  # the instance itself looks after these
+            message = f"{address} is an address of `{first.title}` too, in line {line}"
+            complain = complaints.error if device == first_device else complaints.warning
+            complain(place, message, "give each address to one instance")
