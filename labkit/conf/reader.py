@@ -78,6 +78,8 @@ def read(lines: Sequence[SourceLine]) -> Document:
         match special.group():
             case "{" if words and special.end() == len(text):
                 builder.open(words, index, 0, special.end())
+            case "}" if not words and special.end() == len(text):
+                builder.close(index, special.end())
             case "#" | "!" if not words:
                 pass
             case _:
@@ -111,23 +113,35 @@ class _Builder:
         self._opened.append(_Open(self.body, words[0], line, column))
         self.body = body
 
+    def close(self, line: int, column: int) -> None:
+        """Leave the innermost body."""
+        if self._opened:
+            self.body = self._opened.pop().outer
+        else:
+            self._complain(line, column, "this `}` closes nothing", "remove it, or add the `{` that it should close")
+
     def add(self, line: int) -> None:
         """Add a line with braces, quotes or a comment."""
         text = self._lines[line].text
         for fault in faults(text):
             self._complain(line, fault.column, fault.message, fault.hint, fault.severity)
+        tokens = scan(text)
         words: list[str] = []
-        for place, token in enumerate(scan(text)):
+        for place, token in enumerate(tokens):
             if not token.is_brace:
                 words.append(token.text)
                 continue
             if token.text == "{":
                 self._open_brace(words, line, place - len(words), token.column)
             else:
-                self._close_brace(words, line, place - len(words), token.column)
+                self._add_words(words, line, place - len(words))
+                self.close(line, token.column)
             words = []
+        self._add_words(words, line, len(tokens) - len(words))
+
+    def _add_words(self, words: list[str], line: int, first: int) -> None:
         if words:
-            self.body.append(Statement(words, line, len(scan(text)) - len(words), None))
+            self.body.append(Statement(words, line, first, None))
 
     def finish(self) -> Document:
         """Complain about the braces that are still open, and hand the tree over."""
@@ -147,14 +161,6 @@ class _Builder:
             self._complain(line, column, "a `{` with no name before it", "write what the block is, or remove the brace")
             self._opened.append(_Open(self.body, "{", line, column))
             self.body = []
-
-    def _close_brace(self, words: list[str], line: int, first: int, column: int) -> None:
-        if words:
-            self.body.append(Statement(words, line, first, None))
-        if self._opened:
-            self.body = self._opened.pop().outer
-        else:
-            self._complain(line, column, "this `}` closes nothing", "remove it, or add the `{` that it should close")
 
     def _complain(self, line: int, column: int, message: str, hint: str, severity: Severity = Severity.ERROR) -> None:
         span = self._lines[line].span(column)
