@@ -189,13 +189,11 @@ class VirtualRouter:
         self.counters.adverts_received += 1
         if advert.priority == RELEASE:
             self.counters.priority_zero_received += 1
-        match self.state:
-            case State.BACKUP:
-                return self._receive_as_backup(source, advert, now)
-            case State.MASTER:
-                return self._receive_as_master(source, advert, now)
-            case State.INIT | State.FAULT:
-                return []
+        if self.state is State.BACKUP:
+            return self._receive_as_backup(source, advert, now)
+        if self.state is State.MASTER:
+            return self._receive_as_master(source, advert, now)
+        return []
 
     def _receive_as_backup(self, source: IPv4Address, advert: Advert, now: Micros) -> list[Action]:
         """RFC 9568 6.4.2."""

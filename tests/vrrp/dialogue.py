@@ -1,0 +1,179 @@
+"""A speaker and a clock, so that a test reads as a dialogue: what is told, what must be answered, and when.
+
+Answers come as short lines, `advert 150`, `hold`, `MASTER no-advert`, so that a failing test shows the difference at
+once.  Times are written in microseconds.  Every transition is held against the table of transitions.
+"""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address
+from typing import TypeAlias
+
+from labkit.trace import SECOND, Micros
+from labkit.vrrp.config import GroupConfig, RouterConfig, ScriptConfig, Track, TrackKind
+from labkit.vrrp.events import (
+    Action,
+    Announce,
+    Configure,
+    Event,
+    GroupTransition,
+    HoldAddresses,
+    InterfaceChanged,
+    KillScript,
+    Noticed,
+    PriorityChanged,
+    Received,
+    Rejected,
+    ReleaseAddresses,
+    RunScript,
+    ScriptChanged,
+    ScriptExited,
+    SendAdvert,
+    Stop,
+    Transition,
+    Wake,
+)
+from labkit.vrrp.packet import Advert
+from labkit.vrrp.router import TRANSITIONS
+from labkit.vrrp.speaker import Speaker
+
+US = IPv4Address("192.168.1.21")
+LOWER = IPv4Address("192.168.1.11")
+HIGHER = IPv4Address("192.168.1.31")
+VIP = IPv4Address("192.168.1.20")
+
+V2 = RouterConfig(name="V", interface="eth0", vrid=21, addresses=(VIP,), priority=150, auth=b"Venezuel")
+V3 = RouterConfig(
+    name="V", interface="eth0", vrid=21, addresses=(VIP,), priority=120, version=3, advert_interval=SECOND // 10
+)
+
+
+def script_track(name: str, weight: int = 0) -> Track:
+    return Track(kind=TrackKind.SCRIPT, name=name, weight=weight)
+
+
+def interface_track(name: str, weight: int = 0) -> Track:
+    return Track(kind=TrackKind.INTERFACE, name=name, weight=weight)
+
+
+def line(action: Action) -> str:
+    """Return the short line for an action, with the router's name where it is not `V`."""
+    match action:
+        case RunScript():
+            return f"run {action.script}"
+        case KillScript():
+            return f"kill {action.script}{' -9' if action.force else ''}"
+        case ScriptChanged():
+            word = "healthy" if action.healthy else "failed"
+            return f"{action.script} {'is' if action.settled else 'answers'} {word} ({action.status})"
+        case GroupTransition():
+            return f"group {action.group} {action.new}"
+        case _:
+            text = _router_line(action)
+            return text if action.router in ("V", "") else f"{action.router}: {text}"
+
+
+RouterAction: TypeAlias = (
+    SendAdvert | HoldAddresses | ReleaseAddresses | Announce | Transition | PriorityChanged | Noticed | Rejected
+)
+
+
+def _router_line(action: RouterAction) -> str:
+    match action:
+        case SendAdvert():
+            return f"advert {action.advert.priority}"
+        case HoldAddresses():
+            return "hold"
+        case ReleaseAddresses():
+            return "release"
+        case Announce():
+            return f"announce {action.repeat}"
+        case Transition():
+            return f"{action.new} {action.why.reason}"
+        case PriorityChanged():
+            return f"priority {action.old} -> {action.new}"
+        case Noticed():
+            return f"{action.notice} {action.peer} {action.peer_priority}"
+        case Rejected():
+            return f"rejected {action.error.kind} from {action.source}: {action.count}"
+
+
+class Dialogue:
+    """One speaker, told things at `now`."""
+
+    def __init__(
+        self,
+        *routers: RouterConfig,
+        scripts: Iterable[ScriptConfig] = (),
+        groups: Iterable[GroupConfig] = (),
+        interfaces: Iterable[str] = ("eth0",),
+    ) -> None:
+        self.speaker = Speaker()
+        self.now: Micros = 0
+        self.actions: list[Action] = []
+        for interface in interfaces:
+            assert not self.link(interface)
+        self.started = self.configure(*routers, scripts=scripts, groups=groups)
+
+    def tell(self, event: Event) -> list[str]:
+        self.actions = self.speaker.handle(event, self.now)
+        for action in self.actions:
+            if isinstance(action, Transition):
+                assert action.why.reason in TRANSITIONS[action.old, action.new]
+        return [line(action) for action in self.actions]
+
+    def configure(
+        self, *routers: RouterConfig, scripts: Iterable[ScriptConfig] = (), groups: Iterable[GroupConfig] = ()
+    ) -> list[str]:
+        return self.tell(Configure(routers=tuple(routers), scripts=tuple(scripts), groups=tuple(groups)))
+
+    def stop(self) -> list[str]:
+        return self.tell(Stop())
+
+    def link(
+        self, interface: str = "eth0", *, exists: bool = True, up: bool = True, primary: IPv4Address | None = US
+    ) -> list[str]:
+        return self.tell(InterfaceChanged(interface=interface, exists=exists, up=up, primary=primary))
+
+    def script(self, name: str, status: int | None) -> list[str]:
+        return self.tell(ScriptExited(script=name, status=status))
+
+    def hear(
+        self,
+        priority: int,
+        source: IPv4Address = LOWER,
+        *,
+        like: RouterConfig = V2,
+        interval: Micros | None = None,
+    ) -> list[str]:
+        """Hear an advert of a peer that is configured `like` us."""
+        advert = Advert(
+            version=like.version,
+            vrid=like.vrid,
+            priority=priority,
+            interval=interval or like.advert_interval,
+            addresses=like.addresses,
+            auth=like.auth,
+        )
+        return self.tell(Received(interface=like.interface, source=source, packet=advert))
+
+    def wait_until(self, end: Micros) -> list[str]:
+        """Wake at every deadline up to and including `end`; return what was answered, with the time of each."""
+        answers = []
+        while (deadline := self.speaker.deadline) is not None and deadline <= end:
+            self.now = deadline
+            answers += [f"{self.now} {text}" for text in self.tell(Wake())]
+        self.now = end
+        return answers
+
+    def wake_late(self, now: Micros) -> list[str]:
+        """Wake once, at `now`, however much is overdue."""
+        self.now = now
+        return self.tell(Wake())
+
+
+def master(config: RouterConfig) -> Dialogue:
+    """A dialogue with a router that is MASTER and has done all its announcements, at a whole 100 s."""
+    dialogue = Dialogue(config)
+    dialogue.wait_until(100 * SECOND)
+    assert dialogue.speaker.routers[config.name].state == "MASTER"
+    return dialogue
