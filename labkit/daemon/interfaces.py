@@ -1,0 +1,127 @@
+"""The machine's interfaces and IPv4 addresses, kept up to date by what the kernel tells over netlink."""
+
+import errno
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface
+
+from labkit.kernel.links import (
+    GROUP_IPV4_ADDRESS,
+    GROUP_LINK,
+    AddressEvent,
+    LinkEvent,
+    LinkMessage,
+    addresses,
+    decode,
+    links,
+)
+from labkit.kernel.netlink import Netlink
+from labkit.vrrp.events import InterfaceChanged
+
+_READS = 64  # datagrams a turn, so that a storm of events does not hold the timers back
+
+
+@dataclass(slots=True, kw_only=True)
+class Interface:
+    """One interface: `running` is up with carrier; `addresses` (value: whether secondary) in the kernel's order."""
+
+    index: int
+    name: str
+    running: bool
+    lladdr: bytes
+    addresses: dict[IPv4Interface, bool] = field(default_factory=dict)
+
+    def primary(self, virtual: Collection[IPv4Address]) -> IPv4Address | None:
+        """Return the first address that is not `virtual`: the source of our adverts."""
+        own = (address.ip for address, secondary in self.addresses.items() if not secondary)
+        return next((address for address in own if address not in virtual), None)
+
+
+class Interfaces:
+    """All interfaces of the network namespace this process is in."""
+
+    def __init__(self) -> None:
+        self.commands = Netlink()
+        self._monitor = Netlink(GROUP_LINK | GROUP_IPV4_ADDRESS)
+        self._monitor.socket.setblocking(False)
+        self._by_index: dict[int, Interface] = {}
+        self._by_name: dict[str, Interface] = {}
+        self.load()
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on for changes."""
+        return self._monitor.fileno()
+
+    def __getitem__(self, name: str) -> Interface | None:
+        return self._by_name.get(name)
+
+    def __iter__(self) -> Iterator[Interface]:
+        return iter(self._by_index.values())
+
+    def load(self) -> None:
+        """Ask the kernel for everything anew."""
+        self._by_index.clear()
+        self._by_name.clear()
+        for link in links(self.commands):
+            self._apply(link)
+        for address in addresses(self.commands):
+            self._apply(address)
+
+    def read(self) -> set[str]:
+        """Take in what the kernel has told since; return the names of the interfaces it was about."""
+        touched: set[str] = set()
+        for _ in range(_READS):
+            try:
+                datagram = self._monitor.socket.recv(1 << 17)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    break
+                touched.update(self._by_name)  # the kernel had more to tell than fits: look again
+                self.load()
+                touched.update(self._by_name)
+                continue
+            for event in decode(datagram):
+                touched.update(self._apply(event))
+        return touched
+
+    def _apply(self, event: LinkMessage) -> set[str]:
+        match event:
+            case LinkEvent():
+                return self._apply_link(event)
+            case AddressEvent():
+                return self._apply_address(event)
+        return set()
+
+    def _apply_link(self, event: LinkEvent) -> set[str]:
+        known = self._by_index.get(event.index)
+        touched = {event.name} | ({known.name} if known else set())
+        if known is not None and self._by_name.get(known.name) is known:
+            del self._by_name[known.name]
+        if not event.present:
+            self._by_index.pop(event.index, None)
+            return touched
+        lladdr = bytes.fromhex(event.lladdr.replace(":", ""))
+        interface = known or Interface(index=event.index, name=event.name, running=False, lladdr=lladdr)
+        interface.name, interface.running, interface.lladdr = event.name, event.running, lladdr
+        self._by_index[event.index] = self._by_name[event.name] = interface
+        return touched
+
+    def _apply_address(self, event: AddressEvent) -> set[str]:
+        interface = self._by_index.get(event.index)
+        if interface is None or not isinstance(event.address, IPv4Interface):
+            return set()
+        if event.present:
+            interface.addresses[event.address] = event.secondary
+        else:
+            interface.addresses.pop(event.address, None)
+        return {interface.name}
+
+    def state(self, name: str, virtual: Collection[IPv4Address]) -> InterfaceChanged:
+        """Return what the core wants to know of an interface, there or not."""
+        interface = self._by_name.get(name)
+        if interface is None:
+            return InterfaceChanged(interface=name, exists=False, up=False, primary=None)
+        primary = interface.primary(virtual)
+        return InterfaceChanged(interface=name, exists=True, up=interface.running, primary=primary)

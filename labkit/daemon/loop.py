@@ -1,0 +1,88 @@
+"""A small event loop: descriptors, one exact timer, signals.
+
+epoll and a timerfd, because asyncio rounds its timers to a millisecond; the figures are in docs/adr/0008.
+"""
+
+import select
+import signal
+import socket
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeAlias
+
+from labkit.kernel.process import Timer
+from labkit.trace import Micros
+
+Handler: TypeAlias = Callable[[], None]
+
+
+class Source(Protocol):
+    """Anything with a descriptor."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on."""
+        ...
+
+
+class Loop:
+    """Waits for descriptors and for one point in time."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._timer = Timer()
+        self._epoll.register(self._timer.fileno(), select.EPOLLIN)
+        self._handlers: dict[int, Handler] = {}
+
+    def watch(self, source: Source | int, handler: Handler) -> None:
+        """Call `handler` whenever `source` is readable or hung up."""
+        descriptor = source if isinstance(source, int) else source.fileno()
+        self._handlers[descriptor] = handler
+        self._epoll.register(descriptor, select.EPOLLIN)
+
+    def unwatch(self, source: Source | int) -> None:
+        """Let go of a source that is still open."""
+        descriptor = source if isinstance(source, int) else source.fileno()
+        del self._handlers[descriptor]
+        self._epoll.unregister(descriptor)
+
+    def step(self, deadline: Micros | None) -> None:
+        """Wait until a source is ready or `deadline` (absolute microseconds) has come, and call the handlers once."""
+        self._timer.set(deadline)
+        for descriptor, _ in self._epoll.poll():
+            handler = self._handlers.get(descriptor)  # an earlier handler may have let go of it
+            if handler is not None:
+                handler()
+            elif descriptor == self._timer.fileno():
+                self._timer.clear()
+
+    def close(self) -> None:
+        """Close the loop's own descriptors."""
+        self._timer.close()
+        self._epoll.close()
+
+
+class Signals:
+    """Signals as bytes on a descriptor, so that they are handled between two pieces of work and never within one."""
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        """Catch these signals; the previous owner of this process's signals, if any, loses them."""
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        for number in numbers:
+            signal.signal(number, _noted_elsewhere)
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on."""
+        return self._reader.fileno()
+
+    def caught(self) -> list[int]:
+        """Return the numbers of the signals that came since the last call."""
+        try:
+            return list(self._reader.recv(4096))
+        except BlockingIOError:
+            return []
+
+
+def _noted_elsewhere(number: int, frame: object) -> None:
+    """Do nothing: the interpreter has written the number to the wake-up descriptor already."""

@@ -1,0 +1,256 @@
+"""The VRRP process: the pure core against the real clock and the real kernel.
+
+    parent ── Config ──┐     ┌── adverts ── interfaces ── ends of scripts ── signals
+                       v     v
+                      Loop.step ── event ──> Speaker.handle ── [Action] ──> Service.perform
+
+One thread, nothing awaited but the loop.  When a deadline is due, what the sockets hold is heard first: a process that
+was stopped, or a host that was paused, learns of the adverts it missed before its overdue timer may make it MASTER.
+How much is heard at a time is bounded, so that a flood of packets cannot hold a timer back.
+"""
+
+import gc
+import os
+import pickle
+import signal
+import socket
+from collections import deque
+from functools import partial
+
+from labkit.conf.model import Config
+from labkit.daemon.children import Children
+from labkit.daemon.interfaces import Interfaces
+from labkit.daemon.log import Level, Log
+from labkit.daemon.loop import Loop, Signals
+from labkit.daemon.service import Service
+from labkit.daemon.tracer import Tracer
+from labkit.kernel.process import now, set_process_name
+from labkit.kernel.wire import Port, WireError
+from labkit.trace import SECOND, Kind, Micros
+from labkit.vrrp.config import GroupConfig, TrackKind
+from labkit.vrrp.events import Configure, Event, Received, ScriptExited, Stop, Wake
+from labkit.vrrp.packet import decode
+from labkit.vrrp.speaker import Speaker
+
+PROCESS_NAME = "keepalived_vrrp"
+READY = b"R"
+LENGTH_BYTES = 8
+_PACKETS_A_TURN = 64
+_PACKETS_QUEUED = 512  # more than a default socket buffer holds
+_STALL: Micros = 50_000  # later than this by a deadline, and the trace says that the host did not run us
+_GRACE = SECOND  # what notify scripts get to end in when the daemon stops
+
+
+def configure_event(config: Config) -> Configure:
+    """Return the core's part of a configuration."""
+    return Configure(
+        routers=tuple(instance.router for instance in config.instances),
+        scripts=tuple(script.check for script in config.scripts),
+        groups=tuple(GroupConfig(name=group.name, members=group.members) for group in config.sync_groups),
+    )
+
+
+class Runner:
+    """Runs a speaker until it is told to stop."""
+
+    def __init__(self, *, control: socket.socket, log: Log, tracer: Tracer) -> None:
+        """Be ready to run; `control` leads to the parent, whose end (or death) means stop.
+
+        Raises:
+            WireError: raw sockets are not permitted.
+        """
+        self._log = log
+        self._tracer = tracer
+        self._control = control
+        self._received = bytearray()
+        self._loop = Loop()
+        self._signals = Signals((signal.SIGTERM,))
+        for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(ignored, signal.SIG_IGN)
+        self._speaker = Speaker()
+        self._ports: dict[str, Port] = {}
+        self._watched: set[str] = set()  # every interface that the configuration names
+        self._used: set[str] = set()  # the ones that adverts go through
+        self._pending: deque[Event] = deque()
+        self._stopping = False
+        self._interfaces = Interfaces()
+        log.explain("Registering Kernel netlink reflector")
+        log.explain("Registering Kernel netlink command channel")
+        self._children = Children(self._loop)
+        self._service = Service(
+            interfaces=self._interfaces,
+            ports=self._ports,
+            children=self._children,
+            script_ended=self._script_ended,
+            log=log,
+            tracer=tracer,
+        )
+        log.explain("Registering gratuitous ARP shared channel")
+
+    # --- the loop -----------------------------------------------------------------------------------------------------
+
+    def run(self, config: Config) -> None:
+        """Run `config`, and what the parent sends later, until told to stop; then withdraw."""
+        for interface in self._interfaces:
+            for address in interface.addresses:
+                self._log.explain(f"Assigned address {address.ip} for interface {interface.name}")
+        self._configure(config, starting=True)
+        self._loop.watch(self._interfaces, self._interfaces_changed)
+        self._loop.watch(self._signals, self._signalled)
+        self._loop.watch(self._control, self._told)
+        self._control.setblocking(False)
+        self._control.send(READY)
+        gc.collect()
+        gc.freeze()
+        gc.disable()  # nothing here makes cycles; a collection would come at the worst moment
+        while not self._stopping:
+            self._loop.step(self._speaker.deadline)
+            self._fire()
+        self._stop()
+
+    def _fire(self) -> None:
+        """Fire what is due, after hearing what is queued."""
+        deadline = self._speaker.deadline
+        if deadline is None:
+            return
+        late = now() - deadline
+        if late < 0:
+            return
+        for port in list(self._ports.values()):
+            self._hear(port, _PACKETS_QUEUED)
+        self._handle(Wake())
+        if late > _STALL:
+            self._tracer.say(Kind.STALL, {"stalled_us": late})
+
+    def _handle(self, event: Event, *, starting: bool = False) -> None:
+        self._pending.append(event)
+        while self._pending:
+            self._service.perform(self._speaker.handle(self._pending.popleft(), now()), starting=starting)
+
+    def _stop(self) -> None:
+        """Withdraw, kill check scripts, and let notify scripts come to their end."""
+        self.withdraw()
+        deadline = now() + _GRACE
+        while len(self._children) and now() < deadline:
+            self._loop.step(deadline)
+        self._log.say("Stopped")
+        self._log.flush()
+
+    def withdraw(self) -> None:
+        """Give up every address and say so to the peers."""
+        self._handle(Stop())
+        self._service.trackers.kill_all()
+
+    # --- sources ------------------------------------------------------------------------------------------------------
+
+    def _hear(self, port: Port, limit: int) -> None:
+        for packet in port.receive(limit):
+            source, content = decode(packet)
+            self._handle(Received(interface=port.interface, source=source, packet=content))
+
+    def _script_ended(self, script: str, status: int | None) -> None:
+        event = ScriptExited(script=script, status=status)
+        if status is None:  # told while the core's actions are being performed
+            self._pending.append(event)
+        else:
+            self._handle(event)
+
+    def _signalled(self) -> None:
+        self._stopping = bool(self._signals.caught()) or self._stopping
+
+    def _told(self) -> None:
+        """Take in what the parent sends; the end of the parent is the end of this process."""
+        try:
+            data = self._control.recv(1 << 16)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._stopping = True
+            self._loop.unwatch(self._control)
+            return
+        self._received += data
+        size = int.from_bytes(self._received[:LENGTH_BYTES])
+        if len(self._received) >= LENGTH_BYTES + size:
+            message = bytes(self._received[LENGTH_BYTES : LENGTH_BYTES + size])
+            del self._received[: LENGTH_BYTES + size]
+            self._log.say("Reloading")
+            self._configure(pickle.loads(message), starting=False)
+            self._log.say("Reload complete")
+            self._log.flush()
+
+    # --- configuration and interfaces ---------------------------------------------------------------------------------
+
+    def _configure(self, config: Config, *, starting: bool) -> None:
+        event = configure_event(config)
+        self._used = {router.interface for router in event.routers}
+        self._watched = self._used | {
+            track.name for router in event.routers for track in router.tracks if track.kind is TrackKind.INTERFACE
+        }
+        self._open_ports()
+        self._service.configure(config, starting=starting)
+        self._describe(self._watched)
+        self._handle(event, starting=starting)
+        self._service.configured()
+        self._close_ports()
+        self._log.flush()
+
+    def _describe(self, names: set[str]) -> None:
+        for name in sorted(names):
+            self._handle(self._interfaces.state(name, self._service.virtual))
+
+    def _interfaces_changed(self) -> None:
+        names = self._interfaces.read()
+        if names & self._watched:
+            self._close_ports()
+            self._open_ports()
+        self._service.interfaces_changed(names)
+        self._describe(names & self._watched)
+        self._log.flush()
+
+    def _open_ports(self) -> None:
+        """Open what adverts need on interfaces that are there; a missing one is opened when it appears."""
+        for name in sorted(self._used - set(self._ports)):
+            interface = self._interfaces[name]
+            if interface is None:
+                self._log.say(f"interface {name} doesn't exist", Level.WARNING)
+                continue
+            try:
+                port = Port(name, interface.index)
+            except WireError as error:
+                self._log.say(str(error), Level.WARNING)
+                continue
+            self._ports[name] = port
+            self._loop.watch(port, partial(self._hear, port, _PACKETS_A_TURN))
+            place = f"ifindex({interface.index:3}), family(IPv4), proto(112), fd({port.fileno()})"
+            self._log.explain(f"VRRP sockpool: [{place} multicast, address(224.0.0.18)]")
+
+    def _close_ports(self) -> None:
+        """Close what is not used any more, or belongs to an interface that was removed."""
+        for name, port in list(self._ports.items()):
+            interface = self._interfaces[name]
+            if name not in self._used or interface is None or interface.index != port.index:
+                self._loop.unwatch(port)
+                port.close()
+                del self._ports[name]
+
+
+def run_vrrp(config: Config, control: socket.socket, log: Log, trace: str | None) -> int:
+    """Be the VRRP process until it is told to stop; return its exit status."""
+    set_process_name(PROCESS_NAME)
+    runner: Runner | None = None
+    try:
+        runner = Runner(control=control, log=log, tracer=Tracer(trace, now))
+        runner.run(config)
+    except WireError as error:
+        log.say(str(error), Level.ERROR)
+        return error.exit_code
+    except Exception as error:  # the task boundary: the parent starts another one
+        log.say(f"internal error: {error!r}", Level.ERROR)
+        if runner is not None:
+            runner.withdraw()
+        return 1
+    finally:
+        log.flush()
+    return os.EX_OK

@@ -1,0 +1,193 @@
+"""Does what the core decides: the one place where actions become packets, addresses, scripts and words.
+
+What other machines wait for comes first: adverts, addresses, announcements.  Log lines, the trace and notify scripts
+follow when all of that is done.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import IPv4Address
+
+from labkit.conf.model import Config, SyncGroup, VrrpInstance
+from labkit.daemon.children import Account, Children, account
+from labkit.daemon.interfaces import Interfaces
+from labkit.daemon.log import Level, Log
+from labkit.daemon.notify import Notifier
+from labkit.daemon.outlet import Outlet
+from labkit.daemon.tracer import Tracer
+from labkit.daemon.trackers import Trackers
+from labkit.daemon.wording import tell
+from labkit.kernel.wire import Announcer, Port
+from labkit.vrrp.config import OWNER
+from labkit.vrrp.events import (
+    Action,
+    Announce,
+    GroupTransition,
+    HoldAddresses,
+    KillScript,
+    ReleaseAddresses,
+    RunScript,
+    SendAdvert,
+    State,
+    Transition,
+)
+
+
+class Service:
+    """Performs actions for the routers of one configuration at a time."""
+
+    def __init__(
+        self,
+        *,
+        interfaces: Interfaces,
+        ports: Mapping[str, Port],
+        children: Children,
+        script_ended: Callable[[str, int | None], None],
+        log: Log,
+        tracer: Tracer,
+    ) -> None:
+        self.trackers = Trackers(children, script_ended)
+        self._interfaces = interfaces
+        self._ports = ports
+        self._announcer = Announcer()
+        self._notifier = Notifier(children, lambda text: log.say(text, Level.WARNING))
+        self._log = log
+        self._tracer = tracer
+        self._outlets: dict[str, Outlet] = {}
+        self._next: dict[str, Outlet] = {}
+        self._leaving: set[str] = set()
+        self._groups: dict[str, SyncGroup] = {}
+        self._virtual: frozenset[IPv4Address] = frozenset()
+        self._said: dict[str, str] = {}
+
+    # --- configuration ------------------------------------------------------------------------------------------------
+
+    def configure(self, config: Config, *, starting: bool) -> None:
+        """Make ready for a configuration, before the core is told of it.
+
+        A router that leaves, or that starts anew as another one, keeps its outlet until the core has withdrawn it.
+        """
+        self._groups = {group.name: group for group in config.sync_groups}
+        self._virtual = frozenset(
+            address.address.ip
+            for instance in config.instances
+            if instance.router.priority != OWNER
+            for address in instance.addresses
+        )
+        self._configure_scripts(config)
+        wanted = {instance.router.name: instance for instance in config.instances}
+        self._leaving = set(self._outlets) - set(wanted)
+        for name, instance in wanted.items():
+            current = self._outlets.get(name)
+            if current is None:
+                self._outlets[name] = self._outlet(instance, clear=starting)
+            elif _identity(current.instance) != _identity(instance):
+                self._next[name] = self._outlet(instance, clear=False)
+            else:
+                self._complain(name, current.change(instance))
+
+    def configured(self) -> None:
+        """Let go of what the core has withdrawn; to be called when its actions are performed."""
+        for name in self._leaving:
+            del self._outlets[name]
+        self._outlets |= self._next
+        self._leaving, self._next = set(), {}
+
+    def _outlet(self, instance: VrrpInstance, *, clear: bool) -> Outlet:
+        outlet = Outlet(instance, self._interfaces, self._ports, self._announcer)
+        if clear:  # a predecessor that was killed left its addresses behind
+            self._log.explain(f"({instance.router.name}) removing VIPs.")
+            outlet.release()
+        return outlet
+
+    def _configure_scripts(self, config: Config) -> None:
+        scripts = {}
+        for script in config.scripts:
+            scripts[script.check.name] = (script, self._account(script.user, config))
+        self.trackers.configure(scripts)
+        self._notifier.configure(self._account(None, config))
+
+    def _account(self, user: tuple[str, str | None] | None, config: Config) -> Account | None:
+        try:
+            return account(user, config.global_defs)
+        except KeyError:
+            named = user or config.global_defs.script_user
+            self._log.say(f"Script user '{named[0] if named else ''}' does not exist", Level.WARNING)
+            return None
+
+    # --- what the kernel says -----------------------------------------------------------------------------------------
+
+    @property
+    def virtual(self) -> frozenset[IPv4Address]:
+        """The virtual addresses: none of them is an interface's own."""
+        return self._virtual
+
+    def interfaces_changed(self, names: set[str]) -> None:
+        """Build messages anew for interfaces that changed, and put back addresses that somebody took off."""
+        for outlet in self._outlets.values():
+            if not names & outlet.devices():
+                continue
+            outlet.prepare()
+            missing = outlet.missing()
+            if missing:
+                for virtual in missing:
+                    self._log.say(f"Netlink reflector reports IP {virtual.address.ip} removed from {virtual.device}")
+                name = outlet.instance.router.name
+                self._complain(name, outlet.hold() or outlet.announce(1))
+
+    # --- actions ------------------------------------------------------------------------------------------------------
+
+    def perform(self, actions: Iterable[Action], *, starting: bool = False) -> None:
+        """Perform actions in their order, then tell of them."""
+        decided = list(actions)
+        instances = {name: outlet.instance for name, outlet in self._outlets.items()}
+        for action in decided:
+            self._act(action)
+        for line in tell(decided, instances, starting=starting):
+            (self._log.explain if line.detail else self._log.say)(line.text)
+        self._tracer.actions(decided)
+        for action in decided:
+            self._follow_up(action, instances)
+        self._log.flush()
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case SendAdvert(router=name):
+                primary = self._primary(name)
+                self._complain(name, self._outlets[name].send(action.advert, primary), "advert not sent")
+            case HoldAddresses(router=name):
+                self._complain(name, self._outlets[name].hold(), "addresses not set")
+            case ReleaseAddresses(router=name):
+                self._complain(name, self._outlets[name].release(), "addresses not removed")
+            case Announce(router=name):
+                self._complain(name, self._outlets[name].announce(action.repeat), "not announced")
+            case Transition(router=name, new=State.INIT) if name in self._next:
+                self._outlets[name] = self._next.pop(name)
+
+    def _follow_up(self, action: Action, instances: Mapping[str, VrrpInstance]) -> None:
+        match action:
+            case Transition():
+                self._notifier.tell(instances[action.router], action.new, action.priority)
+            case GroupTransition() if action.group in self._groups:
+                self._notifier.tell(self._groups[action.group], action.new, 0)
+            case RunScript():
+                self.trackers.run(action.script)
+            case KillScript():
+                self.trackers.kill(action.script, force=action.force)
+
+    def _primary(self, router: str) -> IPv4Address | None:
+        interface = self._interfaces[self._outlets[router].instance.router.interface]
+        return interface.primary(self._virtual) if interface else None
+
+    def _complain(self, router: str, problem: str, what: str = "") -> None:
+        """Say a problem of a router when it begins, and not again while it lasts."""
+        if problem and self._said.get(router) != problem:
+            self._log.say(f"({router}) {what}: {problem}", Level.WARNING)
+        if problem:
+            self._said[router] = problem
+        else:
+            self._said.pop(router, None)
+
+
+def _identity(instance: VrrpInstance) -> tuple[str, int, int]:
+    router = instance.router
+    return router.interface, router.vrid, router.version

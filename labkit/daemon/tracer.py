@@ -1,0 +1,58 @@
+"""Sends the trace of one daemon: every record one datagram of JSON to a unix socket, never waiting for the listener."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Iterable
+
+from labkit.trace import Kind, Micros, Record, Value
+from labkit.vrrp.events import Action, PriorityChanged, Rejected, ScriptChanged, Transition
+
+
+def records(actions: Iterable[Action], at: Micros, node: str) -> list[Record]:
+    """Return what the trace says of actions that were decided at `at`."""
+    told = ((_told(action)) for action in actions)
+    return [Record(at=at, kind=fact[0], node=node, data=fact[1]) for fact in told if fact is not None]
+
+
+def _told(action: Action) -> tuple[Kind, dict[str, Value]] | None:
+    match action:
+        case Transition():
+            why = action.why
+            data: dict[str, Value] = {"instance": action.router, "state": action.new, "old": action.old}
+            return Kind.STATE, data | {"reason": why.reason, "why": str(why), "priority": action.priority}
+        case PriorityChanged():
+            return Kind.PRIORITY, {"instance": action.router, "priority": action.new, "old": action.old}
+        case ScriptChanged() if action.settled:
+            return Kind.SCRIPT, {"script": action.script, "healthy": action.healthy, "status": action.status}
+        case Rejected():
+            source, error = str(action.source), action.error.kind
+            return Kind.REJECTED, {"instance": action.router, "source": source, "error": error, "count": action.count}
+    return None
+
+
+class Tracer:
+    """The sending end; without a path it sends nothing."""
+
+    def __init__(self, path: str | None, clock: Callable[[], Micros]) -> None:
+        """Send to the datagram socket at `path`; it need not exist yet, records that nobody hears are lost."""
+        self._path = path
+        self._clock = clock
+        self._node = os.uname().nodename
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) if path else None
+
+    def actions(self, actions: Iterable[Action]) -> None:
+        """Send what the actions amount to."""
+        if self._socket is not None:
+            for record in records(actions, self._clock(), self._node):
+                self._send(record)
+
+    def say(self, kind: Kind, data: dict[str, Value]) -> None:
+        """Send one record of another kind."""
+        if self._socket is not None:
+            self._send(Record(at=self._clock(), kind=kind, node=self._node, data=data))
+
+    def _send(self, record: Record) -> None:
+        if self._socket is not None and self._path is not None:
+            with contextlib.suppress(OSError):
+                self._socket.sendto(record.to_json().encode(), self._path)

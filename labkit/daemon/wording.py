@@ -1,0 +1,162 @@
+"""Actions of the core in keepalived's words: the lines people grep for (reference: the log of keepalived 2.2.7).
+
+Pure: actions in, lines out.  A line of its own kind, `detail`, is one that keepalived shows with -D only.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from labkit.conf.model import VrrpInstance
+from labkit.vrrp.events import (
+    Action,
+    Announce,
+    GroupTransition,
+    HoldAddresses,
+    Notice,
+    Noticed,
+    PriorityChanged,
+    Reason,
+    Rejected,
+    ReleaseAddresses,
+    ScriptChanged,
+    SendAdvert,
+    State,
+    Transition,
+)
+from labkit.vrrp.packet import ErrorKind
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One log line; with `detail` only -D shows it."""
+
+    text: str
+    detail: bool = False
+
+
+Instances: TypeAlias = Mapping[str, VrrpInstance]
+
+
+def tell(actions: Iterable[Action], instances: Instances, *, starting: bool = False) -> list[Line]:
+    """Return the lines for actions that were decided together.
+
+    keepalived says that it enters a state before it says what it does there, while the core acts first: a router's
+    doings are held back until its transition was told.
+    """
+    lines: list[Line] = []
+    held_back: dict[str, list[Line]] = {}
+    for action in actions:
+        match action:
+            case SendAdvert() | HoldAddresses() | ReleaseAddresses() | Announce():
+                held_back.setdefault(action.router, []).extend(_doing(action, instances))
+            case Transition():
+                lines += _transition(action, starting=starting)
+                lines += held_back.pop(action.router, [])
+            case _:
+                lines += _remark(action, instances)
+    for rest in held_back.values():
+        lines += rest
+    return lines
+
+
+def _doing(action: SendAdvert | HoldAddresses | ReleaseAddresses | Announce, instances: Instances) -> list[Line]:
+    match action:
+        case SendAdvert():
+            return [Line(f"({action.router}) sent 0 priority", detail=True)] if action.advert.priority == 0 else []
+        case HoldAddresses():
+            return [Line(f"({action.router}) setting VIPs.", detail=True)]
+        case ReleaseAddresses():
+            return [Line(f"({action.router}) removing VIPs.", detail=True)]
+        case Announce():
+            instance = instances.get(action.router)
+            places = [(v.device, v.address.ip) for v in instance.addresses] if instance else []
+            lead = f"({action.router}) Sending/queueing gratuitous ARPs on"
+            queued = [Line(f"{lead} {device} for {address}", detail=True) for device, address in places]
+            sent = [
+                Line(f"Sending gratuitous ARP on {device} for {address}", detail=True) for device, address in places
+            ]
+            return queued + sent * action.repeat
+
+
+def _transition(action: Transition, *, starting: bool) -> list[Line]:
+    name, why = action.router, action.why
+    entering = f"({name}) Entering {action.new} STATE"
+    reason = Line(f"({name}) {action.new} because {why}", detail=True)
+    match action.new, why.reason:
+        case State.INIT, _:
+            return []
+        case State.BACKUP, Reason.STARTED:
+            return [Line(f"{entering} (init)" if starting else entering)]
+        case State.BACKUP, Reason.HIGHER_PRIORITY:
+            heard = f"({name}) Master received advert from {why.peer} with higher priority {why.peer_priority}"
+            return [Line(f"{heard}, ours {action.priority}"), Line(entering)]
+        case State.BACKUP, Reason.HIGHER_ADDRESS:
+            heard = f"({name}) Master received advert from {why.peer} with same priority {why.peer_priority}"
+            return [Line(f"{heard} but higher IP address than ours"), Line(entering)]
+        case State.MASTER, Reason.NO_ADVERT | Reason.RELEASED | Reason.PREEMPTED:
+            return [Line(f"({name}) Receive advertisement timeout", detail=True), Line(entering), reason]
+    return [Line(entering), reason]
+
+
+def _remark(action: Action, instances: Instances) -> list[Line]:
+    match action:
+        case PriorityChanged():
+            return [Line(f"({action.router}) Changing effective priority from {action.old} to {action.new}")]
+        case GroupTransition():
+            return [Line(f"VRRP_Group({action.group}) Syncing instances to {action.new} state")]
+        case ScriptChanged():
+            return [Line(_script(action))]
+        case Noticed():
+            return [Line(_NOTICES[action.notice](action, instances))]
+        case Rejected():
+            return [Line(_rejected(action))]
+    return []
+
+
+def exit_words(status: int | None) -> str:
+    """Say how a process ended: its exit status, minus the signal that ended it, or None where it never ran."""
+    if status is None:
+        return "could not be run"
+    return f"exited with status {status}" if status >= 0 else f"exited due to signal {-status}"
+
+
+def _script(action: ScriptChanged) -> str:
+    if not action.settled:
+        status = action.status
+        ending = f"now returning {status}" if status is not None and status >= 0 else exit_words(status)
+        return f"Script `{action.script}` {ending}"
+    if action.healthy:
+        return f"VRRP_Script({action.script}) succeeded"
+    return f"VRRP_Script({action.script}) failed ({exit_words(action.status)})"
+
+
+def _rejected(action: Rejected) -> str:
+    router = f"({action.router}) " if action.router else ""
+    times = f" ({action.count} times)" if action.count > 1 else ""
+    source = f"from {action.source} on {action.interface}{times}"
+    if action.error.kind is ErrorKind.PASSWORD:
+        return f"{router}received an invalid passwd! {source}"
+    return f"{router}dropped an advert {source}: {action.error.detail}"
+
+
+def _ours(action: Noticed, instances: Instances) -> int | str:
+    instance = instances.get(action.router)
+    return instance.router.priority if instance else "unknown"
+
+
+_NOTICES: dict[Notice, Callable[[Noticed, Instances], str]] = {
+    Notice.LOWER_PRIORITY_DISCARDED: lambda a, _: (
+        f"({a.router}) received lower priority ({a.peer_priority}) advert from {a.peer} - discarding"
+    ),
+    Notice.LOWER_PRIORITY_ANSWERED: lambda a, instances: (
+        f"({a.router}) Received advert from {a.peer} with lower priority {a.peer_priority}, "
+        f"ours {_ours(a, instances)}, forcing new election"
+    ),
+    Notice.PRIORITY_ZERO_RECEIVED: lambda a, _: f"({a.router}) Backup received priority 0 advertisement",
+    Notice.PREEMPT_DELAY_STARTED: lambda a, _: f"({a.router}) start preempt delay",
+    Notice.TWO_OWNERS: lambda a, _: (
+        f"({a.router}) CONFIGURATION ERROR: local instance and a remote instance ({a.peer}) are both configured as "
+        "address owner, please fix"
+    ),
+}

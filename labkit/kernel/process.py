@@ -1,0 +1,84 @@
+"""The Linux calls a daemon needs and Python 3.11 lacks: timerfd_create(2) and prctl(2)."""
+
+import ctypes
+import os
+import time
+
+from labkit.trace import SECOND, Micros
+
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_TFD_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
+_TFD_TIMER_ABSTIME = 1
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
+
+
+class _Itimerspec(ctypes.Structure):
+    _fields_ = [("interval", _Timespec), ("value", _Timespec)]
+
+
+def now() -> Micros:
+    """Return CLOCK_MONOTONIC in microseconds."""
+    return time.monotonic_ns() // 1000
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
+
+
+class Timer:
+    """A timerfd on CLOCK_MONOTONIC: readable from the moment it is set to, exact to microseconds."""
+
+    def __init__(self) -> None:
+        """Create it, disarmed.
+
+        Raises:
+            OSError: no descriptor is left.
+        """
+        self._descriptor = _checked(_libc.timerfd_create(time.CLOCK_MONOTONIC, _TFD_FLAGS))
+        self._setting = _Itimerspec()
+        self._armed: Micros | None = None
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on."""
+        return self._descriptor
+
+    def set(self, at: Micros | None) -> None:
+        """Become readable at `at`, at once when that is past, never when it is None."""
+        if at == self._armed:
+            return
+        self._armed = at
+        value = self._setting.value
+        # all zeros would disarm it, so that the beginning of time becomes its first microsecond
+        value.seconds, microseconds = divmod(max(at, 1), SECOND) if at is not None else (0, 0)
+        value.nanoseconds = microseconds * 1000
+        _checked(_libc.timerfd_settime(self._descriptor, _TFD_TIMER_ABSTIME, ctypes.byref(self._setting), None))
+
+    def clear(self) -> None:
+        """Forget that it fired; it is disarmed then."""
+        try:
+            os.read(self._descriptor, 8)
+        except BlockingIOError:
+            return
+        self._armed = None
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self._descriptor)
+
+
+def set_process_name(name: str) -> None:
+    """Set what `ps`, `killall` and `pidof` know this process by; 15 bytes count (prctl(2), PR_SET_NAME)."""
+    _libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
+
+
+def die_with_parent(signal_number: int) -> None:
+    """Have the kernel send this process `signal_number` when its parent ends (prctl(2), PR_SET_PDEATHSIG)."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
