@@ -53,6 +53,9 @@ class _Place:
     def _put(self, when: time.struct_time, level: Level, tag: str, text: str) -> bool:
         raise NotImplementedError
 
+    def close(self) -> None:
+        """Close what was opened here."""
+
 
 class _Console(_Place):
     """A descriptor: a terminal, a pipe or a file."""
@@ -92,12 +95,12 @@ class _Syslog(_Place):
             except BlockingIOError:
                 return False
             except OSError:
-                self._close()
+                self.close()
             else:
                 return True
         return False
 
-    def _close(self) -> None:
+    def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -142,3 +145,8 @@ class Log:
             level, text = self._queue.popleft()
             for place in self._places:
                 place.write(when, level, self._tag, text)
+
+    def close(self) -> None:
+        """Let go of every place."""
+        for place in self._places:
+            place.close()

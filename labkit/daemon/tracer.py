@@ -56,3 +56,8 @@ class Tracer:
         if self._socket is not None and self._path is not None:
             with contextlib.suppress(OSError):
                 self._socket.sendto(record.to_json().encode(), self._path)
+
+    def close(self) -> None:
+        """Close the sending end."""
+        if self._socket is not None:
+            self._socket.close()
