@@ -192,7 +192,8 @@ class Choice(Generic[T]):
     @property
     def wanted(self) -> str:
         """What to write."""
-        return " or ".join(self.values)
+        *others, last = self.values
+        return f"{', '.join(others)} or {last}" if others else last
 
     def read(self, words: Sequence[str]) -> T:
         """Read the one word."""
@@ -294,16 +295,22 @@ class User:
 class Tracked:
     """The name of what is tracked, and `weight N`."""
 
-    wanted: str
+    name: Argument[str]
+
+    @property
+    def wanted(self) -> str:
+        """What to write."""
+        return f"{self.name.wanted}; then, if needed, `weight` and a number"
 
     def read(self, words: Sequence[str]) -> tuple[str, int | None]:
         """Read one word or three."""
         take(self.wanted, words, 1, 4)
+        name = self.name.read(words[:1])
         if len(words) == 1:
-            return words[0], None
+            return name, None
         if words[1] != "weight":
             raise unfit(1, words[1], "`weight` and a number, or nothing")
-        return words[0], WEIGHT.read_from(words, 2)
+        return name, WEIGHT.read_from(words, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +343,7 @@ class Weight:
 
 WEIGHT = Weight()
 
+_BROADCAST = IPv4Address("255.255.255.255")
 _MASK = re.compile(r"/.*\.")
 _SCOPES = ("host", "link", "global", "site", "nowhere")
 _ADDRESS_REFUSED = frozenset(
@@ -383,9 +391,13 @@ class AddressLine:
         wanted = "an IPv4 address, and a prefix length from 0 to 32 after a `/`"
         if not _MASK.search(text):  # IPv4Interface also takes 255.255.255.0, keepalived does not
             try:
-                return IPv4Interface(text)
+                interface = IPv4Interface(text)
             except (AddressValueError, NetmaskValueError):
                 refuse_ipv6(text, 0)
+                raise unfit(0, text, wanted) from None
+            if interface.ip.is_unspecified or interface.ip.is_multicast or interface.ip == _BROADCAST:
+                raise UnfitError(0, f"{interface.ip} cannot be the address of a machine", f"write {wanted}")
+            return interface
         raise unfit(0, text, wanted)
 
     def _label(self, text: str, place: int) -> str:
@@ -403,6 +415,8 @@ class AddressLine:
             raise unfit(place, text, wanted) from None
 
     def _broadcast(self, text: str, address: IPv4Interface, place: int) -> IPv4Address:
+        if text in ("+", "-") and address.network.prefixlen > 30:
+            raise UnfitError(place, f"{address} has no broadcast address", "write a prefix length up to 30")
         match text:
             case "+":
                 return address.network.broadcast_address

@@ -1,6 +1,7 @@
 """How a script line of a keepalived.conf is to be run, and what may be odd about it.
 
-keepalived runs a plain command without a shell; text that only a shell understands goes to `/bin/sh -c`.
+keepalived runs a plain command without a shell; text that only a shell understands goes to `/bin/sh -c`.  In a command,
+single quotes keep the blanks of an argument (keepalived.conf(5), "Quoted strings").
 """
 
 import re
@@ -16,8 +17,8 @@ SHELL = "/bin/sh"
 _SINGLE_QUOTED = re.compile(r"'[^']*'")
 _DOUBLE_QUOTED = re.compile(r'"[^"$`\\]*"')
 _NEEDS_SHELL = re.compile(r"[|&;<>()$`\n]")
-_BLANK_OR_QUOTE = re.compile(r"[\s'\"]")
 _BASH_SOCKET = re.compile(r"[<>]\s*/dev/(tcp|udp)/")
+_BLANK = re.compile(r"\s")
 
 
 def command(text: str) -> Command:
@@ -39,13 +40,9 @@ def needs_bash(line: Command) -> bool:
     return line.argv[:2] == (SHELL, "-c") and _BASH_SOCKET.search(line.argv[2]) is not None
 
 
-def _requoted(word: str) -> str:
-    return shlex.quote(word) if not word or _BLANK_OR_QUOTE.search(word) else word
-
-
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """A command: one word in quotes, or (where `many`) words of a line."""
+    """A command: one word in quotes, or (where `many`) all words of the line."""
 
     many: bool
     wanted: str = "a command; in quotes if it has arguments"
@@ -63,3 +60,8 @@ class CommandLine:
             return command(text)
         except ValueError:
             raise UnfitError(0, f"`{text}` cannot be run", f"write {self.wanted}") from None
+
+
+def _requoted(word: str) -> str:
+    """Give a word that was in double quotes its quotes back."""
+    return shlex.quote(word) if not word or _BLANK.search(word) else word

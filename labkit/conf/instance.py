@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from labkit.conf import schema
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import VirtualAddress, VrrpInstance
-from labkit.conf.section import Section
+from labkit.conf.section import Entry, Section
 from labkit.conf.shared import line_of, notifies, require
 from labkit.diagnostics import did_you_mean
 from labkit.trace import SECOND, Micros
@@ -50,8 +50,8 @@ class _Builder:
         section = self.section
         require(section, self.complaints, schema.INTERFACE, schema.VIRTUAL_ROUTER_ID, schema.VIRTUAL_IPADDRESS)
         self._check_addresses()
-        interval, auth, preempt, tracks = self._advert_interval(), self._auth(), self._preempt(), self._tracks()
-        priority = self._priority()
+        interval, auth, tracks, priority = self._advert_interval(), self._auth(), self._tracks(), self._priority()
+        preempt, preempt_delay = self._preempt(), self._preempt_delay()
         interface, vrid = section.get(schema.INTERFACE), section.get(schema.VIRTUAL_ROUTER_ID)
         if self.complaints.errors > errors or interface is None or vrid is None or section.title is None:
             return None
@@ -66,7 +66,7 @@ class _Builder:
             advert_interval=interval,
             auth=auth,
             preempt=preempt,
-            preempt_delay=section.get(schema.PREEMPT_DELAY) or 0,
+            preempt_delay=preempt_delay,
             tracks=tracks,
             announce_repeat=self._first(schema.GARP_MASTER_REPEAT, schema.VRRP_GARP_REPEAT, 5),
             announce_delay=self._first(schema.GARP_MASTER_DELAY, schema.VRRP_GARP_DELAY, 5 * SECOND),
@@ -125,14 +125,23 @@ class _Builder:
         return None
 
     def _preempt(self) -> bool:
-        if not self.section.says(schema.NOPREEMPT):
-            return True
-        if self.is_master:  # keepalived: drops nopreempt here, so that the instance preempts
+        """keepalived: `state MASTER` clears nopreempt, so that the instance preempts."""
+        if self.is_master and self.section.says(schema.NOPREEMPT):
             message = "`nopreempt` has no effect beside `state MASTER`"
             self.complaints.warning(
                 self.section.span(schema.NOPREEMPT), message, "write `state BACKUP` on every router"
             )
-        return self.is_master
+        return self.is_master or not self.section.says(schema.NOPREEMPT)
+
+    def _preempt_delay(self) -> Micros:
+        """keepalived: `state MASTER` and nopreempt clear preempt_delay."""
+        delay = self.section.get(schema.PREEMPT_DELAY) or 0
+        cause = "state MASTER" if self.is_master else "nopreempt"
+        if delay and (self.is_master or self.section.says(schema.NOPREEMPT)):
+            message = f"`preempt_delay` has no effect beside `{cause}`"
+            self.complaints.warning(self.section.span(schema.PREEMPT_DELAY), message, "remove one of them")
+            return 0
+        return delay
 
     def _tracks(self) -> tuple[Track, ...]:
         weights = self.around.script_weights
@@ -156,14 +165,14 @@ class _Builder:
             place = section.entry_span(advertised[MOST_ADDRESSES])
             hint = "move it to `virtual_ipaddress_excluded`"
             self.complaints.error(place, f"an advert has room for {MOST_ADDRESSES} addresses", hint)
-        seen: dict[object, int] = {}
+        seen: dict[object, Entry[VirtualAddress]] = {}
         for entry in advertised + section.lines(schema.EXCLUDED):
             place = section.entry_span(entry)
             address = entry.value.address.ip
-            line = line_of(section, entry.statement)
-            first = seen.setdefault(address, line)
-            if first != line:
-                self.complaints.error(place, f"{address} stands here again, after line {first}", "keep one of them")
+            first = seen.setdefault(address, entry)
+            if first is not entry:
+                line = line_of(section, first.statement)
+                self.complaints.error(place, f"{address} stands here again, after line {line}", "keep one of them")
 
 
 def _on_device(address: VirtualAddress, interface: str) -> VirtualAddress:

@@ -77,9 +77,12 @@ def _loads(text: str, file: str) -> Loaded:
     if text.startswith(BYTE_ORDER_MARK):
         message = "the file begins with a byte order mark, with which keepalived cannot read it"
         complaints.warning(document.lines[0].span(1), message, "save it without")
-    braces_are_right = complaints.errors == 0
+    tree_is_right = complaints.errors == 0  # else most of what could be said about its meaning would be wrong
     top = bind(document, schema.ROOT, complaints)
-    config = _build(top, file, complaints) if braces_are_right else None
+    config = _build(top, file, complaints) if tree_is_right else None
+    if config is not None and not (config.instances or config.virtual_servers or complaints.errors):
+        message = "nothing is configured here"
+        complaints.warning(document.lines[0].span(1), message, "add a vrrp_instance or a virtual_server")
     return Loaded(config=None if complaints.errors else config, diagnostics=complaints.by_place())
 
 
@@ -96,7 +99,9 @@ def _build(top: Section, file: str, complaints: Complaints) -> Config:
         unique_titles(sections, complaints)
     check_vrids(instances, complaints)
     check_shared_addresses(instances, complaints)
-    weights = {str(script.title): script.get(schema.SCRIPT_WEIGHT) or 0 for script in scripts}
+    weights = {
+        str(script.title): script.get(schema.SCRIPT_WEIGHT) or 0 for script in scripts if script.title is not None
+    }
     check_weights_in_groups(groups, instances, weights, complaints)
     check_services(services, complaints)
     global_defs = next(iter(top.sections(schema.GLOBAL_DEFS)), _absent(top.document, schema.GLOBAL_DEFS))

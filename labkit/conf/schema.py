@@ -197,10 +197,8 @@ GARP_MASTER_DELAY = Leaf("garp_master_delay", Seconds(*_LONG), "The second round
 GARP_MASTER_REPEAT = Leaf("garp_master_repeat", Integer(1, 255), "Gratuitous ARPs for an address in one round (5)")
 VIRTUAL_IPADDRESS = Lines("virtual_ipaddress", AddressLine(), "The addresses that the MASTER holds and advertises")
 EXCLUDED = Lines("virtual_ipaddress_excluded", AddressLine(), "Addresses that the MASTER holds but does not advertise")
-TRACK_SCRIPT = Lines(
-    "track_script", Tracked("the name of a vrrp_script, and `weight` and a number"), "Scripts to watch"
-)
-TRACK_INTERFACE = Lines("track_interface", Tracked("an interface, and `weight` and a number"), "Interfaces to watch")
+TRACK_SCRIPT = Lines("track_script", Tracked(Word("the name of a vrrp_script")), "Scripts to watch")
+TRACK_INTERFACE = Lines("track_interface", Tracked(Interface()), "Interfaces to watch")
 
 VRRP_INSTANCE = Block(
     "vrrp_instance",
@@ -311,13 +309,16 @@ VIRTUAL_SERVER = Block(
 
 # --- the file ---------------------------------------------------------------------------------------------------------
 
+DIRECTIVES = _words("include includer includem includew includeb includea include_check")
+"""These may stand in any block; labkit supports none of them yet."""
+
 ROOT = Block(
     "",
     _NO_TITLE,
     "A whole file",
     _table(GLOBAL_DEFS, VRRP_SCRIPT, VRRP_INSTANCE, VRRP_SYNC_GROUP, VIRTUAL_SERVER),
     _words(
-        "include includer includem includew includeb includea include_check static_ipaddress static_routes",
+        "static_ipaddress static_routes",
         "static_rules static_track_group track_group vrrp_track_file track_file vrrp_track_process bfd_instance",
         "garp_group virtual_server_group SSL linkbeat_use_polling net_namespace net_namespace_ipvs",
         "namespace_with_ipsets instance use_pid_dir",

@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar, cast
 from labkit.conf.arguments import Argument, UnfitError
 from labkit.conf.complaints import Complaints
 from labkit.conf.reader import Document, Statement
-from labkit.conf.schema import Block, Keyword, Leaf, Lines, homes
-from labkit.diagnostics import Span, did_you_mean
+from labkit.conf.schema import DIRECTIVES, Block, Keyword, Leaf, Lines, homes
+from labkit.diagnostics import Severity, Span, did_you_mean
 
 T = TypeVar("T")
 
@@ -86,6 +86,7 @@ class _Binder:
     def __init__(self, document: Document, complaints: Complaints) -> None:
         self._document = document
         self._complaints = complaints
+        self._refused = {found.span for found in document.diagnostics if found.severity is Severity.ERROR}
 
     def fill(self, section: Section, block: Block[Any]) -> None:
         """Bind every statement in the body of a block."""
@@ -119,8 +120,10 @@ class _Binder:
     def _lines(self, section: Section, keyword: Lines[Any], statement: Statement) -> None:
         if len(statement.words) > 1:
             self._error(statement, 1, f"`{statement.words[1]}` is a word too many", f"write `{keyword.name} {{`")
+        if not statement.body:
+            return  # an empty block is as good as none
         entries = section.entries.setdefault(keyword.name, [])
-        for line in statement.body or ():
+        for line in statement.body:
             if line.body is not None:
                 self._error(line, len(line.words), "there are no blocks here", "remove the braces")
             if keyword.each_word:
@@ -147,7 +150,7 @@ class _Binder:
     def _unknown(self, section: Section, block: Block[Any], statement: Statement) -> None:
         word = statement.words[0]
         where = f"in `{block.name}`" if block.name else "outside all blocks"
-        if word in block.unsupported or (word[:1] in ("$", "@") and len(word) > 1):
+        if word in block.unsupported or word in DIRECTIVES or word.startswith("@"):
             message = f"`{word}` is known to keepalived but not supported by labkit yet"
             self._error(statement, 0, message, "remove it" if statement.body is not None else "remove the line")
         elif belongs := homes(word):
@@ -165,4 +168,6 @@ class _Binder:
         self._error(statement, 0, f"`{statement.words[0]}` stands here again, after line {line}", "keep one of them")
 
     def _error(self, statement: Statement, word: int, message: str, hint: str) -> None:
-        self._complaints.error(self._document.span(statement, word), message, hint)
+        span = self._document.span(statement, word)
+        if span not in self._refused:  # the reader has said what is wrong there
+            self._complaints.error(span, message, hint)

@@ -7,7 +7,7 @@ from labkit.conf import schema
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import Command
 from labkit.conf.reader import Statement
-from labkit.conf.schema import Keyword
+from labkit.conf.schema import Block, Keyword, Leaf, Lines
 from labkit.conf.section import Section
 
 
@@ -21,7 +21,17 @@ def require(section: Section, complaints: Complaints, *keywords: Keyword) -> Non
     for keyword in keywords:
         if section.lacks(keyword):
             owner = section.statement.words[0]
-            complaints.error(section.span(), f"this {owner} has no `{keyword.name}`", f"add a line `{keyword.name}`")
+            complaints.error(section.span(), f"this {owner} has no `{keyword.name}`", _how_to_add(keyword))
+
+
+def _how_to_add(keyword: Keyword) -> str:
+    match keyword:
+        case Leaf():
+            return f"add `{keyword.name}` and {keyword.argument.wanted}"
+        case Lines():
+            return f"add a block `{keyword.name}` with {keyword.entry.wanted}"
+        case Block():
+            return f"add a block `{keyword.name}` for {keyword.title.wanted}"
 
 
 def unique_titles(sections: Sequence[Section], complaints: Complaints) -> None:

@@ -1,8 +1,10 @@
 r"""The words and braces of one line of a keepalived.conf, and what is wrong with its characters.
 
-keepalived.conf(5): blanks part words, `#` and `!` start a comment wherever they stand outside quotes, and quotes keep
-blanks inside a word; `ab" c "d` is the one word `ab c d`.  In quotes a backslash escapes: `\n` and `\t` are control
-characters, `\C` is C.  Single quotes count at the start of a word only, so that `it's` needs no care.
+keepalived.conf(5): blanks part words, `#` and `!` start a comment wherever they stand outside double quotes, and double
+quotes keep blanks inside a word.  In quotes a backslash escapes: `\n` and `\t` are control characters, `\C` is C.
+A single quote is a character like any other here; commands give it a meaning (labkit.conf.commands).
+
+keepalived: a quote in the middle of a word parts it for most keywords and joins it for some; it is refused here.
 """
 
 import re
@@ -37,7 +39,7 @@ _LOOKALIKE = (
 _CONTROL = r"\x00-\x08\x0d-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff"
 _FOREIGN = _LOOKALIKE + _CONTROL
 
-SPECIAL = re.compile(rf"""["'{{}}\#!{_FOREIGN}]""")
+SPECIAL = re.compile(rf"""["{{}}\#!$~{_FOREIGN}]""")
 """A line in which this finds nothing is its words, parted by blanks."""
 
 _TOKEN = re.compile(
@@ -45,17 +47,17 @@ _TOKEN = re.compile(
       (?P<comment> [#!] .* )
     | (?P<brace>   [{{}}] )
     | (?P<foreign> [{_FOREIGN}] )
-    | (?P<single>  '(?:[^'\\]|\\.)*' (?= [\s{{}}#!] | $ ) )
-    | (?P<word>    (?: "(?:[^"\\]|\\.)*" | [^\s"'{{}}#!{_FOREIGN}] | (?<=[^\s{{}}{_FOREIGN}])' )+ )
-    | (?P<unended> ["'] .* )
+    | (?P<quoted>  "(?:[^"\\]|\\.)*" )
+    | (?P<unended> " .* )
+    | (?P<word>    (?: \$\{{[^\s}}]*\}} | [^\s"{{}}#!{_FOREIGN}] )+ )
     """,
     re.VERBOSE | re.DOTALL,
 )
-_PIECE = re.compile(r'"((?:[^"\\]|\\.)*)"|[^"]+', re.DOTALL)
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_DEFINITION = re.compile(r"\$\{[^}]*\}|\$[A-Za-z_]\w*=?|~(?:SEQx?|LST)(?=\()")
 _CONTROL_CHARACTER = re.compile(rf"[{_CONTROL}\x0b\x0c\x1c-\x1f]")
-_REFUSED_ESCAPE = re.compile(r"\\(?:\\|([abcefrvxE0-7])|.)", re.DOTALL)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t"}
+_REFUSED_ESCAPES = frozenset("abcefrvxE01234567")
 
 
 def scan(text: str) -> list[Token]:
@@ -68,55 +70,55 @@ def scan(text: str) -> list[Token]:
 
 
 def faults(text: str) -> Iterator[Fault]:
-    """Find quotes without an end, characters that only look right, and comments that start inside a word."""
-    word_end = 0
+    """Find what is wrong with quotes and escapes, characters that only look right, and comments inside words."""
+    before = ""  # the kind of the token that ends where this one begins
+    end = 0
     for match in _TOKEN.finditer(text):
-        start, source = match.start(), match.group()
-        match match.lastgroup:
+        kind, source, column = match.lastgroup or "", match.group(), match.start() + 1
+        if match.start() != end:
+            before = ""
+        if {before, kind} in _GLUED:
+            yield Fault(column, "a quote in the middle of a word", "put quotes around the whole word")
+        match kind:
             case "unended":
-                yield Fault(
-                    start + 1, "the quote that opens here has no end", f"close it with `{source[0]}` on this line"
-                )
+                yield Fault(column, "the quote that opens here has no end", 'close it with `"` on this line')
             case "foreign":
-                yield Fault(
-                    start + 1, f"{_code(source)} is neither a blank nor a quote", 'write a space or a plain `"`'
-                )
-            case "comment" if start and start == word_end:
+                yield Fault(column, f"{_code(source)} is neither a blank nor a quote", 'write a space or a plain `"`')
+            case "comment" if before in ("word", "quoted"):
                 message = f"the comment starts in the middle of a word, at `{source[0]}`"
-                yield Fault(start + 1, message, "put a space before the comment, or quotes around the word", _WARNING)
-            case "word" | "single":
-                yield from _quoted_faults(source, start)
-                word_end = match.end()
+                hint = "put a space before the comment, or quotes around the word"
+                yield Fault(column, message, hint, Severity.WARNING)
+            case "word" if definition := _DEFINITION.search(source):
+                message = f"the definition `{definition[0]}` is known to keepalived but not supported by labkit yet"
+                yield Fault(column + definition.start(), message, "write the value itself")
+            case "quoted":
+                yield from _quoted_faults(source, column)
+        before, end = kind, match.end()
 
 
-_WARNING = Severity.WARNING
+_GLUED = ({"quoted", "word"}, {"quoted"}, {"unended", "word"}, {"unended", "quoted"})
 
 
-def _quoted_faults(source: str, start: int) -> Iterator[Fault]:
+def _quoted_faults(source: str, column: int) -> Iterator[Fault]:
     for control in _CONTROL_CHARACTER.finditer(source):
-        yield Fault(start + control.start() + 1, f"{_code(control.group())} is a control character", "remove it")
-    if source[0] == "'" or '"' in source:
-        for escape in _REFUSED_ESCAPE.finditer(source):
-            if escape[1]:
-                message = f"the escape `\\{escape[1]}` is known to keepalived but not supported by labkit yet"
-                yield Fault(start + escape.start() + 1, message, "write the character itself")
+        yield Fault(column + control.start(), f"{_code(control.group())} is a control character", "remove it")
+    for escape in _ESCAPE.finditer(source):
+        if escape[1] in _REFUSED_ESCAPES:
+            message = f"the escape `\\{escape[1]}` is known to keepalived but not supported by labkit yet"
+            yield Fault(column + escape.start(), message, "write the character itself")
 
 
 def _meaning(match: re.Match[str]) -> str:
     source = match.group()
     match match.lastgroup:
-        case "single":
-            return _unescape(source[1:-1])
+        case "quoted" if "\\" in source:
+            return _ESCAPE.sub(lambda escape: _ESCAPED.get(escape[1], escape[1]), source[1:-1])
+        case "quoted":
+            return source[1:-1]
         case "unended":
             return source[1:]
-        case "word" if '"' in source:
-            return "".join(p[0] if p[1] is None else _unescape(p[1]) for p in _PIECE.finditer(source))
         case _:
             return source
-
-
-def _unescape(quoted: str) -> str:
-    return _ESCAPE.sub(lambda escape: _ESCAPED.get(escape[1], escape[1]), quoted) if "\\" in quoted else quoted
 
 
 def _code(character: str) -> str:

@@ -53,7 +53,7 @@ def build_groups(
     sections: Sequence[Section], instances: Sequence[Section], complaints: Complaints
 ) -> tuple[SyncGroup, ...]:
     """Return the `vrrp_sync_group` blocks, after complaining about members that cannot be."""
-    names = [str(instance.title) for instance in instances]
+    names = [str(instance.title) for instance in instances if instance.title is not None]
     taken: dict[str, Entry[str]] = {}
     for section in sections:
         require(section, complaints, schema.GROUP)
