@@ -92,6 +92,11 @@ class Children:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 send(pid, number)
 
+    def kill_all(self) -> None:
+        """Ask all that still run to end."""
+        for pid in self._running:
+            self.kill(pid, signal.SIGTERM)
+
     def __len__(self) -> int:
         return len(self._running)
 

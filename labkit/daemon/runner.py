@@ -133,6 +133,7 @@ class Runner:
         deadline = now() + _GRACE
         while len(self._children) and now() < deadline:
             self._loop.step(deadline)
+        self._children.kill_all()
         self._log.say("Stopped")
         self._log.flush()
 

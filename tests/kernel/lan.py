@@ -25,7 +25,7 @@ from labkit.kernel.links import (
     set_master,
     veth,
 )
-from labkit.kernel.netlink import Netlink
+from labkit.kernel.netlink import Netlink, message
 from labkit.providers.netns.linux import CLONE_NEWNET, NamespaceError, can_be_root, setns, unshare
 from labkit.vrrp.packet import Advert, decode
 
@@ -212,6 +212,11 @@ class Lan:
         index = 10 + int(interface[3:])
         peer = Peer(name=interface, index=index, namespace=host.descriptor, lladdr=lladdr)
         return veth(port=port, index=100 * index + number, master=self._bridge, peer=peer)
+
+    def remove_port(self, port: str) -> None:
+        """Remove a cable, both its ends."""
+        index = self.segment.index(port)
+        self.segment.netlink.ask([message(17, 0, struct.pack("=BxHiII", 0, 0, index, 0, 0))])  # RTM_DELLINK
 
     def set_port(self, number: int, *, up: bool) -> None:
         """Set the switch's side of a cable: down takes the carrier away from the host."""
