@@ -112,16 +112,16 @@ _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """A time in seconds, up to six decimals, between two bounds; the value is in microseconds."""
+    """A time in seconds, up to six decimals, between two bounds; the bounds and the value are in microseconds."""
 
-    low: str
-    high: str
+    low: Micros
+    high: Micros
     absent: Micros | None = None  # the value when nothing is written after the keyword
 
     @property
     def wanted(self) -> str:
         """What to write."""
-        return f"a number of seconds from {self.low} to {self.high}"
+        return f"a number of seconds from {self.low / SECOND:.15g} to {self.high / SECOND:.15g}"
 
     def read(self, words: Sequence[str]) -> Micros:
         """Read the one word; nothing, where nothing has a meaning."""
@@ -130,15 +130,11 @@ class Seconds:
         if len(words) != 1:
             take(self.wanted, words, 1, 1)
         text = words[0]
-        if text.isascii() and text.isdigit() and len(text) < 10:
-            micros = int(text) * SECOND
-        elif _DECIMAL.fullmatch(text):
+        if _DECIMAL.fullmatch(text):
             micros = int(Decimal(text) * SECOND)
-        else:
-            raise unfit(0, text, self.wanted)
-        if not int(Decimal(self.low) * SECOND) <= micros <= int(Decimal(self.high) * SECOND):
-            raise unfit(0, text, self.wanted)
-        return micros
+            if self.low <= micros <= self.high:
+                return micros
+        raise unfit(0, text, self.wanted)
 
 
 @dataclass(frozen=True, slots=True)

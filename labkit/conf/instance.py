@@ -170,9 +170,12 @@ class _Builder:
             place = section.entry_span(entry)
             address = entry.value.address.ip
             first = seen.setdefault(address, entry)
-            if first is not entry:
-                line = line_of(section, first.statement)
-                self.complaints.error(place, f"{address} stands here again, after line {line}", "keep one of them")
+            if first is entry:
+                continue
+            message = f"{address} stands here again, after line {line_of(section, first.statement)}"
+            same_device = entry.value.device == first.value.device
+            complain = self.complaints.error if same_device else self.complaints.warning
+            complain(place, message, "keep one of them")
 
 
 def _on_device(address: VirtualAddress, interface: str) -> VirtualAddress:

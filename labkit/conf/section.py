@@ -106,7 +106,7 @@ class _Binder:
                     self._error(statement, len(statement.words), f"`{keyword.name}` has no block", "add a `{`")
                 case Lines():
                     self._lines(section, keyword, statement)
-                case Block():
+                case _:
                     self._block(section, keyword, statement)
 
     def _leaf(self, section: Section, leaf: Leaf[Any], statement: Statement) -> None:
@@ -150,6 +150,8 @@ class _Binder:
     def _unknown(self, section: Section, block: Block[Any], statement: Statement) -> None:
         word = statement.words[0]
         where = f"in `{block.name}`" if block.name else "outside all blocks"
+        if word.startswith("@"):
+            section.misspelt.update(statement.words[1:2])  # what the condition holds back is not missing as well
         if word in block.unsupported or word in DIRECTIVES or word.startswith("@"):
             message = f"`{word}` is known to keepalived but not supported by labkit yet"
             self._error(statement, 0, message, "remove it" if statement.body is not None else "remove the line")

@@ -7,7 +7,7 @@ from labkit.conf import schema
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import Command
 from labkit.conf.reader import Statement
-from labkit.conf.schema import Block, Keyword, Leaf, Lines
+from labkit.conf.schema import Keyword, Leaf, Lines
 from labkit.conf.section import Section
 
 
@@ -30,7 +30,7 @@ def _how_to_add(keyword: Keyword) -> str:
             return f"add `{keyword.name}` and {keyword.argument.wanted}"
         case Lines():
             return f"add a block `{keyword.name}` with {keyword.entry.wanted}"
-        case Block():
+        case _:
             return f"add a block `{keyword.name}` for {keyword.title.wanted}"
 
 

@@ -97,6 +97,12 @@ from tests.conf.samples import ADDRESS, INSTANCE, SCRIPT, UNSUPPORTED, said
         ),
         pytest.param(
             "        192.168.1.20\n",
+            "        192.168.1.20\n        192.168.1.20 dev eth1\n",
+            ["13:9: warning: 192.168.1.20 stands here again, after line 12; keep one of them"],
+            id="address-on-two-interfaces",
+        ),
+        pytest.param(
+            "        192.168.1.20\n",
             "".join(f"        10.0.{n // 200}.{n % 200 + 1}\n" for n in range(256)),
             ["267:9: an advert has room for 255 addresses; move it to `virtual_ipaddress_excluded`"],
             id="256-addresses",
@@ -197,6 +203,12 @@ from tests.conf.samples import ADDRESS, INSTANCE, SCRIPT, UNSUPPORTED, said
             "int 300",
             ["6:16: `300` does not fit here; write a number of seconds from 0.01 to 255"],
             id="interval-300",
+        ),
+        pytest.param(
+            "int 1",
+            "int",
+            ["6:15: something is missing here; write a number of seconds from 0.01 to 255"],
+            id="interval-of-nothing",
         ),
         pytest.param(
             "int 1",

@@ -141,6 +141,12 @@ def test_the_texts_that_the_tables_change_are_right() -> None:
             id="condition",
         ),
         pytest.param(
+            "    interface eth0",
+            "    @main interface eth0",
+            [f"3:5: `@main` {UNSUPPORTED}; remove the line"],
+            id="condition-before-a-required-keyword",
+        ),
+        pytest.param(
             "    priority",
             "    include more.conf\n    priority",
             [f"5:5: `include` {UNSUPPORTED}; remove the line"],
