@@ -88,20 +88,30 @@ def _ifinfo(index: int = 0, flags: int = 0, change: int = 0) -> bytes:
     return struct.pack("=BxHiII", 0, 0, index, flags, change)
 
 
-def bridge(name: str) -> bytes:
+def bridge(name: str, *, index: int) -> bytes:
     """Make a bridge that is up, forwards at once and floods multicast, as a plain switch does."""
     data = number(_IFLA_BR_FORWARD_DELAY, 0) + attribute(_IFLA_BR_MCAST_SNOOPING, b"\0")
     info = text(_IFLA_INFO_KIND, "bridge") + attribute(_IFLA_INFO_DATA, data)
-    body = _ifinfo(flags=_IFF_UP, change=_IFF_UP) + text(_IFLA_IFNAME, name)
-    return message(_RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body + attribute(_IFLA_LINKINFO, info))
+    body = _ifinfo(index, _IFF_UP, _IFF_UP) + text(_IFLA_IFNAME, name) + attribute(_IFLA_LINKINFO, info)
+    return message(_RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
 
 
-def veth(*, port: str, master: int, peer: str, peer_namespace: int, lladdr: bytes) -> bytes:
-    """Make a cable: `port` is up in the bridge with index `master`, `peer` lies in another namespace (a descriptor)."""
-    end = _ifinfo() + text(_IFLA_IFNAME, peer) + attribute(_IFLA_ADDRESS, lladdr)
-    end += number(_IFLA_NET_NS_FD, peer_namespace)
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The far end of a cable: its name, index and link-layer address in another namespace (a descriptor)."""
+
+    name: str
+    index: int
+    namespace: int
+    lladdr: bytes
+
+
+def veth(*, port: str, index: int, master: int, peer: Peer) -> bytes:
+    """Make a cable: `port` is up in the bridge with index `master`, the other end is left down in its namespace."""
+    end = _ifinfo(peer.index) + text(_IFLA_IFNAME, peer.name) + attribute(_IFLA_ADDRESS, peer.lladdr)
+    end += number(_IFLA_NET_NS_FD, peer.namespace)
     info = text(_IFLA_INFO_KIND, "veth") + attribute(_IFLA_INFO_DATA, attribute(_VETH_INFO_PEER, end))
-    body = _ifinfo(flags=_IFF_UP, change=_IFF_UP) + text(_IFLA_IFNAME, port) + number(_IFLA_MASTER, master)
+    body = _ifinfo(index, _IFF_UP, _IFF_UP) + text(_IFLA_IFNAME, port) + number(_IFLA_MASTER, master)
     return message(_RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body + attribute(_IFLA_LINKINFO, info))
 
 

@@ -101,6 +101,13 @@ class Netlink:
         self.socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
         self.socket.bind((0, groups))
 
+    @classmethod
+    def adopt(cls, descriptor: int) -> Self:
+        """Take over a socket that was opened in another namespace and handed over."""
+        adopted = cls.__new__(cls)
+        adopted.socket = socket.socket(fileno=descriptor)
+        return adopted
+
     def fileno(self) -> int:
         """Return the descriptor, so that selectors and SCM_RIGHTS take the object itself."""
         return self.socket.fileno()

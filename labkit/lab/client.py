@@ -1,0 +1,239 @@
+"""Raising a lab, finding the labs that run, and talking to one: what every user interface is made of."""
+
+import json
+import os
+import select
+import signal
+import socket
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+from labkit.diagnostics import LabkitError, did_you_mean
+from labkit.lab.plan import Plan
+from labkit.lab.provider import Completed, Provider
+from labkit.trace import Record
+
+_ANSWER_WITHIN_S = 30.0
+
+
+def runtime_folder() -> Path:
+    """Return the folder of this user's control sockets, made with mode 0700.
+
+    Raises:
+        LabkitError: the folder belongs to somebody else or is open to others.
+    """
+    user = os.geteuid()
+    base = os.environ.get("XDG_RUNTIME_DIR") or ("/run" if user == 0 else f"/run/user/{user}")
+    folder = Path(base, "labkit") if Path(base).is_dir() and os.access(base, os.W_OK) else Path(f"/tmp/labkit-{user}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    state = folder.lstat()
+    if state.st_uid != user or not stat.S_ISDIR(state.st_mode) or state.st_mode & 0o077:
+        raise LabkitError(f"{folder} must be a folder of yours with mode 0700; remove it, labkit makes it anew")
+    return folder
+
+
+def running() -> list[str]:
+    """Return the names of this user's running labs; sockets whose supervisor is dead are swept away."""
+    found = []
+    for path in sorted(runtime_folder().glob("*.sock")):
+        with socket.socket(socket.AF_UNIX) as attempt:
+            try:
+                attempt.connect(str(path))
+                found.append(path.stem)
+            except ConnectionRefusedError:
+                path.unlink(missing_ok=True)
+            except OSError:
+                continue
+    return found
+
+
+def choose(instance: str | None) -> str:
+    """Return the named running lab, or the only one.
+
+    Raises:
+        LabkitError: it does not run, or none was named and there is not exactly one.
+    """
+    labs = running()
+    if instance is None:
+        if len(labs) == 1:
+            return labs[0]
+        if not labs:
+            raise LabkitError("no lab is up; start one: labkit up failover")
+        raise LabkitError(f"several labs are up, name one with --name: {', '.join(labs)}")
+    if instance not in labs:
+        hint = did_you_mean(instance, labs) if labs else f"start it: labkit up {instance}"
+        raise LabkitError(f"lab '{instance}' is not up; {hint}")
+    return instance
+
+
+class Client:
+    """One connection to a supervisor: requests with answers, and records in between."""
+
+    def __init__(self, instance: str) -> None:
+        """Connect.
+
+        Raises:
+            LabkitError: the lab is not up.
+        """
+        self.instance = instance
+        self.socket = socket.socket(socket.AF_UNIX)
+        try:
+            self.socket.connect(str(runtime_folder() / f"{instance}.sock"))
+        except OSError as error:
+            self.socket.close()
+            raise LabkitError(f"lab '{instance}' is not up; start it: labkit up {instance}") from error
+        self.buffer = b""
+        self.requests = 0
+        self.records: list[Record] = []
+        self.descriptors: list[int] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def _read(self, within_s: float) -> bool:
+        """Read what is there within the time; False when nothing came.
+
+        Raises:
+            LabkitError: the supervisor is gone.
+        """
+        if not select.select([self.socket], [], [], max(0.0, within_s))[0]:
+            return False
+        data, descriptors, _, _ = socket.recv_fds(self.socket, 1 << 18, 1)
+        self.descriptors += descriptors
+        if not data:
+            raise LabkitError(f"lab '{self.instance}' has ended")
+        self.buffer += data
+        return True
+
+    def _messages(self) -> Iterator[dict[str, object]]:
+        *lines, self.buffer = self.buffer.split(b"\n")
+        for line in lines:
+            if line.startswith(b'{"record":'):
+                self.records.append(Record.from_json(line[10:-1]))
+            elif line:
+                yield json.loads(line)
+
+    def ask(self, verb: str, **arguments: object) -> dict[str, object]:
+        """Send a request and wait for its answer; records that come meanwhile are kept for `next_records`.
+
+        Raises:
+            LabkitError: the supervisor refused, is gone, or does not answer.
+        """
+        self.requests += 1
+        self.socket.sendall(json.dumps({"id": self.requests, "verb": verb, **arguments}).encode() + b"\n")
+        deadline = time.monotonic() + _ANSWER_WITHIN_S
+        while self._read(deadline - time.monotonic()):
+            for message in self._messages():
+                if message["id"] == self.requests:
+                    if "error" in message:
+                        raise LabkitError(str(message["error"]))
+                    answer = message["ok"]
+                    return answer if isinstance(answer, dict) else {}
+        raise LabkitError(f"lab '{self.instance}' does not answer within {_ANSWER_WITHIN_S:.0f} s")
+
+    def run(self, node: str, argv: Sequence[str]) -> Completed:
+        """Run a command in a node to its end.
+
+        Raises:
+            LabkitError: no such node, or the lab is gone.
+        """
+        answer = self.ask("run", node=node, argv=list(argv))
+        return Completed(status=int(str(answer["status"])), output=str(answer["output"]))
+
+    def next_records(self, within_s: float) -> list[Record]:
+        """Return the records that came since the last call, waiting for the first at most so long.
+
+        Raises:
+            LabkitError: the lab has ended.
+        """
+        deadline = time.monotonic() + within_s
+        while not self.records and self._read(deadline - time.monotonic()):
+            list(self._messages())
+        records, self.records = self.records, []
+        return records
+
+    def pidfd(self, node: str) -> int:
+        """Return a descriptor of the node's first process.
+
+        Raises:
+            LabkitError: no such node, or the lab is gone.
+        """
+        self.ask("enter", node=node)
+        return self.descriptors.pop()
+
+
+def supervisor_pid(connection: socket.socket) -> int:
+    """Return the process id of the supervisor at the other end, as this process sees it (SO_PEERCRED)."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return int.from_bytes(credentials[:4], "little")
+
+
+def take_down(instance: str) -> None:
+    """End a running lab and wait until its supervisor, and with it everything in the lab, is gone.
+
+    Raises:
+        LabkitError: the lab is not up.
+    """
+    with Client(instance) as client:
+        pidfd = os.pidfd_open(supervisor_pid(client.socket))
+        try:
+            client.ask("down")
+            if not select.select([pidfd], [], [], 5.0)[0]:
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                select.select([pidfd], [], [], 5.0)
+        finally:
+            os.close(pidfd)
+
+
+def start(plan: Plan, provider: Provider) -> tuple[dict[str, float], socket.socket]:
+    """Raise a lab; return how long each part took (seconds), and the leash: an owned lab ends when it is closed.
+
+    Raises:
+        LabkitError: a lab of that name is up, or it cannot be raised.
+    """
+    from labkit.lab import supervisor  # asyncio only where a lab is raised
+
+    if plan.instance in running():
+        cure = f"`labkit down {plan.instance}` ends it, or give this one another --name"
+        raise LabkitError(f"lab '{plan.instance}' is already up; {cure}")
+    path = runtime_folder() / f"{plan.instance}.sock"
+    listener = socket.socket(socket.AF_UNIX)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(mask)
+    listener.listen(64)
+    leash, theirs = socket.socketpair()
+    if os.fork() == 0:
+        leash.close()
+        supervisor.become(plan, provider, listener, path, theirs)
+    theirs.close()
+    listener.close()
+    try:
+        answer = _first_line(leash)
+    except BaseException:
+        leash.close()
+        path.unlink(missing_ok=True)
+        raise
+    if "error" in answer:
+        raise LabkitError(str(answer["error"]))
+    times = answer["ok"]
+    return {key.removesuffix("_us"): value / 1e6 for key, value in times.items()}, leash
+
+
+def _first_line(leash: socket.socket) -> dict[str, dict[str, int]]:
+    data = b""
+    while not data.endswith(b"\n"):
+        piece = leash.recv(4096)
+        if not piece:
+            raise LabkitError("the supervisor died while it raised the lab")
+        data += piece
+    answer: dict[str, dict[str, int]] = json.loads(data)
+    return answer

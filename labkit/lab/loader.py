@@ -1,0 +1,301 @@
+"""lab.yml: text to `Topology`, with every complaint placed at its line and column.
+
+YAML is read with all scalars as strings, so that `no` stays a word and a MAC address is no number.  A variant is a
+mapping laid over the rest of the file, key by key.  The shape is checked by pydantic against the dataclasses below;
+what goes across (an address outside its network, two nodes with one address) is checked here.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
+from typing import TypeAlias
+
+import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
+
+from labkit.diagnostics import Diagnostic, RefusedError, Span, did_you_mean
+from labkit.lab.topology import Daemon, Link, Network, Node, Role, Topology
+from labkit.trace import Value
+
+Key: TypeAlias = tuple[str | int, ...]
+_STRICT = ConfigDict(extra="forbid")
+
+
+@checked(config=_STRICT)
+class NetworkFile:
+    """`networks: {NAME: ...}`."""
+
+    subnet: IPv4Network
+
+
+@checked(config=_STRICT)
+class LinkFile:
+    """`links: {INTERFACE: ...}` of a node."""
+
+    network: str
+    address: IPv4Address
+
+
+@checked(config=_STRICT)
+class NodeFile:
+    """`nodes: {NAME: ...}`; what a role says is taken where the node itself says nothing."""
+
+    links: dict[str, LinkFile]
+    role: Role
+    daemon: Daemon = Daemon.LABKIT
+    gateway: IPv4Address | None = None
+    vars: dict[str, str] = field(default_factory=dict)
+
+
+@checked(config=_STRICT)
+class RoleFile:
+    """`roles: {router: ...}`: what every node of a role gets: files (path: template) and services to start."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    services: list[str] = field(default_factory=list)
+
+
+@checked(config=_STRICT)
+class LabFile:
+    """A whole lab.yml after a variant was laid over it."""
+
+    title: str
+    networks: dict[str, NetworkFile]
+    nodes: dict[str, NodeFile]
+    roles: dict[Role, RoleFile] = field(default_factory=dict)
+    vars: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A YAML file as plain values, with the place of every key and item."""
+
+    file: str
+    value: object
+    marks: Mapping[Key, Span]
+
+    def span(self, path: Key) -> Span:
+        """Return the place of `path`, or of the nearest thing around it."""
+        while path and path not in self.marks:
+            path = path[:-1]
+        return self.marks.get(path, Span(file=self.file, line=1, column=1))
+
+    def complain(self, path: Key, message: str, hint: str) -> Diagnostic:
+        """Return a diagnostic at `path`."""
+        return Diagnostic(span=self.span(path), message=message, hint=hint)
+
+
+def read_yaml(path: Path) -> Document:
+    """Read a YAML file.
+
+    Raises:
+        RefusedError: it cannot be read, is not YAML, or says one key twice.
+    """
+    file = str(path)
+    start = Span(file=file, line=1, column=1)
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise RefusedError([Diagnostic(span=start, message=str(reason), hint="a readable YAML file")]) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        span = Span(file=file, line=mark.line + 1, column=mark.column + 1) if mark else start
+        problem = str(getattr(error, "problem", None) or error)
+        hint = "check the indentation and the quotes above this place"
+        raise RefusedError([Diagnostic(span=span, message=f"not YAML: {problem}", hint=hint)]) from error
+    marks: dict[Key, Span] = {}
+    twice: list[Diagnostic] = []
+    value = _plain(node, (), file, marks, twice)
+    if twice:
+        raise RefusedError(twice)
+    return Document(file=file, value=value, marks=marks)
+
+
+def _plain(node: yaml.Node | None, path: Key, file: str, marks: dict[Key, Span], twice: list[Diagnostic]) -> object:
+    if node is None:
+        return {}
+    marks.setdefault(path, Span(file=file, line=node.start_mark.line + 1, column=node.start_mark.column + 1))
+    if isinstance(node, yaml.MappingNode):
+        found: dict[str, object] = {}
+        for key, value in node.value:
+            name = str(key.value)
+            here = (*path, name)
+            span = Span(file=file, line=key.start_mark.line + 1, column=key.start_mark.column + 1)
+            if name in found:
+                first = marks[here]
+                message = f"'{name}' stands here twice"
+                twice.append(
+                    Diagnostic(span=span, message=message, hint=f"keep one; the first is at line {first.line}")
+                )
+            marks[here] = span
+            found[name] = _plain(value, here, file, marks, twice)
+        return found
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, (*path, n), file, marks, twice) for n, item in enumerate(node.value)]
+    return node.value
+
+
+def _lay_over(base: object, over: object) -> object:
+    if isinstance(base, dict) and isinstance(over, dict):
+        merged = dict(base)
+        for key, value in over.items():
+            merged[key] = _lay_over(base[key], value) if key in base else value
+        return merged
+    return over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabSummary:
+    """What `labkit labs` prints of a lab: its variants (name: title); the first is the default."""
+
+    name: str
+    title: str
+    variants: Mapping[str, str]
+
+
+def variants_of(document: Document) -> dict[str, str]:
+    """Return the names and titles of a lab's variants, the default one first."""
+    value = document.value
+    variants = value.get("variants", {}) if isinstance(value, dict) else {}
+    if not isinstance(variants, dict) or not variants:
+        return {"basic": str(value.get("title", "")) if isinstance(value, dict) else ""}
+    return {name: str(over.get("title", "")) if isinstance(over, dict) else "" for name, over in variants.items()}
+
+
+def load(path: Path, *, name: str, variant: str | None = None, settings: Mapping[str, str] | None = None) -> Topology:
+    """Load a lab file with one of its variants; `settings` replace variables of the file.
+
+    Raises:
+        RefusedError: the file, the variant or a setting is wrong; holds everything found.
+    """
+    document = read_yaml(path)
+    if not isinstance(document.value, dict):
+        raise RefusedError([document.complain((), "a lab file is a mapping", "start with `title:` and `networks:`")])
+    value = dict(document.value)
+    variants = variants_of(document)
+    chosen = variant or next(iter(variants))
+    if chosen not in variants:
+        hint = did_you_mean(chosen, variants)
+        raise RefusedError([document.complain(("variants",), f"lab {name} has no variant '{chosen}'", hint)])
+    laid = value.pop("variants", {})
+    over = laid.get(chosen, {}) if isinstance(laid, dict) else {}
+    base: Key = ("variants", chosen)
+    lab = _validate(document, _lay_over(value, over), base)
+    unknown = [key for key in settings or {} if key not in lab.vars]
+    if unknown:
+        hint = did_you_mean(unknown[0], lab.vars)
+        raise RefusedError([document.complain(("vars",), f"lab {name} has no variable '{unknown[0]}'", hint)])
+    complaints = list(_cross_check(document, lab, base))
+    if complaints:
+        raise RefusedError(complaints)
+    return _topology(lab, name, chosen, settings or {})
+
+
+def _where(document: Document, base: Key, path: Key) -> Key:
+    """A thing may stand in the variant or in the main part of the file; prefer the place where it really is."""
+    in_variant = (*base, *path)
+    return in_variant if in_variant in document.marks else path
+
+
+def _validate(document: Document, value: object, base: Key) -> LabFile:
+    try:
+        return TypeAdapter(LabFile).validate_python(value)
+    except ValidationError as error:
+        complaints = []
+        for problem in error.errors():
+            path = tuple(step for step in problem["loc"] if step != "[key]")
+            complaints.append(
+                document.complain(_where(document, base, path), *_sentence(problem["type"], path, problem))
+            )
+        raise RefusedError(sorted(complaints, key=lambda complaint: complaint.span)) from error
+
+
+_KEYS = {
+    0: (*LabFile.__dataclass_fields__, "variants"),
+    "networks": tuple(NetworkFile.__dataclass_fields__),
+    "nodes": tuple(NodeFile.__dataclass_fields__),
+    "links": tuple(LinkFile.__dataclass_fields__),
+    "roles": tuple(RoleFile.__dataclass_fields__),
+}
+
+
+def _sentence(kind: str, path: Key, problem: Mapping[str, object]) -> tuple[str, str]:
+    last = str(path[-1]) if path else ""
+    block = next((str(step) for step in reversed(path[:-2]) if step in _KEYS), 0) if len(path) > 2 else 0
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"unknown key '{last}'", did_you_mean(last, _KEYS[block])
+    if kind in ("missing", "missing_argument"):
+        return f"'{last}' is missing", f"add `{last}: ...` here"
+    given = problem.get("input")
+    shown = f" ('{given}')" if isinstance(given, str) else ""
+    return f"{last}{shown}: {str(problem['msg'])[0].lower()}{str(problem['msg'])[1:]}", _EXPECTED.get(
+        last, "see docs/labs.md"
+    )
+
+
+_EXPECTED = {
+    "subnet": "an IPv4 network such as 192.168.1.0/24",
+    "address": "an IPv4 address such as 192.168.1.21, without a prefix",
+    "gateway": "an IPv4 address such as 192.168.1.1",
+    "role": "one of: router, client, server",
+    "daemon": "one of: labkit, keepalived",
+}
+
+
+def _cross_check(document: Document, lab: LabFile, base: Key) -> Iterator[Diagnostic]:
+    owners: dict[tuple[str, IPv4Address], str] = {}
+    for name, node in lab.nodes.items():
+        if not (name.isascii() and name.replace("-", "").isalnum() and len(name) <= 32):
+            path = _where(document, base, ("nodes", name))
+            yield document.complain(path, f"'{name}' is no host name", "letters, digits and hyphens, at most 32")
+        for interface, link in node.links.items():
+            path = _where(document, base, ("nodes", name, "links", interface))
+            if len(interface) > 15 or "/" in interface or " " in interface:
+                yield document.complain(path, f"'{interface}' is no interface name", "at most 15 letters such as eth0")
+            network = lab.networks.get(link.network)
+            if network is None:
+                yield document.complain(
+                    (*path, "network"), f"no network '{link.network}'", did_you_mean(link.network, lab.networks)
+                )
+            elif link.address not in network.subnet:
+                message = f"{link.address} is not in network {link.network} ({network.subnet})"
+                yield document.complain((*path, "address"), message, f"an address of {network.subnet}")
+            owner = owners.setdefault((link.network, link.address), name)
+            if owner != name:
+                message = f"{link.address} belongs to {owner} already"
+                yield document.complain((*path, "address"), message, f"another address for {name}")
+
+
+def _topology(lab: LabFile, name: str, variant: str, settings: Mapping[str, str]) -> Topology:
+    variables: dict[str, Value] = {**lab.vars, **settings}
+    nodes = []
+    for number, (node_name, node) in enumerate(lab.nodes.items(), 1):
+        role = lab.roles.get(node.role, RoleFile())
+        links = tuple(
+            Link(
+                interface=interface,
+                network=link.network,
+                address=IPv4Interface((link.address, lab.networks[link.network].subnet.prefixlen)),
+                lladdr=bytes([0x02, 0, 0, position, 0, number]),
+            )
+            for position, (interface, link) in enumerate(node.links.items())
+        )
+        nodes.append(
+            Node(
+                name=node_name,
+                role=node.role,
+                links=links,
+                daemon=node.daemon,
+                gateway=node.gateway,
+                services=tuple(role.services),
+                templates=tuple(role.files.items()),
+                variables=dict(node.vars),
+            )
+        )
+    networks = tuple(Network(name=each, subnet=network.subnet) for each, network in lab.networks.items())
+    return Topology(
+        name=name, variant=variant, title=lab.title, networks=networks, nodes=tuple(nodes), variables=variables
+    )

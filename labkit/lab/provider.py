@@ -1,0 +1,70 @@
+"""What a lab needs of the thing that makes its nodes; each provider implements `Provider`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from labkit.diagnostics import LabkitError
+from labkit.lab.topology import Topology
+from labkit.trace import Record
+
+Emit: TypeAlias = Callable[[Record], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A rendered file of a node."""
+
+    path: str
+    text: str
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """A command that ended: its exit status (negative: the signal) and what it wrote, both streams together."""
+
+    status: int
+    output: str
+
+
+class DeployError(LabkitError):
+    """The nodes of a lab could not be made."""
+
+
+class Provider(Protocol):
+    """Makes nodes and networks, runs commands in nodes, breaks links, and tells what it sees."""
+
+    def missing(self) -> list[str]:
+        """Return what this machine lacks for the provider, each in words with what to do; empty: ready."""
+
+    def enclose(self) -> None:
+        """Called once in the supervisor's process before anything else: take hold of it, so that all dies with it."""
+
+    async def deploy(self, topology: Topology, files: Mapping[str, Sequence[File]], emit: Emit) -> None:
+        """Make every network and node (files by node name), and from then on tell `emit` what happens.
+
+        Raises:
+            DeployError: a node or network could not be made; what was made is left to `enclose`.
+        """
+
+    async def run(self, node: str, argv: Sequence[str]) -> Completed:
+        """Run a command in a node to its end."""
+
+    async def start(self, node: str, program: str, argv: Sequence[str]) -> Completed:
+        """Run one of labkit's own programs (`keepalived`, `web`) in a node, from memory where that is faster."""
+
+    async def kill(self, node: str, name: str) -> int:
+        """SIGKILL every process of the node whose name starts with `name`; return how many."""
+
+    def set_link(self, node: str, interface: str, *, up: bool) -> None:
+        """Set a node's interface down or up, as `ip link set` in the node does."""
+
+    def cut(self, node: str, interface: str, *, cut: bool) -> None:
+        """Stop all frames between the interface and its network while the carrier stays, or let them pass again."""
+
+    def icmp(self, node: str) -> int:
+        """Return a raw ICMP socket that was opened in the node."""
+
+    def pidfd(self, node: str) -> int:
+        """Return a descriptor of the node's first process, by which a client enters the node's namespaces."""

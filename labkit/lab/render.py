@@ -1,0 +1,124 @@
+"""Labs and templates: where they are, and the files they render to for each node."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import jinja2
+
+import labkit
+from labkit.conf import loader as conf
+from labkit.conf.model import Config
+from labkit.diagnostics import Diagnostic, LabkitError, RefusedError, Span, did_you_mean
+from labkit.lab.provider import File
+from labkit.lab.topology import Node, Topology
+
+CONFIG = "/etc/keepalived/keepalived.conf"
+
+
+def share() -> Path:
+    """Return the folder that holds labs/ and templates/: inside an installed package, or the root of a checkout."""
+    packaged = Path(labkit.__file__).parent / "_share"
+    return packaged if packaged.is_dir() else Path(labkit.__file__).parents[1]
+
+
+def lab_names() -> list[str]:
+    """Return the names of all shipped labs, such as `failover`."""
+    root = share() / "labs"
+    return sorted(str(path.parent.relative_to(root)) for path in root.rglob("lab.yml"))
+
+
+def lab_folder(name: str) -> Path:
+    """Return the folder of a lab: a shipped one by name, or any folder that holds a lab.yml.
+
+    Raises:
+        LabkitError: there is no such lab.
+    """
+    for folder in (share() / "labs" / name, Path(name)):
+        if (folder / "lab.yml").is_file():
+            return folder
+    raise LabkitError(f"no lab '{name}'; {did_you_mean(name, lab_names())}")
+
+
+def render(topology: Topology, folder: Path) -> dict[str, tuple[File, ...]]:
+    """Return the files of every node by name; a template of the lab's own folder goes before a shared one.
+
+    Raises:
+        RefusedError: a template is missing or wrong; holds the first complaint of each file.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([folder / "templates", share() / "templates"]),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    files: dict[str, tuple[File, ...]] = {}
+    complaints: list[Diagnostic] = []
+    for node in topology.nodes:
+        rendered = []
+        for path, template in node.templates:
+            try:
+                rendered.append(_render(environment, path, template, node, topology))
+            except jinja2.TemplateError as error:
+                complaints.append(_complaint(error, template, folder))
+        files[node.name] = tuple(rendered)
+    if complaints:
+        raise RefusedError(dict.fromkeys(complaints))
+    return files
+
+
+def _render(environment: jinja2.Environment, path: str, template: str, node: Node, topology: Topology) -> File:
+    context = {
+        **topology.variables,
+        **node.variables,
+        "node": node,
+        "topology": topology,
+        "python": sys.executable,
+    }
+    text = environment.get_template(template).render(context)
+    target = environment.from_string(path).render(context)
+    return File(path=target, text=text, mode=0o755 if text.startswith("#!") else 0o644)
+
+
+def _complaint(error: jinja2.TemplateError, template: str, folder: Path) -> Diagnostic:
+    """Place a template error at its line: syntax errors carry it, others are found in the traceback."""
+    if isinstance(error, jinja2.TemplateNotFound):
+        span = Span(file=str(folder / "lab.yml"), line=1, column=1)
+        found = sorted(path.name for path in (share() / "templates").iterdir())
+        return Diagnostic(span=span, message=f"no template '{error.name}'", hint=did_you_mean(str(error.name), found))
+    file, line = template, 1
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        file, line = error.filename or template, error.lineno
+    else:
+        trace = error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename.endswith(template):
+                file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+            trace = trace.tb_next
+    hint = "define it under `vars:` in lab.yml" if isinstance(error, jinja2.UndefinedError) else "correct the template"
+    return Diagnostic(span=Span(file=file, line=line, column=1), message=str(error), hint=hint)
+
+
+def check(files: Mapping[str, tuple[File, ...]]) -> tuple[dict[str, Config], list[Diagnostic]]:
+    """Check every rendered keepalived.conf before anything starts; return them by node, and the warnings.
+
+    Raises:
+        RefusedError: a file is wrong; holds everything that is wrong in all of them.
+    """
+    configs: dict[str, Config] = {}
+    errors: list[Diagnostic] = []
+    warnings: list[Diagnostic] = []
+    for node, rendered in files.items():
+        for file in rendered:
+            if file.path == CONFIG:
+                loaded = conf.loads(file.text, file=f"{node}:{CONFIG}")
+                if loaded.config is None:
+                    errors += loaded.diagnostics
+                else:
+                    configs[node] = loaded.config
+                    warnings += loaded.diagnostics
+    if errors:
+        raise RefusedError(errors)
+    return configs, warnings

@@ -1,0 +1,92 @@
+"""Who is MASTER, and why: the state of a lab as its trace tells it."""
+
+from dataclasses import dataclass, field
+
+from labkit.lab.topology import Node, Role, Topology
+from labkit.trace import Kind, Micros, Record
+
+
+@dataclass(slots=True)
+class NodeState:
+    """What is known of one node."""
+
+    node: Node
+    addresses: dict[str, set[str]] = field(default_factory=dict)  # beyond those of the lab file, by interface
+    links: dict[str, bool] = field(default_factory=dict)
+    neighbours: dict[str, str] = field(default_factory=dict)
+    state: str = ""
+    why: str = ""
+    since: Micros = 0
+    priority: int | None = None
+
+
+class Watch:
+    """Keeps, record by record, the present state of every node."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.vip = str(topology.variables.get("vip", ""))
+        self.nodes = {node.name: NodeState(node) for node in topology.nodes}
+
+    def take(self, record: Record) -> None:
+        """Learn from one record."""
+        known = self.nodes.get(record.node)
+        if known is None:
+            return
+        data = record.data
+        match record.kind:
+            case Kind.ADDRESS:
+                held = known.addresses.setdefault(str(data["interface"]), set())
+                (held.add if data["present"] else held.discard)(str(data["address"]))
+            case Kind.LINK:
+                known.links[str(data["interface"])] = bool(data["up"])
+            case Kind.NEIGHBOUR:
+                known.neighbours[str(data["address"])] = str(data["lladdr"])
+            case Kind.STATE:
+                known.state, known.why, known.since = str(data["state"]), str(data["why"]), record.at
+                known.priority = int(str(data["priority"]))
+            case Kind.PROCESS if data["event"] == "exit" and str(data["name"]).lower().startswith("keepalived"):
+                if known.state not in ("", "STOPPED"):
+                    ended = f"the daemon ended with status {data['status']}"
+                    known.state, known.why, known.since = "STOPPED", ended, record.at
+
+    def owners(self) -> list[str]:
+        """Return the nodes that hold the virtual address."""
+        return [name for name, node in self.nodes.items() if any(self.vip in held for held in node.addresses.values())]
+
+    def snapshot(self, now: Micros) -> dict[str, object]:
+        """Return the state of every node as plain values; times in seconds before `now`."""
+        return {
+            "vip": self.vip,
+            "owners": self.owners(),
+            "nodes": [self._describe(node, now) for node in self.nodes.values()],
+        }
+
+    def _describe(self, known: NodeState, now: Micros) -> dict[str, object]:
+        node = known.node
+        router = node.role is Role.ROUTER
+        holds = node.name in self.owners()
+        state, why = known.state, known.why
+        if router and not state:  # a daemon that tells no trace is judged by what it does
+            state, why = ("MASTER" if holds else "BACKUP", "seen from outside")
+        return {
+            "name": node.name,
+            "role": node.role.value,
+            "daemon": node.daemon.value if router else None,
+            "state": state if router else None,
+            "why": why if router else None,
+            "for_s": round((now - known.since) / 1e6, 3) if known.since else None,
+            "priority": known.priority,
+            "vip": holds,
+            "arp": known.neighbours.get(self.vip) or None,
+            "interfaces": [
+                {
+                    "name": link.interface,
+                    "network": link.network,
+                    "address": str(link.address),
+                    "lladdr": link.lladdr.hex(":"),
+                    "up": known.links.get(link.interface, True),
+                    "virtual": sorted(known.addresses.get(link.interface, set()) - {str(link.address.ip)}),
+                }
+                for link in node.links
+            ],
+        }

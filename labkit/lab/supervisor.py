@@ -1,0 +1,342 @@
+"""The supervisor: one process that owns a running lab and answers on one unix socket.
+
+    client ── {"id", "verb", ...} ──>  supervisor  ── verbs ──>  provider ── nodes, segments
+           <── {"id", "ok" | "error"}      │
+           <── {"record": ...} ...  <──  Lab.emit  <── records ──┘
+
+A request and an answer are one JSON object a line.  Every record goes into the lab's trace and to every client that
+follows it.  The lab dies with this process; an `owned` lab dies when the process that raised it goes away.
+"""
+
+import array
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass, field
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import NoReturn
+
+from labkit.diagnostics import LabkitError, did_you_mean
+from labkit.lab.plan import Plan
+from labkit.lab.probe import PingProbe
+from labkit.lab.provider import Completed, Provider
+from labkit.lab.status import Watch
+from labkit.lab.topology import Daemon
+from labkit.trace import Kind, Micros, Record
+
+_TRACE_LIMIT = 200_000  # records kept for `events` and for scenarios
+_HEARTBEAT_S = 0.01
+_STALL: Micros = 20_000  # a heartbeat that comes so much too late is told as a stall
+_LINE_LIMIT = 1 << 20
+DAEMON_ARGV = ("-D", "-p", "/run/keepalived.pid", "-r", "/run/keepalived_vrrp.pid", "--trace", "/run/labkit/trace")
+
+
+def _now() -> Micros:
+    return time.monotonic_ns() // 1000
+
+
+@dataclass(slots=True, eq=False)
+class _Follower:
+    writer: asyncio.StreamWriter
+    kinds: frozenset[str] | None = None
+    following: bool = False
+    probes: list[str] = field(default_factory=list)
+
+
+class Lab:
+    """A running lab: deploys it, keeps its trace, obeys its clients."""
+
+    def __init__(self, plan: Plan, provider: Provider) -> None:
+        self.plan = plan
+        self.provider = provider
+        self.trace: deque[Record] = deque(maxlen=_TRACE_LIMIT)
+        self.watch = Watch(plan.topology)
+        self.followers: set[_Follower] = set()
+        self.probes: dict[str, PingProbe] = {}
+        self.ended = asyncio.Event()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.times: dict[str, Micros] = {}
+
+    def emit(self, record: Record) -> None:
+        """Add a record to the trace and tell whoever follows."""
+        self.trace.append(record)
+        self.watch.take(record)
+        if self.followers:
+            line = b'{"record":' + record.to_json().encode() + b"}\n"
+            for follower in self.followers:
+                if follower.following and (follower.kinds is None or record.kind in follower.kinds):
+                    follower.writer.write(line)
+
+    def tell_of_error(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        """Put an error of the supervisor itself into the trace, as a log line; nobody reads its standard error."""
+        line = f"labkit: {context.get('message')}: {context.get('exception')!r}"
+        self.emit(Record(at=_now(), kind=Kind.LOG, data={"line": line}))
+
+    async def raise_up(self) -> None:
+        """Deploy the topology, then start services and daemons of all nodes at once.
+
+        Raises:
+            DeployError: the provider could not make the lab.
+            LabkitError: a service or daemon did not start; says what it printed.
+        """
+        began = _now()
+        await self.provider.deploy(self.plan.topology, self.plan.files, self.emit)
+        self.times["built_us"] = _now() - began
+        async with asyncio.TaskGroup() as group:
+            for node in self.plan.topology.nodes:
+                if node.services:
+                    group.create_task(self._start_web(node.name))
+        async with asyncio.TaskGroup() as group:
+            for node in self.plan.topology.routers:
+                group.create_task(self._start_daemon(node.name, node.daemon))
+        self.times["ready_us"] = _now() - began
+
+    async def _start_daemon(self, node: str, daemon: Daemon) -> None:
+        if daemon is Daemon.LABKIT:
+            done = await self.provider.start(node, "pykeepalived", DAEMON_ARGV)
+        else:
+            done = await self.provider.run(node, ["/etc/init.d/keepalived", "start"])
+        _must(done, f"{node}: keepalived did not start")
+
+    async def _start_web(self, node: str) -> None:
+        web = self.plan.topology.variables.get("web", "labkit")
+        if web == "labkit":
+            done = await self.provider.start(node, "web", ["--name", "apache2"])
+        else:
+            done = await self.provider.run(node, [f"/etc/init.d/{web}", "start"])
+        _must(done, f"{node}: the web server {web} did not start")
+
+    async def heartbeat(self) -> None:
+        """Tell when the host did not run us: a late verdict is then nobody's fault."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + _HEARTBEAT_S
+        waiter = asyncio.Event()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await waiter.wait()
+            late = int((loop.time() - due) * 1e6)
+            if late > _STALL:
+                self.emit(Record(at=_now(), kind=Kind.STALL, data={"stalled_us": late}))
+            due = loop.time() + _HEARTBEAT_S
+
+    # --- clients ------------------------------------------------------------------------------------------------------
+
+    async def serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Obey one client until it leaves."""
+        follower = _Follower(writer)
+        self.followers.add(follower)
+        try:
+            async for line in _lines(reader):
+                task = asyncio.ensure_future(self._answer(follower, line))
+                self.tasks.add(task)
+                task.add_done_callback(self.tasks.discard)
+        finally:
+            self.followers.discard(follower)
+            for name in follower.probes:
+                self._stop_probe(name)
+            writer.close()
+
+    async def _answer(self, follower: _Follower, line: bytes) -> None:
+        identity: object = None
+        try:
+            request = json.loads(line)
+            identity = request.pop("id")
+            verb = _VERBS.get(request.pop("verb"))
+            if verb is None:
+                raise LabkitError(f"the supervisor has no such verb; it has: {', '.join(sorted(_VERBS))}")
+            answer = {"id": identity, "ok": await verb(self, follower, **request)}
+        except (LabkitError, OSError) as error:
+            answer = {"id": identity, "error": str(error)}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            answer = {"id": identity, "error": f"a request is a JSON object with id, verb and its arguments: {error}"}
+        follower.writer.write(json.dumps(answer).encode() + b"\n")
+
+    def _node(self, name: str) -> str:
+        known = [node.name for node in self.plan.topology.nodes]
+        if name not in known:
+            raise LabkitError(f"no node '{name}' in lab {self.plan.instance}; {did_you_mean(name, known)}")
+        return name
+
+    def _interface(self, node: str, interface: str) -> str:
+        found = self.plan.topology.node(self._node(node))
+        if found.link(interface) is None:
+            hint = did_you_mean(interface, [link.interface for link in found.links])
+            raise LabkitError(f"node {node} has no interface '{interface}'; {hint}")
+        return interface
+
+    async def info(self, _: _Follower) -> dict[str, object]:
+        """Answer what this lab is and how long it took to raise."""
+        topology = self.plan.topology
+        return {
+            "instance": self.plan.instance,
+            "lab": topology.name,
+            "variant": topology.variant,
+            "title": topology.title,
+            "nodes": [node.name for node in topology.nodes],
+            "networks": [network.name for network in topology.networks],
+            **self.times,
+        }
+
+    async def status(self, _: _Follower) -> dict[str, object]:
+        """Answer the state of every node, and why."""
+        return {"instance": self.plan.instance, **self.watch.snapshot(_now())}
+
+    async def down(self, _: _Follower) -> dict[str, object]:
+        """End the lab."""
+        self.ended.set()
+        return {}
+
+    async def run(self, _: _Follower, node: str, argv: list[str]) -> dict[str, object]:
+        """Run a command in a node to its end."""
+        return asdict(await self.provider.run(self._node(node), argv))
+
+    async def enter(self, follower: _Follower, node: str) -> dict[str, object]:
+        """Hand the client a pidfd of the node's first process; it comes as a message of its own before the answer."""
+        pidfd = self.provider.pidfd(self._node(node))
+        handle = follower.writer.get_extra_info("socket")
+        await follower.writer.drain()
+        with socket.socket(fileno=os.dup(handle.fileno())) as plain:
+            plain.sendmsg([b"\n"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [pidfd]).tobytes())])
+        return {}
+
+    async def follow(self, follower: _Follower, kinds: list[str] | None = None, past: bool = True) -> dict[str, object]:
+        """Send the trace so far (`past`) and every record from now on; `kinds` narrows it."""
+        follower.kinds = frozenset(kinds) if kinds is not None else None
+        for record in self.trace if past else ():
+            if follower.kinds is None or record.kind in follower.kinds:
+                follower.writer.write(b'{"record":' + record.to_json().encode() + b"}\n")
+        follower.following = True
+        return {"at": _now()}
+
+    async def fault(self, _: _Follower, fault: str, node: str, interface: str = "eth0") -> dict[str, object]:
+        """Break something: `kill` the daemon, `link` down, `cut` the cable; `kill-web`."""
+        self._interface(node, interface)
+        self.emit(Record(at=_now(), kind=Kind.FAULT, node=node, data={"fault": fault, "target": interface}))
+        match fault:
+            case "kill":
+                count = await self.provider.kill(node, "keepalived")
+                if not count:
+                    raise LabkitError(f"no keepalived runs on {node}; start it: /etc/init.d/keepalived start")
+            case "link":
+                self.provider.set_link(node, interface, up=False)
+            case "cut":
+                self.provider.cut(node, interface, cut=True)
+            case _:
+                raise LabkitError(f"no fault '{fault}'; {did_you_mean(fault, ['kill', 'link', 'cut'])}")
+        return {"at": _now()}
+
+    async def heal(self, _: _Follower, fault: str, node: str, interface: str = "eth0") -> dict[str, object]:
+        """Undo a `link` or `cut` fault."""
+        self._interface(node, interface)
+        self.emit(Record(at=_now(), kind=Kind.HEAL, node=node, data={"fault": fault, "target": interface}))
+        match fault:
+            case "link":
+                self.provider.set_link(node, interface, up=True)
+            case "cut":
+                self.provider.cut(node, interface, cut=False)
+            case _:
+                raise LabkitError(f"nothing heals '{fault}'; {did_you_mean(fault, ['link', 'cut'])}")
+        return {"at": _now()}
+
+    async def probe(self, follower: _Follower, node: str, target: str, interval_us: int = 10_000) -> dict[str, object]:
+        """Ping `target` from a node until `unprobe` or until the client leaves."""
+        name = f"ping {target} from {self._node(node)}"
+        if name not in self.probes:
+            icmp = self.provider.icmp(node)
+            self.probes[name] = PingProbe(name, node, icmp, IPv4Address(target), interval_us, self.emit)
+            follower.probes.append(name)
+        return {"probe": name}
+
+    async def unprobe(self, follower: _Follower, probe: str) -> dict[str, object]:
+        """Stop a probe of this client; answer what it saw."""
+        if probe not in follower.probes:
+            raise LabkitError(f"no probe '{probe}'; {did_you_mean(probe, follower.probes)}")
+        follower.probes.remove(probe)
+        return self._stop_probe(probe)
+
+    def _stop_probe(self, name: str) -> dict[str, object]:
+        return self.probes.pop(name).stop()
+
+
+_VERBS = {
+    verb.__name__: verb
+    for verb in (
+        Lab.info,
+        Lab.status,
+        Lab.down,
+        Lab.run,
+        Lab.enter,
+        Lab.follow,
+        Lab.fault,
+        Lab.heal,
+        Lab.probe,
+        Lab.unprobe,
+    )
+}
+
+
+async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    with contextlib.suppress(ConnectionError, asyncio.LimitOverrunError, ValueError):
+        while line := await reader.readline():
+            yield line
+
+
+def _must(done: Completed, what: str) -> None:
+    if done.status:
+        said = done.output.strip() or f"exit status {done.status}"
+        raise LabkitError(f"{what}: {said}")
+
+
+async def _live(plan: Plan, provider: Provider, listener: socket.socket, leash: socket.socket) -> None:
+    lab = Lab(plan, provider)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, lab.ended.set)
+    loop.set_exception_handler(lab.tell_of_error)
+    await lab.raise_up()
+    server = await asyncio.start_unix_server(lab.serve_client, sock=listener, limit=_LINE_LIMIT)
+    leash.sendall(json.dumps({"ok": lab.times}).encode() + b"\n")
+    if plan.owned:
+        loop.add_reader(leash, lab.ended.set)  # nothing is ever sent to us: readable means that the owner is gone
+    else:
+        leash.close()
+    heart = asyncio.ensure_future(lab.heartbeat())
+    await lab.ended.wait()
+    heart.cancel()
+    server.close()
+
+
+def become(plan: Plan, provider: Provider, listener: socket.socket, path: Path, leash: socket.socket) -> NoReturn:
+    """Turn this forked process into the supervisor; `leash` gets one JSON line when the lab is up.  Never returns."""
+    status = 1
+    try:
+        os.setsid()
+        provider.enclose()
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(null, stream)
+        asyncio.run(_live(plan, provider, listener, leash))
+        status = 0
+    except BaseExceptionGroup as errors:
+        _say(leash, "; ".join(str(error) for error in errors.exceptions))
+    except LabkitError as error:
+        _say(leash, str(error))
+    except Exception as error:  # the last frame of a process: it says why, then ends
+        _say(leash, f"the supervisor broke: {error!r}")
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        os._exit(status)
+
+
+def _say(leash: socket.socket, error: str) -> None:
+    with contextlib.suppress(OSError):
+        leash.sendall(json.dumps({"error": error}).encode() + b"\n")

@@ -1,0 +1,86 @@
+"""What a lab is made of: nodes, networks (one L2 segment each) and the links between them."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+from labkit.trace import Value
+
+
+class Role(StrEnum):
+    """What a node is for."""
+
+    ROUTER = "router"  # runs the VRRP daemon
+    CLIENT = "client"
+    SERVER = "server"
+
+
+class Daemon(StrEnum):
+    """Which VRRP daemon a router runs."""
+
+    LABKIT = "labkit"
+    KEEPALIVED = "keepalived"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """One segment: a switch that forwards at once, and the IPv4 network on it."""
+
+    name: str
+    subnet: IPv4Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A node's interface on a network; `lladdr` is stable, so that captures and ARP tables of two runs compare."""
+
+    interface: str
+    network: str
+    address: IPv4Interface
+    lladdr: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A machine; `services` are the init scripts started at deployment, besides the daemon."""
+
+    name: str
+    role: Role
+    links: tuple[Link, ...]
+    daemon: Daemon = Daemon.LABKIT
+    gateway: IPv4Address | None = None
+    services: tuple[str, ...] = ()
+    templates: tuple[tuple[str, str], ...] = ()  # (path in the node, template), both may use variables
+    variables: dict[str, Value] = field(default_factory=dict)
+
+    def link(self, interface: str) -> Link | None:
+        """Return the link on that interface."""
+        return next((link for link in self.links if link.interface == interface), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """A whole lab."""
+
+    name: str
+    variant: str
+    title: str
+    networks: tuple[Network, ...]
+    nodes: tuple[Node, ...]
+    variables: dict[str, Value] = field(default_factory=dict)
+
+    def node(self, name: str) -> Node:
+        """Return the node of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    @property
+    def routers(self) -> tuple[Node, ...]:
+        """The nodes that run a VRRP daemon, in the order of the file."""
+        return tuple(node for node in self.nodes if node.role is Role.ROUTER)

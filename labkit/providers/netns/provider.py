@@ -1,0 +1,328 @@
+"""The netns provider: builds the topology, speaks to the nodes' first processes, hears what the kernel tells."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from labkit.kernel import links
+from labkit.kernel.netlink import KernelRefusedError, Netlink
+from labkit.lab.provider import Completed, DeployError, Emit, File
+from labkit.lab.topology import Node, Topology
+from labkit.providers.netns import linux, node
+from labkit.providers.netns.programs import PROGRAMS
+from labkit.providers.netns.segment import Segment
+from labkit.trace import Kind, Record
+
+_ANYWHERE = IPv4Network("0.0.0.0/0")
+_LOOPBACK = 1
+_READY_WITHIN_S = 10.0
+_SCRATCH = Path("/run")  # covered while nodes are made, in a mount namespace that only the supervisor sees
+
+
+class NetnsNode:
+    """The supervisor's side of one node: its first process, the channel to it and the sockets in its namespace."""
+
+    def __init__(self, topology: Node, pid: int, channel: socket.socket) -> None:
+        self.topology = topology
+        self.pid = pid
+        self.pidfd = os.pidfd_open(pid)
+        self.channel = channel
+        self.descriptors: dict[str, int] = {}
+        self.interfaces = {2 + n: link.interface for n, link in enumerate(topology.links)} | {_LOOPBACK: "lo"}
+        self.waiting: dict[int, asyncio.Future[dict[str, object]]] = {}
+        self.requests = 0
+        self.netlink: Netlink
+
+    def index(self, interface: str) -> int:
+        """Return the interface's index in the node: links count from 2 in the order of the lab file."""
+        return next(index for index, name in self.interfaces.items() if name == interface)
+
+    def receive(self) -> dict[str, object] | None:
+        """Take one message of the node's first process; None when it is gone."""
+        data, ancillary, _, _ = self.channel.recvmsg(1 << 18, socket.CMSG_SPACE(32))
+        if not data:
+            return None
+        message: dict[str, object] = json.loads(data)
+        received = [
+            int.from_bytes(payload[n : n + 4], sys.byteorder)
+            for _, _, payload in ancillary
+            for n in range(0, len(payload), 4)
+        ]
+        names = message.get("sockets", ["trace"])
+        if received and isinstance(names, list):
+            self.descriptors |= dict(zip(names, received, strict=True))
+        return message
+
+    async def ask(self, **request: object) -> dict[str, object]:
+        """Send a request and wait for its answer.
+
+        Raises:
+            DeployError: the node is gone.
+        """
+        self.requests += 1
+        answer: asyncio.Future[dict[str, object]] = asyncio.get_running_loop().create_future()
+        self.waiting[self.requests] = answer
+        try:
+            self.channel.send(json.dumps({"id": self.requests, **request}).encode())
+        except OSError as error:
+            raise DeployError(f"node {self.topology.name} is gone ({error.strerror})") from error
+        return await answer
+
+
+class NetnsProvider:
+    """Implements `labkit.lab.provider.Provider` with namespaces; see design.md, section 5."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, NetnsNode] = {}
+        self.segments: dict[str, Segment] = {}
+        self._ports: dict[tuple[str, str], tuple[Segment, int]] = {}
+        self._emit: Emit = lambda _: None
+
+    def missing(self) -> list[str]:
+        """Return what keeps this machine from making namespaces, in words."""
+        if linux.can_be_root():
+            return []
+        pid = os.fork()
+        if pid == 0:
+            try:
+                linux.enter_user_namespace()
+                linux.unshare(linux.CLONE_NEWNET | linux.CLONE_NEWNS)
+            except (linux.NamespaceError, OSError):
+                os._exit(1)
+            os._exit(0)
+        if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0:
+            return []
+        return [f"user namespaces are not allowed here: {_why_no_user_namespaces()}, or run labkit as root"]
+
+    def enclose(self) -> None:
+        """Put the supervisor into namespaces of its own: as PID 1 there it takes all with it when it dies.
+
+        Returns in a grandchild of the caller; the process in between leaves at once.
+
+        Raises:
+            NamespaceError: the kernel refused.
+        """
+        if not linux.can_be_root():
+            linux.enter_user_namespace()
+        linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWPID)
+        if os.fork():
+            os._exit(0)
+        linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+        self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+
+    async def deploy(self, topology: Topology, files: Mapping[str, Sequence[File]], emit: Emit) -> None:
+        """Make segments and nodes, cable them, wait until every switch port forwards, and listen from then on."""
+        self._emit = emit
+        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._bury)
+        linux.mount("tmpfs", _SCRATCH, "tmpfs", linux.MS_NOSUID, "mode=755")  # only this process sees it
+        try:
+            self._build(topology, files)
+        except (KernelRefusedError, linux.NamespaceError, OSError) as error:
+            raise DeployError(f"the lab could not be built: {error}") from error
+        finally:
+            linux.unmount(_SCRATCH)
+        self._listen()
+
+    def _build(self, topology: Topology, files: Mapping[str, Sequence[File]]) -> None:
+        hosts = _hosts(topology)
+        for each in topology.nodes:
+            self.nodes[each.name] = self._fork(each, hosts, tuple(files.get(each.name, ())))
+        for network in topology.networks:
+            self.segments[network.name] = Segment(network.name)
+        for made in self.nodes.values():
+            _expect(made, "sockets")
+        self._cable(topology)
+        for segment in self.segments.values():
+            segment.wait_until_it_forwards(_READY_WITHIN_S)
+        for made in self.nodes.values():
+            _expect(made, "ready")
+
+    def _fork(self, topology: Node, hosts: str, files: tuple[File, ...]) -> NetnsNode:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        own_root = _SCRATCH / topology.name
+        own_root.mkdir()
+        linux.unshare(linux.CLONE_NEWPID)
+        pid = os.fork()
+        if pid == 0:
+            node.main(
+                node.NodeSpec(name=topology.name, hosts=hosts, root=own_root, files=files, programs=PROGRAMS), theirs
+            )
+        linux.setns(self._own_pids, linux.CLONE_NEWPID)
+        theirs.close()
+        return NetnsNode(topology, pid, ours)
+
+    def _cable(self, topology: Topology) -> None:
+        """Make every veth, then set up each node's end by one batch.
+
+        Raises:
+            KernelRefusedError: the kernel refused an interface, an address or a route.
+        """
+        for segment in self.segments.values():
+            for each in self.nodes.values():
+                for link in each.topology.links:
+                    if link.network == segment.name:
+                        peer = links.Peer(
+                            link.interface, each.index(link.interface), each.descriptors["namespace"], link.lladdr
+                        )
+                        self._ports[each.topology.name, link.interface] = segment, segment.add_port(peer)
+            segment.connect()
+        for each in self.nodes.values():
+            each.netlink = Netlink.adopt(each.descriptors["requests"])
+            requests = [links.set_link(_LOOPBACK, up=True)]
+            for link in each.topology.links:
+                index = each.index(link.interface)
+                requests += [links.set_link(index, up=True), links.add_address(index, link.address)]
+            if each.topology.gateway:
+                requests.append(links.add_route(_ANYWHERE, gateway=each.topology.gateway))
+            each.netlink.ask(requests)
+
+    # --- what happens in the lab --------------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        for segment in self.segments.values():
+            loop.add_reader(segment.sniffer.fileno(), segment.hear, self._emit)
+        for each in self.nodes.values():
+            loop.add_reader(each.channel.fileno(), self._hear_node, each)
+            os.set_blocking(each.descriptors["events"], False)
+            loop.add_reader(each.descriptors["events"], self._hear_kernel, each)
+            loop.add_reader(each.descriptors["trace"], self._hear_daemon, each)
+
+    def _tell(self, each: NetnsNode, kind: Kind, at: int | None = None, **data: str | int | bool | None) -> None:
+        self._emit(Record(at=_now() if at is None else at, kind=kind, node=each.topology.name, data=data))
+
+    def _hear_node(self, each: NetnsNode) -> None:
+        message = each.receive()
+        if message is None:
+            asyncio.get_running_loop().remove_reader(each.channel.fileno())
+            for answer in each.waiting.values():
+                answer.set_exception(DeployError(f"node {each.topology.name} is gone"))
+            each.waiting.clear()
+        elif "id" in message:
+            each.waiting.pop(int(str(message["id"]))).set_result(message)
+        elif "log" in message:
+            self._tell(each, Kind.LOG, int(str(message["at"])), line=str(message["log"]))
+        elif "exited" in message:
+            status = int(str(message["status"]))
+            name, pid = str(message["exited"]), int(str(message["pid"]))
+            self._tell(each, Kind.PROCESS, int(str(message["at"])), name=name, pid=pid, event="exit", status=status)
+
+    def _hear_kernel(self, each: NetnsNode) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                data = os.read(each.descriptors["events"], 1 << 16)
+                for event in links.decode(data):
+                    self._tell_event(each, event)
+
+    def _tell_event(self, each: NetnsNode, event: links.LinkMessage) -> None:
+        name = event.name if isinstance(event, links.LinkEvent) else each.interfaces.get(event.index, str(event.index))
+        match event:
+            case links.LinkEvent():
+                self._tell(each, Kind.LINK, interface=name, up=event.running and event.present)
+            case links.AddressEvent():
+                self._tell(each, Kind.ADDRESS, interface=name, address=str(event.address.ip), present=event.present)
+            case links.NeighbourEvent():
+                lladdr = event.lladdr if event.present else ""
+                self._tell(each, Kind.NEIGHBOUR, interface=name, address=str(event.address), lladdr=lladdr)
+
+    def _hear_daemon(self, each: NetnsNode) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                line = os.read(each.descriptors["trace"], 1 << 16)
+                with contextlib.suppress(ValueError):  # whoever writes into the mailbox; only records count
+                    record = Record.from_json(line)
+                    self._emit(Record(at=record.at, kind=record.kind, node=each.topology.name, data=record.data))
+
+    def _bury(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+    # --- verbs --------------------------------------------------------------------------------------------------------
+
+    async def run(self, node: str, argv: Sequence[str]) -> Completed:
+        """Run a command in a node to its end."""
+        return await self._complete(node, argv=list(argv))
+
+    async def start(self, node: str, program: str, argv: Sequence[str]) -> Completed:
+        """Run one of `PROGRAMS` in a node by a fork of its first process."""
+        return await self._complete(node, argv=[program, *argv], program=program)
+
+    async def _complete(self, node: str, **request: object) -> Completed:
+        answer = await self.nodes[node].ask(do="run", **request)
+        return Completed(status=int(str(answer["status"])), output=str(answer["output"]))
+
+    async def kill(self, node: str, name: str) -> int:
+        """SIGKILL every process of the node whose name starts with `name`; return how many."""
+        answer = await self.nodes[node].ask(do="kill", name=name)
+        return int(str(answer["count"]))
+
+    def set_link(self, node: str, interface: str, *, up: bool) -> None:
+        """Set a node's interface down or up."""
+        each = self.nodes[node]
+        each.netlink.ask([links.set_link(each.index(interface), up=up)])
+
+    def cut(self, node: str, interface: str, *, cut: bool) -> None:
+        """Pull the port out of the switch or put it back; the node's carrier stays."""
+        segment, port = self._ports[node, interface]
+        segment.plug(port, connected=not cut)
+
+    def icmp(self, node: str) -> int:
+        """Return the raw ICMP socket that the node opened."""
+        return self.nodes[node].descriptors["icmp"]
+
+    def pidfd(self, node: str) -> int:
+        """Return a descriptor of the node's first process."""
+        return self.nodes[node].pidfd
+
+
+def _now() -> int:
+    return time.monotonic_ns() // 1000
+
+
+def _expect(each: NetnsNode, key: str) -> None:
+    """Wait for the node's first process to have come so far.
+
+    Raises:
+        DeployError: it failed, and says why.
+    """
+    each.channel.settimeout(_READY_WITHIN_S)
+    try:
+        message = each.receive()
+    except TimeoutError:
+        message = {"failed": f"no answer within {_READY_WITHIN_S:.0f} s"}
+    each.channel.settimeout(None)
+    if message is None or key not in message:
+        why = message.get("failed", "unexpected answer") if message else "it died"
+        raise DeployError(f"node {each.topology.name} could not be made: {why}")
+
+
+def _hosts(topology: Topology) -> str:
+    """Return the /etc/hosts of every node: all nodes by name, each with its first address."""
+    lines = ["127.0.0.1 localhost"]
+    lines += [f"{each.links[0].address.ip} {each.name}" for each in topology.nodes if each.links]
+    return "\n".join(lines) + "\n"
+
+
+def _why_no_user_namespaces() -> str:
+    settings = {
+        "/proc/sys/kernel/unprivileged_userns_clone": ("0", "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": (
+            "1",
+            "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+        ),
+        "/proc/sys/user/max_user_namespaces": ("0", "sudo sysctl -w user.max_user_namespaces=10000"),
+    }
+    for path, (bad, cure) in settings.items():
+        with contextlib.suppress(OSError):
+            if Path(path).read_text().strip() == bad:
+                return f"allow them with `{cure}`"
+    return "allow them (a container needs --security-opt seccomp=unconfined --security-opt apparmor=unconfined)"

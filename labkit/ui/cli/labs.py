@@ -1,0 +1,73 @@
+"""`labkit labs` and `labkit render`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from labkit.diagnostics import LabkitError, RefusedError
+from labkit.ui.cli.plan import lab_options, load, show_warnings
+
+
+@click.command("labs")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def labs_command(as_json: bool) -> None:
+    """List the labs, their variants and their scenarios."""
+    from labkit.lab import loader, render  # see plan.load
+    from labkit.lab.scenario import scenario_names
+
+    found = []
+    for name in render.lab_names():
+        folder = render.lab_folder(name)
+        document = loader.read_yaml(folder / "lab.yml")
+        title = document.value.get("title", "") if isinstance(document.value, dict) else ""
+        variants = loader.variants_of(document)
+        found.append({"name": name, "title": title, "variants": variants, "scenarios": scenario_names(folder)})
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for lab in found:
+        click.echo(f"{lab['name']}: {lab['title']}")
+        for variant, text in lab["variants"].items():
+            click.echo(f"  --variant {variant:<10} {text}")
+        click.echo(f"  scenarios: {', '.join(lab['scenarios'])}")
+
+
+@click.command("render")
+@click.argument("lab")
+@lab_options
+@click.option("--node", metavar="NODE", help="Only this node's files.")
+@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FOLDER", help="Write them, by node.")
+def render_command(
+    lab: str,
+    variant: str | None,
+    settings: tuple[str, ...],
+    daemons: tuple[str, ...],
+    node: str | None,
+    output: Path | None,
+) -> None:
+    """Print the files that LAB gives each node, or write them into a folder; keepalived.conf is checked."""
+    from labkit.lab import render  # see plan.load
+
+    topology, folder = load(lab, variant, settings, daemons)
+    files = render.render(topology, folder)
+    if node is not None:
+        if node not in files:
+            from labkit.diagnostics import did_you_mean
+
+            raise LabkitError(f"no node '{node}' in lab {lab}; {did_you_mean(node, files)}")
+        files = {node: files[node]}
+    for name, rendered in files.items():
+        for file in rendered:
+            if output is None:
+                click.echo(f"# {name}:{file.path}\n{file.text}")
+                continue
+            target = output / name / file.path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(file.text)
+            target.chmod(file.mode)
+            click.echo(str(target))
+    try:
+        show_warnings(render.check(files)[1])
+    except RefusedError as error:
+        raise LabkitError(f"{error}\nthe rendered files are wrong") from error

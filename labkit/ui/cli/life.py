@@ -1,0 +1,61 @@
+"""`labkit up` and `labkit down`."""
+
+import click
+
+from labkit.diagnostics import LabkitError
+from labkit.lab import client
+from labkit.ui.cli.plan import lab_options, load, show_warnings
+
+
+@click.command("up")
+@click.argument("lab")
+@lab_options
+@click.option("--name", metavar="NAME", help="A name for this running lab; the lab's own by default.")
+@click.option("--provider", "provider_name", default="netns", show_default=True, help="What nodes are made of.")
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing when all is well.")
+def up_command(
+    lab: str,
+    variant: str | None,
+    settings: tuple[str, ...],
+    daemons: tuple[str, ...],
+    name: str | None,
+    provider_name: str,
+    quiet: bool,
+) -> None:
+    """Raise LAB: build its nodes, start its daemons, and leave it running until `labkit down`."""
+    from labkit.lab import render  # see plan.load
+    from labkit.lab.plan import Plan
+    from labkit.providers import registry
+
+    topology, folder = load(lab, variant, settings, daemons)
+    files = render.render(topology, folder)
+    configs, warnings = render.check(files)
+    if not quiet:
+        show_warnings(warnings)
+    instance = name or topology.name.replace("/", "-")
+    if not instance.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        raise LabkitError(f"'{instance}' is no name for a lab; use letters, digits, '-', '_' and '.'")
+    plan = Plan(instance=instance, topology=topology, files=files, configs=configs)
+    times, leash = client.start(plan, registry.provider(provider_name))
+    leash.close()
+    if not quiet:
+        nodes = ", ".join(node.name for node in topology.nodes)
+        click.echo(
+            f"{instance} is up: {nodes} (built in {times['built'] * 1e3:.0f} ms, "
+            f"daemons ready after {times['ready'] * 1e3:.0f} ms)"
+        )
+        where = "" if instance == topology.name else f" --name {instance}"
+        router = topology.routers[0].name if topology.routers else topology.nodes[0].name
+        click.echo(f"next: labkit status{where} · labkit shell{where} {router} · labkit down {instance}")
+
+
+@click.command("down")
+@click.argument("name", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every lab of yours that is up.")
+def down_command(name: str | None, everything: bool) -> None:
+    """End the running lab NAME (not needed when only one is up); nothing of it is left."""
+    if everything and name:
+        raise click.UsageError("give a name or --all, not both")
+    for instance in client.running() if everything else [client.choose(name)]:
+        client.take_down(instance)
+        click.echo(f"{instance} is down")
