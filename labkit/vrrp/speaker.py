@@ -90,7 +90,7 @@ class Speaker:
             case Wake():
                 return self._wake(now)
             case InterfaceChanged():
-                if self._interfaces.get(event.interface) == event:
+                if self._interfaces.get(event.interface) == event:  # the kernel repeats itself
                     return []
                 self._interfaces[event.interface] = event
                 return self._finish(self._judge(now), now)
@@ -198,7 +198,6 @@ class Speaker:
         for name, router in old.items():
             if name not in wanted or _identity(wanted[name]) != _identity(router.config):
                 actions += router.stop(now)
-                self._agenda.remove(router)
         self._routers = {
             name: old[name]
             if name in old and _identity(old[name].config) == _identity(config)

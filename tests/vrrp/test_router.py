@@ -156,6 +156,13 @@ def test_a_release_is_forgotten_when_another_master_speaks() -> None:
     assert dialogue.wait_until(3_414_062)[-1] == "3414062 MASTER no-advert"
 
 
+def test_a_lower_master_is_forgotten_when_a_better_one_speaks() -> None:
+    dialogue = Dialogue(V2)
+    dialogue.hear(120, LOWER)
+    dialogue.hear(200, HIGHER)
+    assert dialogue.wait_until(3_414_062)[-1] == "3414062 MASTER no-advert"
+
+
 def test_a_lower_master_is_preempted_and_told_once() -> None:
     dialogue = Dialogue(V2)
     answers = []

@@ -111,6 +111,20 @@ def test_a_flood_of_sources_is_told_of_256_a_minute() -> None:
     assert dialogue.speaker.routers["V"].counters.errors == {ErrorKind.PASSWORD: 3000}
 
 
+def test_who_was_told_last_is_remembered_longest() -> None:
+    dialogue = Dialogue(V2)
+    wrong = replace(V2, auth=b"wrong")
+    dialogue.hear(200, LOWER, like=wrong)
+    dialogue.now = SECOND
+    for number in range(255):
+        dialogue.hear(200, IPv4Address(0x0A000000 + number), like=wrong)
+    dialogue.now = 60 * SECOND
+    assert dialogue.hear(200, LOWER, like=wrong) == ["rejected password from 192.168.1.11: 1"]
+    dialogue.now = 61 * SECOND
+    assert dialogue.hear(200, HIGHER, like=wrong) == ["rejected password from 192.168.1.31: 1"]
+    assert dialogue.hear(200, LOWER, like=wrong) == []
+
+
 # --- reload -----------------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +187,7 @@ def test_a_master_takes_a_new_interval() -> None:
 def test_a_backup_takes_a_new_interval() -> None:
     dialogue = Dialogue(V2)
     dialogue.now = SECOND
+    dialogue.hear(200)
     assert dialogue.configure(replace(V2, advert_interval=3 * SECOND)) == []
     assert dialogue.speaker.deadline == 10_414_062
 

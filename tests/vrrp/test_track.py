@@ -49,6 +49,11 @@ def test_init_fail_starts_in_fault_and_one_success_is_enough() -> None:
     assert dialogue.script("chk", 0) == ["chk is healthy (0)", "BACKUP recovered"]
 
 
+def test_init_fail_and_a_first_failure_is_told() -> None:
+    dialogue = Dialogue(TRACKING, scripts=[replace(CHECK, init_fail=True)])
+    assert dialogue.script("chk", 1) == ["chk is failed (1)"]
+
+
 def test_a_script_with_a_weight_does_not_hold_up_the_start() -> None:
     dialogue = Dialogue(replace(V2, tracks=(script_track("chk", -40),)), scripts=[CHECK])
     assert dialogue.started == ["run chk", "BACKUP started"]
@@ -119,6 +124,14 @@ def test_successes_and_failures_are_counted_up_and_down() -> None:
     assert said[-2:] == ["chk is failed (1)", "priority 150 -> 149"]
 
 
+def test_a_failed_script_needs_all_its_successes() -> None:
+    dialogue = Dialogue(TRACKING, scripts=[CHECK])
+    dialogue.script("chk", 0)
+    assert answering(dialogue, 1, 1)[-1] == "FAULT script-failed"
+    assert answering(dialogue, 0) == ["chk answers healthy (0)"]
+    assert answering(dialogue, 0) == ["chk is healthy (0)", "BACKUP recovered"]
+
+
 # --- when a script runs -----------------------------------------------------------------------------------------------
 
 
@@ -141,6 +154,18 @@ def test_a_run_that_takes_too_long_is_ended_and_counts_as_failed() -> None:
     ]
     assert dialogue.script("chk", -15) == []
     assert dialogue.wait_until(2_000_000) == ["2000000 run chk"]
+
+
+def test_a_run_that_takes_too_long_counts_once() -> None:
+    dialogue = Dialogue(TRACKING, scripts=[CHECK])
+    dialogue.script("chk", 0)
+    assert dialogue.wait_until(3 * SECOND) == [
+        "2000000 run chk",
+        "3000000 kill chk",
+        "3000000 chk answers failed (-15)",
+    ]
+    assert dialogue.script("chk", -15) == []
+    assert dialogue.speaker.scripts["chk"].healthy is True
 
 
 def test_a_run_that_ignores_sigterm_is_killed_and_never_run_twice() -> None:
