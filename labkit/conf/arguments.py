@@ -116,12 +116,14 @@ class Seconds:
 
     low: Micros
     high: Micros
+    whole: bool = False  # keepalived: some times are whole seconds, some are not
     absent: Micros | None = None  # the value when nothing is written after the keyword
 
     @property
     def wanted(self) -> str:
         """What to write."""
-        return f"a number of seconds from {self.low / SECOND:.15g} to {self.high / SECOND:.15g}"
+        number = "a whole number" if self.whole else "a number"
+        return f"{number} of seconds from {self.low / SECOND:.15g} to {self.high / SECOND:.15g}"
 
     def read(self, words: Sequence[str]) -> Micros:
         """Read the one word; nothing, where nothing has a meaning."""
@@ -132,7 +134,7 @@ class Seconds:
         text = words[0]
         if _DECIMAL.fullmatch(text):
             micros = int(Decimal(text) * SECOND)
-            if self.low <= micros <= self.high:
+            if self.low <= micros <= self.high and not (self.whole and micros % SECOND):
                 return micros
         raise unfit(0, text, self.wanted)
 
@@ -161,10 +163,13 @@ class Interface:
     """The name of a network interface: 1..15 bytes, no blank, `/` or `:` (the kernel's dev_valid_name)."""
 
     wanted: str = "the name of an interface, such as eth0"
+    may_be_loopback: bool = True
 
     def read(self, words: Sequence[str]) -> str:
         """Read the one word."""
         take(self.wanted, words, 1, 1)
+        if words[0] == "lo" and not self.may_be_loopback:
+            raise UnfitError(0, "nobody hears an advert on `lo`", f"write {self.wanted}")
         return self.parse(words[0])
 
     def parse(self, text: str, word: int = 0) -> str:
@@ -184,6 +189,7 @@ class Choice(Generic[T]):
 
     values: Mapping[str, T] = field(hash=False)
     refused: frozenset[str] = frozenset()
+    any_case: bool = False
 
     @property
     def wanted(self) -> str:
@@ -195,7 +201,7 @@ class Choice(Generic[T]):
         """Read the one word."""
         if len(words) != 1:
             take(self.wanted, words, 1, 1)
-        text = words[0]
+        text = words[0].upper() if self.any_case else words[0]
         if text in self.values:
             return self.values[text]
         if text in self.refused:

@@ -85,18 +85,23 @@ _NO_TITLE = Flag(wanted="a `{`")
 _NAME = Word("a name")
 _VERSION = Choice({"2": 2, "3": 3})
 _DAY: Micros = 86_400 * SECOND
+_LONG: Micros = 4294 * SECOND  # keepalived keeps these in 32 bits of microseconds
 
 # --- global_defs ------------------------------------------------------------------------------------------------------
 
 NOTIFICATION_EMAIL = Lines("notification_email", Word("a mail address"), "Who gets mail", each_word=True)
 NOTIFICATION_EMAIL_FROM = Leaf("notification_email_from", Word("a mail address"), "The sender of mail")
 SMTP_SERVER = Leaf("smtp_server", Host(), "The mail server, and its port if it is not 25")
-SMTP_CONNECT_TIMEOUT = Leaf("smtp_connect_timeout", Seconds(SECOND, _DAY), "How long to wait for the mail server (30)")
+SMTP_CONNECT_TIMEOUT = Leaf(
+    "smtp_connect_timeout", Seconds(SECOND, _LONG, whole=True), "How long to wait for the mail server (30)"
+)
 ROUTER_ID = Leaf("router_id", _NAME, "What this machine is called in mail; the host name if absent")
 SCRIPT_USER = Leaf("script_user", User(), "Who runs scripts")
 SCRIPT_SECURITY = Leaf("enable_script_security", Flag(), "Do not run as root what others can write")
 VRRP_VERSION = Leaf("vrrp_version", _VERSION, "The VRRP version of instances that name none (2)")
-VRRP_GARP_DELAY = Leaf("vrrp_garp_master_delay", Seconds(0, _DAY), "garp_master_delay of instances that name none (5)")
+VRRP_GARP_DELAY = Leaf(
+    "vrrp_garp_master_delay", Seconds(0, _LONG, whole=True), "garp_master_delay of instances that name none (5)"
+)
 VRRP_GARP_REPEAT = Leaf(
     "vrrp_garp_master_repeat", Integer(1, 255), "garp_master_repeat of instances that name none (5)"
 )
@@ -162,8 +167,8 @@ _NOTIFIES = (NOTIFY, NOTIFY_MASTER, NOTIFY_BACKUP, NOTIFY_FAULT, NOTIFY_STOP, SM
 # --- vrrp_script ------------------------------------------------------------------------------------------------------
 
 SCRIPT = Leaf("script", CommandLine(many=True), "The command; exit status 0 means healthy")
-INTERVAL = Leaf("interval", Seconds(1_000, _DAY), "From the start of one run to the start of the next (1)")
-TIMEOUT = Leaf("timeout", Seconds(1_000, _DAY), "A run that takes longer counts as failed (the interval)")
+INTERVAL = Leaf("interval", Seconds(1_000, _LONG), "From the start of one run to the start of the next (1)")
+TIMEOUT = Leaf("timeout", Seconds(1_000, _LONG), "A run that takes longer counts as failed (the interval)")
 SCRIPT_WEIGHT = Leaf("weight", WEIGHT, "Added to the priority; 0: a failure is FAULT (0)")
 RISE = Leaf("rise", Integer(1, 2**31 - 1), "So many successes in a row count as healthy (1)")
 FALL = Leaf("fall", Integer(1, 2**31 - 1), "So many failures in a row count as failed (1)")
@@ -186,7 +191,7 @@ AUTHENTICATION = Block(
 )
 
 STATE = Leaf("state", Choice({"MASTER": True, "BACKUP": False}), "What the author expects it to be; elections decide")
-INTERFACE = Leaf("interface", Interface(), "The interface that adverts go through")
+INTERFACE = Leaf("interface", Interface(may_be_loopback=False), "The interface that adverts go through")
 VIRTUAL_ROUTER_ID = Leaf("virtual_router_id", Integer(1, 255), "The VRID, the same on all routers of the group")
 PRIORITY = Leaf("priority", Integer(1, 255), "The highest is MASTER; 255 is the owner of the addresses (100)")
 ADVERT_INT = Leaf("advert_int", Seconds(10_000, 255 * SECOND), "Time from advert to advert (1)")
@@ -194,7 +199,9 @@ VERSION = Leaf("version", _VERSION, "The VRRP version (2)")
 NOPREEMPT = Leaf("nopreempt", Flag(), "A MASTER of lower priority keeps its place")
 PREEMPT_DELAY = Leaf("preempt_delay", Seconds(0, 1000 * SECOND), "Wait so long after start before preempting (0)")
 ACCEPT = Leaf("accept", Flag(), "Accept packets to the virtual addresses (as always here)")
-GARP_MASTER_DELAY = Leaf("garp_master_delay", Seconds(0, _DAY), "The second round of gratuitous ARP comes so late (5)")
+GARP_MASTER_DELAY = Leaf(
+    "garp_master_delay", Seconds(0, _LONG, whole=True), "The second round of gratuitous ARP comes so late (5)"
+)
 GARP_MASTER_REPEAT = Leaf("garp_master_repeat", Integer(1, 255), "Gratuitous ARPs for an address in one round (5)")
 VIRTUAL_IPADDRESS = Lines("virtual_ipaddress", AddressLine(), "The addresses that the MASTER holds and advertises")
 EXCLUDED = Lines("virtual_ipaddress_excluded", AddressLine(), "Addresses that the MASTER holds but does not advertise")
@@ -253,7 +260,7 @@ VRRP_SYNC_GROUP = Block(
 
 # --- virtual_server ---------------------------------------------------------------------------------------------------
 
-CONNECT_TIMEOUT = Leaf("connect_timeout", Seconds(1_000, _DAY), "How long to wait for the connection (5)")
+CONNECT_TIMEOUT = Leaf("connect_timeout", Seconds(1_000, _LONG), "How long to wait for the connection (5)")
 CONNECT_IP = Leaf("connect_ip", Address(), "Connect to this address; the real server's if absent")
 CONNECT_PORT = Leaf("connect_port", PORT, "Connect to this port; the real server's if absent")
 RETRY = Leaf("retry", Integer(0, 2**31 - 1), "Tries after the first failed one, before it counts as failed (1)")
@@ -287,10 +294,12 @@ _SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "mh", "dh", "sed
 DELAY_LOOP = Leaf("delay_loop", Seconds(1_000, _DAY), "Time from check to check (60)")
 LB_ALGO = Leaf("lb_algo", Choice({name: name for name in _SCHEDULERS}), "The scheduler", ("lvs_sched",))
 LB_KIND = Leaf("lb_kind", Choice({kind.value: kind for kind in Forwarding}), "The forwarding method", ("lvs_method",))
-PROTOCOL = Leaf("protocol", Choice({name: name for name in ("TCP", "UDP", "SCTP")}), "The transport protocol")
+PROTOCOL = Leaf(
+    "protocol", Choice({name: name for name in ("TCP", "UDP", "SCTP")}, any_case=True), "The transport protocol"
+)
 PERSISTENCE_TIMEOUT = Leaf(
     "persistence_timeout",
-    Seconds(SECOND, 31 * _DAY, absent=360 * SECOND),
+    Seconds(SECOND, 31 * _DAY, whole=True, absent=360 * SECOND),
     "One client goes to one real server for so long; 360 if no number follows",
 )
 SORRY_SERVER = Leaf("sorry_server", Endpoint(), "Serves when no real server is left")

@@ -201,7 +201,7 @@ def test_a_virtual_server() -> None:
         delay_loop 1.5
         lvs_sched wlc
         lvs_method TUN
-        protocol SCTP
+        protocol sctp
         persistence_timeout
         sorry_server 192.0.2.99 8080
         real_server 192.0.2.2 80 {

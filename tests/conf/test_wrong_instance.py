@@ -211,6 +211,18 @@ from tests.conf.samples import ADDRESS, INSTANCE, SCRIPT, UNSUPPORTED, said
             id="interval-of-nothing",
         ),
         pytest.param(
+            "advert_int 1",
+            "garp_master_delay 2.5",
+            ["6:23: `2.5` does not fit here; write a whole number of seconds from 0 to 4294"],
+            id="fraction-where-keepalived-takes-none",
+        ),
+        pytest.param(
+            "interface eth0",
+            "interface lo",
+            ["3:15: nobody hears an advert on `lo`; write the name of an interface, such as eth0"],
+            id="loopback",
+        ),
+        pytest.param(
             "int 1",
             "int 1s",
             ["6:16: `1s` does not fit here; write a number of seconds from 0.01 to 255"],
