@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.kernel.lan import Namespace, eventually
 
 OURS = (sys.executable, "-m", "labkit.daemon.main")
+C = ("keepalived",)
 
 FAST = "version 3\n advert_int 0.1"
 GUIDE = "advert_int 1\n authentication {\n  auth_type PASS\n  auth_pass Venezuel\n }"
@@ -85,6 +86,8 @@ class Daemon:
 
     def crash(self) -> None:
         """Kill both processes at once, as a host that dies."""
+        if self.process.poll() is not None:
+            return
         vrrp_pid = self.vrrp_pid
         for stop in (signal.SIGSTOP, signal.SIGKILL):  # stopped first: neither sees the other's death
             for pid in (self.process.pid, vrrp_pid):

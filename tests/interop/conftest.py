@@ -1,0 +1,44 @@
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.daemon import OURS, C, Daemon
+from tests.kernel.lan import Lan, why_not
+
+PROGRAMS = {"ours": OURS, "C": C}
+Start = Callable[[int, str, str], Daemon]
+
+
+@pytest.fixture(autouse=True)
+def peers() -> None:
+    """C keepalived and tshark, which judge."""
+    for program in ("keepalived", "tshark"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+
+
+@pytest.fixture
+def lan() -> Iterator[Lan]:
+    """Three hosts and an observer."""
+    if why_not():
+        pytest.skip(why_not())
+    made = Lan(3)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def start(lan: Lan, tmp_path: Path) -> Iterator[Start]:
+    """Start a daemon: start("ours" or "C", host number, configuration); all are ended with the test."""
+    running: list[Daemon] = []
+
+    def start_on(program: str, host: int, config: str) -> Daemon:
+        daemon = Daemon(lan.hosts[host], tmp_path / f"{program}{host}", config, PROGRAMS[program])
+        running.append(daemon)
+        return daemon
+
+    yield start_on
+    for daemon in running:  # not stopped: C keepalived takes a second for that
+        daemon.crash()

@@ -1,0 +1,86 @@
+"""Our packets beside those of C keepalived, for the guide's router; tshark takes both apart."""
+
+import json
+import struct
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.daemon import FAST, GUIDE, OURS, C, Daemon, instance
+from tests.kernel.lan import Frame, Lan, why_not
+
+pytestmark = [pytest.mark.kernel, pytest.mark.interop]
+# What differs between any two captures: times, and numbers of frames in the file
+_INCIDENTAL = ("frame.time", "frame.number", "frame.offset", "frame.encap", "frame.section", "frame.interface")
+
+
+def _dissect(frames: list[Frame], path: Path) -> list[dict[str, list[str]]]:
+    """Return every field that tshark finds in each frame."""
+    with path.open("wb") as file:
+        file.write(struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))  # pcap, Ethernet
+        for frame in frames:
+            file.write(struct.pack("=IIII", int(frame.at), 0, len(frame.data), len(frame.data)) + frame.data)
+    command = ["tshark", "-r", path, "-T", "json", "--no-duplicate-keys", "-o", "ip.check_checksum:TRUE"]
+    answer = subprocess.run(command, capture_output=True, check=True).stdout
+    return [_fields(packet["_source"]["layers"]) for packet in json.loads(answer)]
+
+
+def _fields(tree: object, found: dict[str, list[str]] | None = None) -> dict[str, list[str]]:
+    found = {} if found is None else found
+    for name, value in tree.items() if isinstance(tree, dict) else ():
+        if isinstance(value, dict):
+            _fields(value, found)
+        elif not name.startswith(_INCIDENTAL):
+            found.setdefault(name, []).extend(value if isinstance(value, list) else [value])
+    return found
+
+
+@pytest.fixture
+def lans() -> Iterator[tuple[Lan, Lan]]:
+    """Two networks that are alike to the last address, one for each program."""
+    if why_not():
+        pytest.skip(why_not())
+    made = Lan(1), Lan(1)
+    yield made
+    for lan in made:
+        lan.close()
+
+
+def _life(lan: Lan, daemon: Daemon) -> tuple[list[Frame], list[Frame]]:
+    """Return the adverts and announcements of a router from its first advert to its last."""
+    lan.sniffer.wait_advert("192.168.1.21")
+    lan.sniffer.wait_advert("192.168.1.21")
+    daemon.process.terminate()
+    lan.sniffer.wait_advert("192.168.1.21", priority=0)
+    frames = lan.sniffer.frames
+    return [frame for frame in frames if frame.advert], [frame for frame in frames if frame.announced]
+
+
+@pytest.mark.parametrize(
+    ("timing", "vip"),
+    [
+        pytest.param(GUIDE, "192.168.1.20", id="guide-v2-password"),
+        pytest.param("advert_int 1", "192.168.1.20\n  192.168.1.30", id="v2-no-password-two-addresses"),
+        pytest.param(FAST, "192.168.1.20", id="v3"),
+        pytest.param(FAST, "192.168.1.20\n  192.168.1.30", id="v3-two-addresses"),
+    ],
+)
+def test_every_field_is_the_same(lans: tuple[Lan, Lan], tmp_path: Path, timing: str, vip: str) -> None:
+    config = instance(150, timing=timing, vip=vip)
+    programs = (("C", C), ("ours", OURS))
+    daemons = [
+        Daemon(lan.hosts[0], tmp_path / name, config, program)
+        for lan, (name, program) in zip(lans, programs, strict=True)
+    ]
+    theirs, ours = [_life(lan, daemon) for lan, daemon in zip(lans, daemons, strict=True)]
+    for kind, our_frames, their_frames in zip(("adverts", "arp"), ours, theirs, strict=True):
+        our_fields = _dissect(our_frames, tmp_path / f"ours-{kind}.pcap")
+        their_fields = _dissect(their_frames, tmp_path / f"theirs-{kind}.pcap")
+        assert our_fields == their_fields
+    count = len(ours[0])
+    assert [frame.data[18:20] for frame in ours[0]] == [bytes([0, number]) for number in range(1, count + 1)]
+    assert len(ours[1]) == 5 * len(vip.split())
+    for daemon in daemons:
+        daemon.close()
