@@ -125,7 +125,7 @@ GLOBAL_DEFS = Block(
     _words(
         "smtp_helo_name smtp_alert smtp_alert_vrrp smtp_alert_checker no_email_faults no_checker_emails process_names",
         "process_name vrrp_process_name checker_process_name bfd_process_name lvs_process_name umask random_seed",
-        "child_wait_time startup_script startup_script_timeout shutdown_script shutdown_script_timeout",
+        "startup_script startup_script_timeout shutdown_script shutdown_script_timeout",
         "use_symlink_paths set_supplementary_groups vrrp_garp_master_refresh vrrp_garp_master_refresh_repeat",
         "vrrp_garp_lower_prio_delay vrrp_garp_lower_prio_repeat vrrp_garp_interval vrrp_gna_interval vrrp_min_garp",
         "vrrp_skip_check_adv_addr vrrp_strict vrrp_mcast_group4 vrrp_mcast_group6 default_interface",
@@ -136,7 +136,7 @@ GLOBAL_DEFS = Block(
         "vrrp_netlink_monitor_rcv_bufs vrrp_netlink_monitor_rcv_bufs_force lvs_netlink_cmd_rcv_bufs",
         "lvs_netlink_cmd_rcv_bufs_force lvs_netlink_monitor_rcv_bufs lvs_netlink_monitor_rcv_bufs_force",
         "process_monitor_rcv_bufs process_monitor_rcv_bufs_force dynamic_interfaces linkbeat_use_polling",
-        "linkbeat_interfaces interface_up_down_delays iproute_usr_dir iproute_etc_dir vrrp_iptables vrrp_ipsets",
+        "iproute_usr_dir iproute_etc_dir vrrp_iptables vrrp_ipsets",
         "nftables nftables_priority nftables_counters nftables_ifindex nftables_ipvs nftables_ipvs_priority",
         "nftables_ipvs_start_fwmark lvs_sync_daemon lvs_flush lvs_flush_on_stop lvs_flush_onstop lvs_timeouts",
         "checker_log_all_failures rs_init_notifies net_namespace net_namespace_ipvs namespace_with_ipsets instance",
@@ -254,7 +254,7 @@ VRRP_SYNC_GROUP = Block(
     _table(GROUP, *_NOTIFIES),
     _words(
         "track_interface track_script track_file track_process track_bfd sync_group_tracking_weight global_tracking",
-        "notify_deleted notify_priority_changes",
+        "notify_priority_changes",
     ),
 )
 
@@ -283,7 +283,7 @@ REAL_SERVER = Block(
     "A server behind the virtual one",
     _table(REAL_WEIGHT, TCP_CHECK),
     _words(
-        "lvs_method lb_kind inhibit_on_failure notify_up notify_down uthreshold lthreshold alpha delay_loop retry",
+        "lvs_method inhibit_on_failure notify_up notify_down uthreshold lthreshold alpha delay_loop retry",
         "connect_timeout delay_before_retry warmup virtualhost smtp_alert snmp_name HTTP_GET SSL_GET MISC_CHECK",
         "SMTP_CHECK DNS_CHECK PING_CHECK UDP_CHECK FILE_CHECK BFD_CHECK",
     ),
@@ -329,9 +329,9 @@ ROOT = Block(
     _table(GLOBAL_DEFS, VRRP_SCRIPT, VRRP_INSTANCE, VRRP_SYNC_GROUP, VIRTUAL_SERVER),
     _words(
         "static_ipaddress static_routes",
-        "static_rules static_track_group track_group vrrp_track_file track_file vrrp_track_process bfd_instance",
+        "static_rules track_group vrrp_track_file track_file vrrp_track_process bfd_instance",
         "garp_group virtual_server_group SSL linkbeat_use_polling net_namespace net_namespace_ipvs",
-        "namespace_with_ipsets instance use_pid_dir",
+        "namespace_with_ipsets instance use_pid_dir child_wait_time interface_up_down_delays linkbeat_interfaces",
     ),
 )
 
