@@ -126,10 +126,14 @@ class _Binder:
         for line in statement.body:
             if line.body is not None:
                 self._error(line, len(line.words), "there are no blocks here", "remove the braces")
-            if keyword.each_word:
-                entries.extend(Entry(word, line, place) for place, word in enumerate(line.words))
-            elif (value := self._read(keyword.entry, line, 0)) is not None:
-                entries.append(Entry(value, line))
+            for first, last in self._values_of(keyword, line):
+                if (value := self._read(keyword.entry, line, first, last)) is not None:
+                    entries.append(Entry(value, line, first))
+
+    def _values_of(self, keyword: Lines[Any], line: Statement) -> list[tuple[int, int]]:
+        """Return from which word up to which each value of a line reaches."""
+        words = len(line.words)
+        return [(place, place + 1) for place in range(words)] if keyword.each_word else [(0, words)]
 
     def _block(self, section: Section, block: Block[Any], statement: Statement) -> None:
         others = section.blocks.setdefault(block.name, [])
@@ -140,9 +144,9 @@ class _Binder:
         others.append(inner)
         self.fill(inner, block)
 
-    def _read(self, argument: Argument[T], statement: Statement, start: int) -> T | None:
+    def _read(self, argument: Argument[T], statement: Statement, start: int, end: int | None = None) -> T | None:
         try:
-            return argument.read(statement.words[start:] if start else statement.words)
+            return argument.read(statement.words[start:end])
         except UnfitError as error:
             self._error(statement, start + error.word, error.message, error.hint)
             return None

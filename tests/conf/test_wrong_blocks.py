@@ -37,6 +37,11 @@ from tests.conf.samples import INSTANCE, SCRIPT, SECOND, UNSUPPORTED, said
             id="group-of-strangers",
         ),
         pytest.param(
+            INSTANCE + SECOND + 'vrrp_sync_group G { group { A "" B } }',
+            ["20:31: `` does not fit here; write the name of a vrrp_instance"],
+            id="group-with-an-empty-name",
+        ),
+        pytest.param(
             INSTANCE + SECOND + "vrrp_sync_group G { group { A } }",
             ["20:17: warning: the group `G` has one member only; name at least two instances in `group`"],
             id="group-of-one",
