@@ -39,6 +39,7 @@ class Speaker:
     """The VRRP router of one node (RFC 9568 1.7): told events, answers with actions, asked for its deadline."""
 
     def __init__(self) -> None:
+        self._configs: Mapping[str, RouterConfig] = {}
         self._routers: dict[str, VirtualRouter] = {}
         self._scripts: dict[str, ScriptCheck] = {}
         self._groups: dict[str, SyncGroup] = {}
@@ -160,7 +161,7 @@ class Speaker:
     def _judge_one(self, router: VirtualRouter, scripts: Mapping[str, bool | None], now: Micros) -> list[Action]:
         interface = self._interfaces.get(router.config.interface)
         router.primary = interface.primary if interface is not None else None
-        standing = self._standing(router.config, scripts)
+        standing = self._standing(router.config.name, scripts)
         actions = router.set_priority(standing.priority)
         if standing.fault is not None:
             can_send = interface is not None and interface.up and interface.primary is not None
@@ -173,13 +174,14 @@ class Speaker:
         self._agenda.touch(router)
         return actions
 
-    def _standing(self, config: RouterConfig, scripts: Mapping[str, bool | None]) -> Standing:
+    def _standing(self, name: str, scripts: Mapping[str, bool | None]) -> Standing:
         """Judge a router by its own trackers and, in a sync group, by those of the other members."""
-        group = self._group_of.get(config.name)
-        own = judge(config, self._interfaces, scripts, weighted=group is None)
+        group = self._group_of.get(name)
+        own = judge(self._configs[name], self._interfaces, scripts, weighted=group is None)
         if group is None or own.fault is not None:
             return own
-        others = [judge(member.config, self._interfaces, scripts, weighted=False) for member in group.members]
+        members = [self._configs[member] for member in group.config.members]
+        others = [judge(member, self._interfaces, scripts, weighted=False) for member in members]
         shared = Why(reason=Reason.SYNC_GROUP, name=group.config.name)
         return Standing(
             fault=shared if any(other.fault for other in others) else None,
@@ -193,7 +195,7 @@ class Speaker:
         """Start, or reload: what did not change is not touched, what is gone withdraws."""
         self._running = True
         actions = self._take_scripts(event, now)
-        wanted = {config.name: config for config in event.routers}
+        self._configs = wanted = {config.name: config for config in event.routers}
         old = self._routers
         for name, router in old.items():
             if name not in wanted or _identity(wanted[name]) != _identity(router.config):
@@ -206,7 +208,7 @@ class Speaker:
         }
         self._by_vrid = {(router.config.interface, router.config.vrid): router for router in self._routers.values()}
         self._take_groups(event.groups)
-        actions += self._reconfigure(wanted, now)
+        actions += self._reconfigure(now)
         return self._finish(actions + self._judge(now), now)
 
     def _take_scripts(self, event: Configure, now: Micros) -> list[Action]:
@@ -238,15 +240,15 @@ class Speaker:
             self._groups[config.name] = group
             self._group_of.update(dict.fromkeys(config.members, group))
 
-    def _reconfigure(self, wanted: Mapping[str, RouterConfig], now: Micros) -> list[Action]:
+    def _reconfigure(self, now: Micros) -> list[Action]:
         """Tell the routers that stay what changed for them."""
         scripts = {name: script.healthy for name, script in self._scripts.items()}
         actions: list[Action] = []
         for name, router in self._routers.items():
             router.grouped = name in self._group_of
-            if router.config != wanted[name]:
-                priority = self._standing(wanted[name], scripts).priority
-                actions += router.reconfigure(wanted[name], priority, now)
+            if router.config != self._configs[name]:
+                priority = self._standing(name, scripts).priority
+                actions += router.reconfigure(self._configs[name], priority, now)
             if router.ready is not None and not router.grouped:
                 actions += router.take_over(router.ready, now)
         return actions

@@ -158,6 +158,19 @@ def test_a_reload_keeps_the_group_and_its_state() -> None:
     assert dialogue.speaker.groups == {"G": State.MASTER}
 
 
+def test_a_reload_that_takes_a_script_from_a_member() -> None:
+    tracking = replace(IN, tracks=(script_track("chk"),))
+    dialogue = Dialogue(OUT, tracking, groups=[GROUP], scripts=[ScriptConfig(name="chk")], interfaces=("eth0", "eth1"))
+    dialogue.script("chk", 1)
+    assert dialogue.speaker.groups == {"G": State.FAULT}
+    assert dialogue.configure(replace(OUT, priority=100), IN, groups=[GROUP]) == [
+        "out: priority 150 -> 100",
+        "out: BACKUP recovered",
+        "in: BACKUP recovered",
+        "group G BACKUP",
+    ]
+
+
 @pytest.mark.parametrize("members", [("out",), ("out", "in")], ids=["one-left", "both-left"])
 def test_a_member_that_leaves_its_group_takes_over_by_itself(members: tuple[str, ...]) -> None:
     dialogue = grouped()
