@@ -91,7 +91,7 @@ def test_without_its_parent_the_vrrp_process_withdraws(lan: Lan, start: Start) -
 
 def test_a_killed_vrrp_process_is_started_again_at_once(lan: Lan, start: Start) -> None:
     server1 = start(0, instance(150))
-    lan.hosts[0].wait_address(VIP)
+    server1.wait_log("Sending gratuitous ARP", times=5)
     first = server1.vrrp_pid
     os.kill(first, signal.SIGKILL)
     server1.wait_log("Entering MASTER STATE", times=2)

@@ -25,7 +25,7 @@ STRAY = Advert(
 )
 
 
-@pytest.mark.parametrize("seconds", [pytest.param(4, id="four-seconds")])
+@pytest.mark.parametrize("seconds", [pytest.param(2, id="two-seconds")])
 def test_no_state_changes(lan: Lan, start: Start, seconds: int) -> None:
     servers = [start("ours", number, instance(priority, timing=GUIDE)) for number, priority in ((0, 150), (1, 120))]
     servers[0].wait_log("Entering MASTER STATE", within=6)
