@@ -7,7 +7,7 @@ import signal
 import socket
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -111,13 +111,16 @@ class Client:
         self.buffer += data
         return True
 
-    def _messages(self) -> Iterator[dict[str, object]]:
+    def _messages(self) -> list[dict[str, object]]:
+        """Take the whole lines read so far: records are kept, answers are returned."""
         *lines, self.buffer = self.buffer.split(b"\n")
+        answers = []
         for line in lines:
             if line.startswith(b'{"record":'):
                 self.records.append(Record.from_json(line[10:-1]))
             elif line:
-                yield json.loads(line)
+                answers.append(json.loads(line))
+        return answers
 
     def ask(self, verb: str, **arguments: object) -> dict[str, object]:
         """Send a request and wait for its answer; records that come meanwhile are kept for `next_records`.
@@ -154,7 +157,7 @@ class Client:
         """
         deadline = time.monotonic() + within_s
         while not self.records and self._read(deadline - time.monotonic()):
-            list(self._messages())
+            self._messages()
         records, self.records = self.records, []
         return records
 

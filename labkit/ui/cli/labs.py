@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,9 +15,9 @@ from labkit.ui.cli.plan import lab_options, load, show_warnings
 def labs_command(as_json: bool) -> None:
     """List the labs, their variants and their scenarios."""
     from labkit.lab import loader, render  # see plan.load
-    from labkit.lab.scenario import scenario_names
+    from labkit.lab.vocabulary import scenario_names
 
-    found = []
+    found: list[dict[str, Any]] = []
     for name in render.lab_names():
         folder = render.lab_folder(name)
         document = loader.read_yaml(folder / "lab.yml")

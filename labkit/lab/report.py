@@ -1,0 +1,58 @@
+"""What a run of scenarios tells people and programs: one line a scenario, with the figures that matter."""
+
+import json
+from collections.abc import Sequence
+
+from labkit.lab.scenario import Finding, Result, Verdict, as_dict
+from labkit.trace import Micros
+
+
+def exit_code(results: Sequence[Result]) -> int:
+    """Return 0 when every verdict is PASS or INCONCLUSIVE, 2 when a lab broke, else 1."""
+    verdicts = {result.verdict for result in results}
+    if Verdict.ERROR in verdicts:
+        return 2
+    return 1 if verdicts - {Verdict.PASS, Verdict.INCONCLUSIVE} else 0
+
+
+def summary(result: Result) -> str:
+    """Return one line: verdict, takeover and its bound, the client's outage, when its ARP table changed."""
+    parts = [f"{result.verdict.value:<4} {result.scenario:<22}"]
+    faults = [step for step in result.steps if step.did]
+    changes = [finding for step in faults for finding in step.findings if finding.took != 0]
+    takeovers = [finding for finding in changes if finding.what.startswith("VIP on")]
+    arps = [finding for finding in changes if finding.what.startswith("ARP of")]
+    outages = [step.outage for step in faults if step.outage is not None]
+    if takeovers:
+        parts.append("takeover " + _times(takeovers))
+    if arps:
+        parts.append("ARP " + ", ".join(_seconds(finding.took) for finding in arps))
+    if faults:
+        parts.append(f"client outage {_seconds(max(outages)) if outages else 'below 0.030 s'}")
+    parts.append(f"{result.took / 1e6:.1f} s in all")
+    if result.error:
+        parts.append(result.error)
+    return "  ".join(parts)
+
+
+def _times(findings: Sequence[Finding]) -> str:
+    return ", ".join(f"{_seconds(finding.took)} (bound {finding.bound / 1e6:.3f})" for finding in findings)
+
+
+def _seconds(value: Micros | None) -> str:
+    return "-" if value is None else f"{value / 1e6:.3f} s"
+
+
+def total(results: Sequence[Result], took: Micros) -> str:
+    """Return the last line of a run: how many passed, and how the time compares with the protocol's own timers."""
+    passed = sum(result.verdict is Verdict.PASS for result in results)
+    timers = sum(result.timers for result in results)
+    return (
+        f"{passed} of {len(results)} scenarios passed in {took / 1e6:.1f} s; "
+        f"the protocol timers in them add up to {timers / 1e6:.1f} s"
+    )
+
+
+def to_json(results: Sequence[Result]) -> str:
+    """Return all results as one JSON document."""
+    return json.dumps([as_dict(result) for result in results], indent=2)
