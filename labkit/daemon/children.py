@@ -5,6 +5,7 @@ with /dev/null for input and output, and without a shell.  Starting one never wa
 """
 
 import contextlib
+import grp
 import os
 import pwd
 import signal
@@ -13,10 +14,16 @@ from dataclasses import dataclass
 
 from labkit.conf.model import Command, GlobalDefs
 from labkit.daemon.loop import Loop
+from labkit.diagnostics import LabkitError
 from labkit.kernel.process import die_with_parent
 
 _DEFAULT_USER = "keepalived_script"
+_RESTORED = (signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # what shells say
+
+
+class NoSuchAccountError(LabkitError):
+    """The configuration names a user or group that this machine does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,22 +41,20 @@ def account(user: tuple[str, str | None] | None, defaults: GlobalDefs) -> Accoun
     None: as the daemon itself, because nobody is named or because it is not root.
 
     Raises:
-        KeyError: the configuration names a user or group that does not exist.
+        NoSuchAccountError: the configuration names a user or group that does not exist.
     """
     if os.geteuid() != 0:
         return None
     named = user or defaults.script_user
+    name, group_name = named or (_DEFAULT_USER, None)
     try:
-        entry = pwd.getpwnam(named[0] if named else _DEFAULT_USER)
-    except KeyError:
-        if named:
-            raise
-        return None
-    group = entry.pw_gid
-    if named and named[1]:
-        import grp
-
-        group = grp.getgrnam(named[1]).gr_gid
+        entry = pwd.getpwnam(name)
+        group = grp.getgrnam(group_name).gr_gid if group_name else entry.pw_gid
+    except KeyError as error:
+        if named is None:
+            return None
+        who = f"user '{name}'" + (f" or group '{group_name}'" if group_name else "")
+        raise NoSuchAccountError(f"{who} does not exist") from error
     return Account(user=entry.pw_uid, group=group, name=entry.pw_name)
 
 
@@ -108,7 +113,7 @@ def _become(command: Command, who: Account | None) -> None:
         os.setpgid(0, 0)
         die_with_parent(signal.SIGTERM)
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in _RESTORED:
             signal.signal(number, signal.SIG_DFL)
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):

@@ -1,5 +1,6 @@
 """The machine's interfaces and IPv4 addresses, kept up to date by what the kernel tells over netlink."""
 
+import contextlib
 import errno
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -79,12 +80,18 @@ class Interfaces:
                 if error.errno != errno.ENOBUFS:
                     break
                 touched.update(self._by_name)  # the kernel had more to tell than fits: look again
+                self._forget()
                 self.load()
-                touched.update(self._by_name)
-                continue
+                return touched | set(self._by_name)
             for event in decode(datagram):
                 touched.update(self._apply(event))
         return touched
+
+    def _forget(self) -> None:
+        """Throw away what is queued: it is older than what a new look will show."""
+        with contextlib.suppress(OSError):
+            while True:
+                self._monitor.socket.recv(1 << 17)
 
     def _apply(self, event: LinkMessage) -> set[str]:
         match event:

@@ -40,14 +40,16 @@ class Notifier:
         self._children = children
         self._say = say
         self._who: Account | None = None
+        self._allowed = True
 
-    def configure(self, who: Account | None) -> None:
-        """Run the scripts as `who`."""
+    def configure(self, who: Account | None, *, allowed: bool) -> None:
+        """Run the scripts as `who`, or none where they are not `allowed`."""
         self._who = who
+        self._allowed = allowed
 
     def tell(self, subject: VrrpInstance | SyncGroup, state: State, priority: int) -> None:
         """Start the scripts that are to know."""
-        for command in commands(subject, state, priority):
+        for command in commands(subject, state, priority) if self._allowed else ():
             try:
                 self._children.start(command, self._who, partial(self._ended, command.text))
             except OSError as error:

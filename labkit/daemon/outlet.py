@@ -29,6 +29,7 @@ class Outlet:
         self._identification = 0
         self._cached: tuple[Advert, IPv4Address] | None = None
         self._message = b""
+        self._basis: tuple[VrrpInstance, set[tuple[str, int, bytes]]] | None = None
         self._frames: list[tuple[str, bytes]] = []
         self._additions: dict[VirtualAddress, bytes] = {}
         self._removals: dict[VirtualAddress, bytes] = {}
@@ -38,10 +39,15 @@ class Outlet:
         self.prepare()
 
     def prepare(self) -> None:
-        """Build every message; again whenever an interface of ours changed."""
+        """Build every message, where an interface of ours is not the one it was."""
+        devices = {name: self._interfaces[name] for name in self.devices()}
+        basis = (self.instance, {(name, d.index, d.lladdr) for name, d in devices.items() if d is not None})
+        if basis == self._basis:
+            return
+        self._basis = basis
         self._frames, self._additions, self._removals = [], {}, {}
         for virtual in self.instance.addresses:
-            device = self._interfaces[virtual.device]
+            device = devices[virtual.device]
             if device is None:
                 continue
             self._additions[virtual] = add_address(

@@ -95,9 +95,7 @@ class Parent:
         pid = os.fork()
         if pid == 0:
             ours.close()
-            self._loop.close()
-            self._log.rename("Keepalived_vrrp")
-            os._exit(run_vrrp(self._config, theirs, self._log, self._trace))
+            self._become_vrrp(theirs)
         theirs.close()
         ours.settimeout(_SEND_TIMEOUT_S)
         descriptor = os.pidfd_open(pid)
@@ -108,6 +106,16 @@ class Parent:
         with contextlib.suppress(OSError):
             self._vrrp_pid.parent.mkdir(parents=True, exist_ok=True)
             self._vrrp_pid.write_text(f"{pid}\n")
+
+    def _become_vrrp(self, control: socket.socket) -> None:
+        """Go on as the VRRP process; never returns."""
+        status = 1
+        try:
+            self._loop.close()
+            self._log.rename("Keepalived_vrrp")
+            status = run_vrrp(self._config, control, self._log, self._trace)
+        finally:
+            os._exit(status)
 
     def _told(self) -> None:
         """Hear that the VRRP process is ready; its end is told by its pidfd."""

@@ -172,8 +172,7 @@ class Runner:
             self._loop.unwatch(self._control)
             return
         self._received += data
-        size = int.from_bytes(self._received[:LENGTH_BYTES])
-        if len(self._received) >= LENGTH_BYTES + size:
+        while len(self._received) >= LENGTH_BYTES + (size := int.from_bytes(self._received[:LENGTH_BYTES])):
             message = bytes(self._received[LENGTH_BYTES : LENGTH_BYTES + size])
             del self._received[: LENGTH_BYTES + size]
             self._log.say("Reloading")

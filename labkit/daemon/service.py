@@ -7,8 +7,8 @@ follow when all of that is done.
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Address
 
-from labkit.conf.model import Config, SyncGroup, VrrpInstance
-from labkit.daemon.children import Account, Children, account
+from labkit.conf.model import Config, SyncGroup, VrrpInstance, VrrpScript
+from labkit.daemon.children import Account, Children, NoSuchAccountError, account
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
 from labkit.daemon.notify import Notifier
@@ -24,6 +24,7 @@ from labkit.vrrp.events import (
     GroupTransition,
     HoldAddresses,
     KillScript,
+    Noticed,
     ReleaseAddresses,
     RunScript,
     SendAdvert,
@@ -100,19 +101,19 @@ class Service:
         return outlet
 
     def _configure_scripts(self, config: Config) -> None:
-        scripts = {}
+        """Find out whom to run scripts as; one whose user does not exist is not run as anybody else."""
+        usable: dict[str, tuple[VrrpScript, Account | None]] = {}
         for script in config.scripts:
-            scripts[script.check.name] = (script, self._account(script.user, config))
-        self.trackers.configure(scripts)
-        self._notifier.configure(self._account(None, config))
-
-    def _account(self, user: tuple[str, str | None] | None, config: Config) -> Account | None:
+            try:
+                usable[script.check.name] = (script, account(script.user, config.global_defs))
+            except NoSuchAccountError as error:
+                self._log.say(f"Disabling script {script.check.name}: {error}", Level.WARNING)
+        self.trackers.configure(usable)
         try:
-            return account(user, config.global_defs)
-        except KeyError:
-            named = user or config.global_defs.script_user
-            self._log.say(f"Script user '{named[0] if named else ''}' does not exist", Level.WARNING)
-            return None
+            self._notifier.configure(account(None, config.global_defs), allowed=True)
+        except NoSuchAccountError as error:
+            self._log.say(f"Disabling notify scripts: {error}", Level.WARNING)
+            self._notifier.configure(None, allowed=False)
 
     # --- what the kernel says -----------------------------------------------------------------------------------------
 
@@ -139,9 +140,11 @@ class Service:
     def perform(self, actions: Iterable[Action], *, starting: bool = False) -> None:
         """Perform actions in their order, then tell of them."""
         decided = list(actions)
-        instances = {name: outlet.instance for name, outlet in self._outlets.items()}
+        if not decided:
+            return
         for action in decided:
             self._act(action)
+        instances = {a.router: self._outlets[a.router].instance for a in decided if isinstance(a, _OF_A_ROUTER)}
         for line in tell(decided, instances, starting=starting):
             (self._log.explain if line.detail else self._log.say)(line.text)
         self._tracer.actions(decided)
@@ -186,6 +189,9 @@ class Service:
             self._said[router] = problem
         else:
             self._said.pop(router, None)
+
+
+_OF_A_ROUTER = (SendAdvert, HoldAddresses, ReleaseAddresses, Announce, Transition, Noticed)
 
 
 def _identity(instance: VrrpInstance) -> tuple[str, int, int]:

@@ -18,12 +18,16 @@ class Trackers:
         self._pids: dict[str, int] = {}
 
     def configure(self, scripts: Mapping[str, tuple[VrrpScript, Account | None]]) -> None:
-        """Take the scripts and whom to run them as; a run that is under way goes on."""
+        """Take the scripts and whom to run them as; a run that is under way goes on, a script left out cannot run."""
         self._scripts = scripts
 
     def run(self, name: str) -> None:
         """Start one run."""
-        script, who = self._scripts[name]
+        entry = self._scripts.get(name)
+        if entry is None:
+            self._ended(name, None)
+            return
+        script, who = entry
         try:
             self._pids[name] = self._children.start(script.command, who, lambda status: self._reap(name, status))
         except OSError:

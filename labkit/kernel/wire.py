@@ -55,7 +55,7 @@ class Port:
         self.interface = interface
         self.index = index
         self._receiver = _open(socket.SOCK_RAW, PROTOCOL)
-        self._sender = _open(socket.SOCK_RAW, socket.IPPROTO_RAW)  # send only: raw(7)
+        self._sender = _open(socket.SOCK_RAW, socket.IPPROTO_RAW)  # for sending only: raw(7)
         group = GROUP4.packed + struct.pack("=4xi", index)  # struct ip_mreqn
         name = interface.encode()
         try:
@@ -64,6 +64,7 @@ class Port:
             self._receiver.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
             self._sender.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
             self._sender.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, _PRIORITY_CONTROL)
+            self._sender.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)  # protocol 255 from strangers ends here
             self._sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, group)
             self._sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
         except OSError as error:

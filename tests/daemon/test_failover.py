@@ -11,7 +11,7 @@ import pytest
 
 from labkit.kernel.links import add_address, remove_address
 from tests.daemon.daemon import GUIDE, Daemon, instance
-from tests.kernel.lan import Frame, Lan, Namespace, eventually
+from tests.kernel.lan import Frame, Lan, eventually
 
 pytestmark = pytest.mark.kernel
 Start = Callable[[int, str], Daemon]
@@ -68,17 +68,14 @@ def test_a_crash_is_taken_up_after_the_master_down_interval(lan: Lan, start: Sta
 
 
 def test_a_killed_predecessor_s_address_is_removed_at_start(lan: Lan, start: Start) -> None:
-    server1, _ = start(0, instance(110)), start(1, instance(120))
-    lan.hosts[1].wait_address(VIP)
-    lan.hosts[0].netlink.ask([_add(lan.hosts[0], VIP)])
+    server1 = start(0, instance(150))
+    lan.hosts[0].wait_address(VIP)
     server1.crash()
+    assert VIP in lan.hosts[0].addresses()
     server1.restart()  # the pid file of the dead one is there
     lan.hosts[0].wait_address(VIP, present=False)
     server1.wait_log("(VI) removing VIPs.", times=2)
-
-
-def _add(host: Namespace, address: str) -> bytes:
-    return add_address(host.index("eth0"), IPv4Interface(address))
+    lan.hosts[0].wait_address(VIP)
 
 
 def test_without_its_parent_the_vrrp_process_withdraws(lan: Lan, start: Start) -> None:

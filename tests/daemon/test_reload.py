@@ -7,7 +7,7 @@ import pytest
 from labkit.kernel.links import GROUP_IPV4_ADDRESS, AddressEvent, decode
 from labkit.kernel.netlink import Netlink
 from tests.daemon.daemon import Daemon, instance
-from tests.kernel.lan import Lan
+from tests.kernel.lan import Lan, eventually
 
 pytestmark = pytest.mark.kernel
 Start = Callable[[int, str], Daemon]
@@ -104,5 +104,22 @@ def test_many_routers_reload(lan: Lan, start: Start) -> None:
     lan.hosts[0].wait_address("10.9.50.1")
     daemon.reload(routers(250))
     lan.hosts[0].wait_address("10.9.250.1")
+    assert daemon.stop() == 0
+    assert lan.hosts[0].addresses() == {"127.0.0.1", "192.168.1.21"}
+
+
+def test_reloads_in_a_row_end_with_the_last(lan: Lan, start: Start) -> None:
+    daemon = start(0, instance(150))
+    daemon.wait_log("Entering MASTER STATE")
+    for number in range(5):
+        daemon.reload(instance(150, vip=f"192.168.1.{60 + number}"))
+    lan.hosts[0].wait_address("192.168.1.64")
+    lan.hosts[0].wait_address(VIP, present=False)
+    eventually(lambda: lan.hosts[0].addresses() == {"127.0.0.1", "192.168.1.21", "192.168.1.64"})
+
+
+def test_a_first_signal_before_the_start_is_over_is_not_lost(lan: Lan, start: Start) -> None:
+    daemon = start(0, instance(150))
+    daemon.wait_log("Starting VRRP child process")
     assert daemon.stop() == 0
     assert lan.hosts[0].addresses() == {"127.0.0.1", "192.168.1.21"}

@@ -46,7 +46,7 @@ def test_a_failing_script_is_a_fault_until_it_recovers(lan: Lan, start: Start, t
     lan.hosts[0].wait_address(VIP, present=False)
     lan.hosts[1].wait_address(VIP)
     service.touch()
-    lan.hosts[0].wait_address(VIP)
+    server1.wait_log("(VI) Entering MASTER STATE", times=2)
     told = [line.split(": ", 1)[1] for line in server1.log.splitlines()]
     expected = [
         "VRRP_Script(chk) succeeded",
@@ -185,7 +185,21 @@ def test_an_interface_made_later_starts_its_router(lan: Lan, start: Start) -> No
     assert server1.stop() == 0
 
 
-def test_an_instance_without_a_group_does_not_wait_for_another(lan: Lan, start: Start) -> None:
+@pytest.mark.parametrize(
+    ("user", "told"),
+    [
+        pytest.param("root", "VRRP_Script(chk) succeeded", id="may-read"),
+        pytest.param("nobody", "VRRP_Script(chk) failed (exited with status 1)", id="may-not-read"),
+        pytest.param("nobody_here", "Disabling script chk: user 'nobody_here' does not exist", id="unknown"),
+        pytest.param("nobody_here", "VRRP_Script(chk) failed (could not be run)", id="unknown-fails"),
+    ],
+)
+def test_a_script_runs_as_its_user_and_as_nobody_else(start: Start, user: str, told: str) -> None:
+    server1 = start(0, script("test -r /etc/shadow", f"user {user}") + instance(150, more=TRACKED))
+    server1.wait_log(told)
+
+
+def test_a_fault_of_one_member_is_a_fault_of_the_group(lan: Lan, start: Start) -> None:
     group = "vrrp_sync_group G1 {\n group {\n  VI\n  OTHER\n }\n notify /nonexistent\n}\n"
     failing = instance(150, more=TRACKED)
     other = instance(150, name="OTHER", vip="192.168.1.30", vrid=22)
