@@ -9,12 +9,14 @@ import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from labkit.diagnostics import LabkitError, did_you_mean
-from labkit.lab.plan import Plan
 from labkit.lab.provider import Completed, Provider
 from labkit.trace import Record
+
+if TYPE_CHECKING:  # what a plan holds takes long to import, and most commands raise nothing
+    from labkit.lab.plan import Plan
 
 _ANSWER_WITHIN_S = 30.0
 
@@ -194,7 +196,7 @@ def take_down(instance: str) -> None:
             os.close(pidfd)
 
 
-def start(plan: Plan, provider: Provider) -> tuple[dict[str, float], socket.socket]:
+def start(plan: "Plan", provider: Provider) -> tuple[dict[str, float], socket.socket]:
     """Raise a lab; return how long each part took (seconds), and the leash: an owned lab ends when it is closed.
 
     Raises:

@@ -1,25 +1,22 @@
 """lab.yml: text to `Topology`, with every complaint placed at its line and column.
 
-YAML is read with all scalars as strings, so that `no` stays a word and a MAC address is no number.  A variant is a
-mapping laid over the rest of the file, key by key.  The shape is checked by pydantic against the dataclasses below;
-what goes across (an address outside its network, two nodes with one address) is checked here.
+A variant is a mapping laid over the rest of the file, key by key.  The shape is checked by pydantic against the
+dataclasses below; what goes across (an address outside its network, two nodes with one address) is checked here.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
-from typing import TypeAlias
 
-import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
-from labkit.diagnostics import Diagnostic, RefusedError, Span, did_you_mean
+from labkit.diagnostics import Diagnostic, RefusedError, did_you_mean
+from labkit.lab.document import Document, Key, read_yaml, variants_of
 from labkit.lab.topology import Daemon, Link, Network, Node, Role, Topology
 from labkit.trace import Value
 
-Key: TypeAlias = tuple[str | int, ...]
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -68,76 +65,6 @@ class LabFile:
     vars: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """A YAML file as plain values, with the place of every key and item."""
-
-    file: str
-    value: object
-    marks: Mapping[Key, Span]
-
-    def span(self, path: Key) -> Span:
-        """Return the place of `path`, or of the nearest thing around it."""
-        while path and path not in self.marks:
-            path = path[:-1]
-        return self.marks.get(path, Span(file=self.file, line=1, column=1))
-
-    def complain(self, path: Key, message: str, hint: str) -> Diagnostic:
-        """Return a diagnostic at `path`."""
-        return Diagnostic(span=self.span(path), message=message, hint=hint)
-
-
-def read_yaml(path: Path) -> Document:
-    """Read a YAML file.
-
-    Raises:
-        RefusedError: it cannot be read, is not YAML, or says one key twice.
-    """
-    file = str(path)
-    start = Span(file=file, line=1, column=1)
-    try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise RefusedError([Diagnostic(span=start, message=str(reason), hint="a readable YAML file")]) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        span = Span(file=file, line=mark.line + 1, column=mark.column + 1) if mark else start
-        problem = str(getattr(error, "problem", None) or error)
-        hint = "check the indentation and the quotes above this place"
-        raise RefusedError([Diagnostic(span=span, message=f"not YAML: {problem}", hint=hint)]) from error
-    marks: dict[Key, Span] = {}
-    twice: list[Diagnostic] = []
-    value = _plain(node, (), file, marks, twice)
-    if twice:
-        raise RefusedError(twice)
-    return Document(file=file, value=value, marks=marks)
-
-
-def _plain(node: yaml.Node | None, path: Key, file: str, marks: dict[Key, Span], twice: list[Diagnostic]) -> object:
-    if node is None:
-        return {}
-    marks.setdefault(path, Span(file=file, line=node.start_mark.line + 1, column=node.start_mark.column + 1))
-    if isinstance(node, yaml.MappingNode):
-        found: dict[str, object] = {}
-        for key, value in node.value:
-            name = str(key.value)
-            here = (*path, name)
-            span = Span(file=file, line=key.start_mark.line + 1, column=key.start_mark.column + 1)
-            if name in found:
-                first = marks[here]
-                message = f"'{name}' stands here twice"
-                twice.append(
-                    Diagnostic(span=span, message=message, hint=f"keep one; the first is at line {first.line}")
-                )
-            marks[here] = span
-            found[name] = _plain(value, here, file, marks, twice)
-        return found
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, n), file, marks, twice) for n, item in enumerate(node.value)]
-    return node.value
-
-
 def _lay_over(base: object, over: object) -> object:
     if isinstance(base, dict) and isinstance(over, dict):
         merged = dict(base)
@@ -145,24 +72,6 @@ def _lay_over(base: object, over: object) -> object:
             merged[key] = _lay_over(base[key], value) if key in base else value
         return merged
     return over
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabSummary:
-    """What `labkit labs` prints of a lab: its variants (name: title); the first is the default."""
-
-    name: str
-    title: str
-    variants: Mapping[str, str]
-
-
-def variants_of(document: Document) -> dict[str, str]:
-    """Return the names and titles of a lab's variants, the default one first."""
-    value = document.value
-    variants = value.get("variants", {}) if isinstance(value, dict) else {}
-    if not isinstance(variants, dict) or not variants:
-        return {"basic": str(value.get("title", "")) if isinstance(value, dict) else ""}
-    return {name: str(over.get("title", "")) if isinstance(over, dict) else "" for name, over in variants.items()}
 
 
 def load(path: Path, *, name: str, variant: str | None = None, settings: Mapping[str, str] | None = None) -> Topology:

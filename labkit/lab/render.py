@@ -1,4 +1,4 @@
-"""Labs and templates: where they are, and the files they render to for each node."""
+"""Templates: the files they render to for each node, checked before anything starts."""
 
 import sys
 from collections.abc import Mapping
@@ -6,38 +6,14 @@ from pathlib import Path
 
 import jinja2
 
-import labkit
 from labkit.conf import loader as conf
 from labkit.conf.model import Config
-from labkit.diagnostics import Diagnostic, LabkitError, RefusedError, Span, did_you_mean
+from labkit.diagnostics import Diagnostic, RefusedError, Span, did_you_mean
+from labkit.lab.catalog import share
 from labkit.lab.provider import File
 from labkit.lab.topology import Node, Topology
 
 CONFIG = "/etc/keepalived/keepalived.conf"
-
-
-def share() -> Path:
-    """Return the folder that holds labs/ and templates/: inside an installed package, or the root of a checkout."""
-    packaged = Path(labkit.__file__).parent / "_share"
-    return packaged if packaged.is_dir() else Path(labkit.__file__).parents[1]
-
-
-def lab_names() -> list[str]:
-    """Return the names of all shipped labs, such as `failover`."""
-    root = share() / "labs"
-    return sorted(str(path.parent.relative_to(root)) for path in root.rglob("lab.yml"))
-
-
-def lab_folder(name: str) -> Path:
-    """Return the folder of a lab: a shipped one by name, or any folder that holds a lab.yml.
-
-    Raises:
-        LabkitError: there is no such lab.
-    """
-    for folder in (share() / "labs" / name, Path(name)):
-        if (folder / "lab.yml").is_file():
-            return folder
-    raise LabkitError(f"no lab '{name}'; {did_you_mean(name, lab_names())}")
 
 
 def render(topology: Topology, folder: Path) -> dict[str, tuple[File, ...]]:

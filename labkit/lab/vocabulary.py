@@ -24,10 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from labkit.diagnostics import Diagnostic, LabkitError, RefusedError, did_you_mean
+from labkit.diagnostics import Diagnostic, RefusedError, did_you_mean
 from labkit.lab import bounds
 from labkit.lab.bounds import Bound
-from labkit.lab.loader import Document, Key, read_yaml
+from labkit.lab.document import Document, Key, read_yaml
 from labkit.lab.topology import Topology
 
 BEST: Final = "best"
@@ -116,24 +116,6 @@ _DAEMON_VERBS = ("kill", "stop", "start", "restart")
 _LINK_VERBS = ("link_down", "link_up", "cut", "heal")
 VERBS = (*_DAEMON_VERBS, *_LINK_VERBS, "exec")
 _CONDITIONS = {"vip": (), "master": (), "arp": ("is",), "state": ("is",), "owners": ()}
-
-
-def scenario_names(folder: Path) -> list[str]:
-    """Return the names of a lab's scenarios in the order of their files."""
-    return [path.stem.partition("-")[2] for path in sorted((folder / "scenarios").glob("*.yml"))]
-
-
-def load_all(folder: Path, lab: str, wanted: tuple[str, ...] = ()) -> list[tuple[str, Path]]:
-    """Return (name, file) of the wanted scenarios, or of all.
-
-    Raises:
-        LabkitError: a wanted scenario does not exist.
-    """
-    found = {path.stem.partition("-")[2]: path for path in sorted((folder / "scenarios").glob("*.yml"))}
-    for name in wanted:
-        if name not in found:
-            raise LabkitError(f"lab {lab} has no scenario '{name}'; {did_you_mean(name, found)}")
-    return [(name, path) for name, path in found.items() if not wanted or name in wanted]
 
 
 def variant_of(path: Path) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from labkit.diagnostics import LabkitError, RefusedError
+from labkit.diagnostics import LabkitError, RefusedError, did_you_mean
 from labkit.ui.cli.plan import lab_options, load, show_warnings
 
 
@@ -14,16 +14,16 @@ from labkit.ui.cli.plan import lab_options, load, show_warnings
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def labs_command(as_json: bool) -> None:
     """List the labs, their variants and their scenarios."""
-    from labkit.lab import loader, render  # see plan.load
-    from labkit.lab.vocabulary import scenario_names
+    from labkit.lab import catalog  # yaml only where a lab is read
+    from labkit.lab.document import read_yaml, variants_of
 
     found: list[dict[str, Any]] = []
-    for name in render.lab_names():
-        folder = render.lab_folder(name)
-        document = loader.read_yaml(folder / "lab.yml")
+    for name in catalog.lab_names():
+        folder = catalog.lab_folder(name)
+        document = read_yaml(folder / "lab.yml")
         title = document.value.get("title", "") if isinstance(document.value, dict) else ""
-        variants = loader.variants_of(document)
-        found.append({"name": name, "title": title, "variants": variants, "scenarios": scenario_names(folder)})
+        variants = variants_of(document)
+        found.append({"name": name, "title": title, "variants": variants, "scenarios": catalog.scenario_names(folder)})
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
@@ -54,8 +54,6 @@ def render_command(
     files = render.render(topology, folder)
     if node is not None:
         if node not in files:
-            from labkit.diagnostics import did_you_mean
-
             raise LabkitError(f"no node '{node}' in lab {lab}; {did_you_mean(node, files)}")
         files = {node: files[node]}
     for name, rendered in files.items():

@@ -4,7 +4,7 @@ import click
 
 from labkit.diagnostics import LabkitError
 from labkit.lab import client
-from labkit.ui.cli.plan import lab_options, load, show_warnings
+from labkit.ui.cli.plan import lab_options, prepare, show_warnings
 
 
 @click.command("up")
@@ -23,20 +23,16 @@ def up_command(
     quiet: bool,
 ) -> None:
     """Raise LAB: build its nodes, start its daemons, and leave it running until `labkit down`."""
-    from labkit.lab import render  # see plan.load
-    from labkit.lab.plan import Plan
-    from labkit.providers import registry
+    from labkit.providers import registry  # not before it is wanted
 
-    topology, folder = load(lab, variant, settings, daemons)
-    files = render.render(topology, folder)
-    configs, warnings = render.check(files)
+    prepared = prepare(lab, variant, settings, daemons)
+    topology = prepared.topology
     if not quiet:
-        show_warnings(warnings)
+        show_warnings(prepared.warnings)
     instance = name or topology.name.replace("/", "-")
     if not instance.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise LabkitError(f"'{instance}' is no name for a lab; use letters, digits, '-', '_' and '.'")
-    plan = Plan(instance=instance, topology=topology, files=files, configs=configs)
-    times, leash = client.start(plan, registry.provider(provider_name))
+    times, leash = client.start(prepared.plan(instance), registry.provider(provider_name))
     leash.close()
     if not quiet:
         nodes = ", ".join(node.name for node in topology.nodes)

@@ -1,13 +1,16 @@
 """From a lab's name to a plan that a supervisor can raise: the options that several commands share."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from labkit.conf.model import Config
 from labkit.diagnostics import Diagnostic, LabkitError, did_you_mean
+from labkit.lab.plan import Plan
+from labkit.lab.provider import File
 from labkit.lab.topology import Daemon, Node, Topology
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -55,9 +58,9 @@ def load(lab: str, variant: str | None, settings: Iterable[str], daemons: Iterab
     Raises:
         LabkitError: no such lab, variant, variable or node; or the file is wrong.
     """
-    from labkit.lab import loader, render  # yaml, pydantic and jinja2 only where a lab is loaded
+    from labkit.lab import catalog, loader  # yaml and pydantic only where a lab is loaded
 
-    folder = render.lab_folder(lab)
+    folder = catalog.lab_folder(lab)
     topology = loader.load(folder / "lab.yml", name=lab, variant=variant, settings=pairs(settings, "--set"))
     chosen = pairs(daemons, "--daemon")
     names = [node.name for node in topology.routers]
@@ -68,6 +71,34 @@ def load(lab: str, variant: str | None, settings: Iterable[str], daemons: Iterab
             raise LabkitError(f"no daemon '{kind}'; {did_you_mean(kind, Daemon)}")
     nodes = tuple(_with_daemon(node, chosen) for node in topology.nodes)
     return replace(topology, nodes=nodes), folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A lab whose files are rendered and checked, ready for a supervisor."""
+
+    topology: Topology
+    files: Mapping[str, Sequence[File]]
+    configs: Mapping[str, Config]
+    warnings: Sequence[Diagnostic]
+
+    def plan(self, instance: str, *, owned: bool = False) -> Plan:
+        """Return the plan of a running lab of that name."""
+        return Plan(instance=instance, topology=self.topology, files=self.files, configs=self.configs, owned=owned)
+
+
+def prepare(lab: str, variant: str | None, settings: Iterable[str], daemons: Iterable[str]) -> Prepared:
+    """Load a lab, render its files and check them.
+
+    Raises:
+        LabkitError: anything is wrong with the lab, its templates or a rendered keepalived.conf.
+    """
+    from labkit.lab import render  # jinja2 only where a lab is rendered
+
+    topology, folder = load(lab, variant, settings, daemons)
+    files = render.render(topology, folder)
+    configs, warnings = render.check(files)
+    return Prepared(topology=topology, files=files, configs=configs, warnings=warnings)
 
 
 def _with_daemon(node: Node, chosen: dict[str, str]) -> Node:

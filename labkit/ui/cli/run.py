@@ -6,7 +6,7 @@ import time
 import click
 
 from labkit.lab import client
-from labkit.ui.cli.plan import lab_options, load
+from labkit.ui.cli.plan import lab_options, prepare
 
 _COLOURS = {"PASS": "green", "INCONCLUSIVE": "yellow"}
 
@@ -32,8 +32,7 @@ def run_command(
 
     Exits 0 when all passed, 1 when a verdict failed, 2 when something was wrong with the lab.
     """
-    from labkit.lab import render, report, vocabulary  # see plan.load
-    from labkit.lab.plan import Plan
+    from labkit.lab import catalog, report, vocabulary  # yaml only where a lab is read
     from labkit.lab.scenario import Experiment, Result
     from labkit.providers import registry
 
@@ -41,21 +40,18 @@ def run_command(
         if not quiet and not as_json:
             click.echo(line)
 
-    folder = render.lab_folder(lab)
+    folder = catalog.lab_folder(lab)
     began = time.monotonic_ns()
     results: list[Result] = []
-    for name, path in vocabulary.load_all(folder, lab, wanted):
-        topology, _ = load(lab, vocabulary.variant_of(path) or variant, settings, daemons)
-        scenario = vocabulary.load(path, name, topology)
-        files = render.render(topology, folder)
-        configs, _ = render.check(files)
+    for name, path in catalog.scenarios(folder, lab, wanted):
+        prepared = prepare(lab, vocabulary.variant_of(path) or variant, settings, daemons)
+        scenario = vocabulary.load(path, name, prepared.topology)
         say(f"{name}: {scenario.title}")
         instance = f"{lab.replace('/', '-')}-{name}-{os.getpid()}"
-        plan = Plan(instance=instance, topology=topology, files=files, configs=configs, owned=True)
-        _, leash = client.start(plan, registry.provider(provider_name))
+        _, leash = client.start(prepared.plan(instance, owned=True), registry.provider(provider_name))
         try:
             with client.Client(instance) as connection:
-                results.append(Experiment(scenario, topology, configs, connection, say).run())
+                results.append(Experiment(scenario, prepared.topology, prepared.configs, connection, say).run())
             client.take_down(instance)
         finally:
             leash.close()
