@@ -1,7 +1,7 @@
 """How labkit complains: about a file a person wrote, and about what the machine refuses.
 
 A `Diagnostic` points at one place of one file and ends in what would be right there.  Loaders collect all of them and
-never stop at the first.  An exception derives from `LabkitError`, knows its exit code, and is shown without a traceback.
+never stop at the first.  An exception derives from `LabkitError`, knows its exit code, and is shown as one sentence.
 """
 
 from collections.abc import Iterable

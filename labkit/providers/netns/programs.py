@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-from labkit.daemon import main as daemon
-from labkit.lab import web
+from labkit.daemon.main import run as keepalived
+from labkit.lab.web import run as web
 from labkit.providers.netns.node import Program
 
 PROGRAMS: Final[Mapping[str, Program]] = {
-    "pykeepalived": lambda argv: daemon.run(argv[1:]),
-    "web": lambda argv: web.run(argv[1:]),
+    "pykeepalived": lambda argv: keepalived(argv[1:]),
+    "web": lambda argv: web(argv[1:]),
 }

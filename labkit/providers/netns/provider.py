@@ -102,6 +102,26 @@ class NetnsProvider:
             return []
         return [f"user namespaces are not allowed here: {_why_no_user_namespaces()}, or run labkit as root"]
 
+    def capabilities(self) -> dict[str, str]:
+        """Return what the kernel can do, tried in namespaces that vanish with the child that tries it."""
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                if not linux.can_be_root():
+                    linux.enter_user_namespace()
+                linux.unshare(linux.CLONE_NEWNET)
+                from labkit.kernel import capabilities  # pyroute2, in the child only
+
+                os.write(writer, json.dumps(capabilities.probe()).encode())
+            finally:
+                os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader) as answer:
+            found: dict[str, str] = json.loads(answer.read() or "{}")
+        os.waitpid(pid, 0)
+        return found
+
     def enclose(self) -> None:
         """Put the supervisor into namespaces of its own: as PID 1 there it takes all with it when it dies.
 

@@ -1,0 +1,30 @@
+"""`labkit doctor`: what this machine can do, and what to install for the rest."""
+
+import json
+from dataclasses import asdict
+
+import click
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def doctor_command(as_json: bool) -> None:
+    """Tell what this machine can do, and what to install for the rest; exits 1 when no lab can run here."""
+    from labkit.lab.doctor import examine  # not before it is wanted
+    from labkit.providers.netns.provider import NetnsProvider
+
+    provider = NetnsProvider()
+    missing = provider.missing()
+    checks = examine(missing, {} if missing else provider.capabilities())
+    ready = all(check.ok for check in checks if check.needed)
+    if as_json:
+        click.echo(json.dumps({"ready": ready, "checks": [asdict(check) for check in checks]}, indent=2))
+    else:
+        for check in checks:
+            mark = (
+                click.style("yes", fg="green") if check.ok else click.style("no ", fg="red" if check.needed else None)
+            )
+            cure = "" if check.ok else f"; {check.cure}"
+            click.echo(f"{mark}  {check.name:<24} {check.purpose}{cure}")
+        click.echo("labs can run here" if ready else "labs cannot run here: mend the lines above that say no")
+    raise SystemExit(0 if ready else 1)
