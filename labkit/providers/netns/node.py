@@ -113,6 +113,7 @@ class _Node:
         namespaces = linux.CLONE_NEWNET | linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC
         linux.unshare(namespaces)
         socket.sethostname(self.spec.name)
+        linux.set_process_name("init")
         for name, value in (*self.spec.sysctls, ("net/unix/max_dgram_qlen", "1024")):
             Path("/proc/sys", name).write_text(value)
         handed = self._sockets()
