@@ -1,9 +1,13 @@
 """Who is MASTER, and why: the state of a lab as its trace tells it."""
 
+import re
 from dataclasses import dataclass, field
 
-from labkit.lab.topology import Node, Role, Topology
+from labkit.lab.topology import Daemon, Node, Role, Topology
 from labkit.trace import Kind, Micros, Record
+
+
+_ENTERING = re.compile(r"Keepalived_vrrp\[\d+\]: \(.+\) Entering (\w+) STATE")  # C keepalived tells no trace
 
 
 @dataclass(slots=True)
@@ -44,6 +48,10 @@ class Watch:
             case Kind.STATE:
                 known.state, known.why, known.since = str(data["state"]), str(data["why"]), record.at
                 known.priority = int(str(data["priority"]))
+            case Kind.LOG if known.node.daemon is Daemon.KEEPALIVED:
+                entered = _ENTERING.search(str(data["line"]))
+                if entered:
+                    known.state, known.why, known.since = entered[1], "as its log says", record.at
             case Kind.PROCESS if data["event"] == "exit" and str(data["name"]).lower().startswith("keepalived"):
                 if known.state not in ("", "STOPPED"):
                     ended = f"the daemon ended with status {data['status']}"

@@ -264,10 +264,11 @@ def _comm(pid: int) -> str:
 
 
 def _kill(name: str) -> int:
-    count = 0
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and entry.name != "1" and _comm(int(entry.name)).lower().startswith(name):
+    """SIGKILL all at once: they are stopped first, or a child would say goodbye when it sees its parent die."""
+    found = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and entry.name != "1"]
+    found = [pid for pid in found if _comm(pid).lower().startswith(name)]
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in found:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(entry.name), signal.SIGKILL)
-                count += 1
-    return count
+                os.kill(pid, number)
+    return len(found)
