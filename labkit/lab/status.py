@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from labkit.lab.topology import Daemon, Node, Role, Topology
 from labkit.trace import Kind, Micros, Record
 
-
 _ENTERING = re.compile(r"Keepalived_vrrp\[\d+\]: \(.+\) Entering (\w+) STATE")  # C keepalived tells no trace
 
 
