@@ -1,0 +1,50 @@
+# make demo    everything needed, then the failover lab with its verdicts; afterwards plain `labkit ...` works
+# make test    everything needed, then all checks and tests
+# make bench   the measurements, side by side with peers (root)
+# make clean   take away what the others made
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# A system Python is preferred: other users can read it, which labs without root need.
+PYTHON ?= $(firstword $(shell for python in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do \
+	command -v $$python >/dev/null && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$python; done))
+LINKS := $(if $(filter 0,$(shell id -u)),/usr/local/bin,$(HOME)/.local/bin)
+
+.PHONY: demo test bench link clean
+
+demo: link
+	$(BIN)/labkit run failover
+
+link: $(READY)
+	@mkdir -p $(LINKS)
+	@ln -sf $(CURDIR)/$(BIN)/labkit $(CURDIR)/$(BIN)/pykeepalived $(LINKS)/
+	@case ":$$PATH:" in *:$(LINKS):*) ;; *) echo "labkit is in $(LINKS); say: export PATH=$(LINKS):\$$PATH" ;; esac
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/coverage run --source=labkit.vrrp,labkit.conf -m pytest tests/vrrp tests/conf
+	$(BIN)/coverage report --fail-under=100 --skip-covered
+	$(BIN)/pytest --ignore=tests/vrrp --ignore=tests/conf
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.topology
+	$(BIN)/python -m benchmarks.takeover
+
+$(READY): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "labkit needs Python 3.11 or newer: sudo apt-get install python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+		echo "this Python cannot make environments; installing python3-venv"; \
+		test "$$(id -u)" = 0 && apt-get install -y -q python3-venv || \
+		{ echo "do it by hand: sudo apt-get install python3-venv"; exit 1; }; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+clean:
+	@for name in labkit pykeepalived; do \
+		test "$$(readlink $(LINKS)/$$name)" != "$(CURDIR)/$(BIN)/$$name" || rm $(LINKS)/$$name; done
+	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
