@@ -125,7 +125,8 @@ def _devices(root: Path) -> None:
 
 def _bind_interpreter(root: Path) -> None:
     """The running Python and labkit must be there even when they lie in a folder that is the node's own (/tmp)."""
-    for needed in {sys.prefix, sys.base_prefix, str(Path(labkit.__file__).parents[1])}:
+    needed_ones = {sys.prefix, sys.base_prefix, str(Path(labkit.__file__).parents[1])}
+    for needed in sorted(needed_ones):  # a folder comes before what lies in it, which is there then
         if Path(needed).parts[1] in _OWN:
             target = root / Path(needed).relative_to("/")
             if not target.exists():
