@@ -35,6 +35,7 @@ _TRACE_LIMIT = 200_000  # records kept for `events` and for scenarios
 _HEARTBEAT_S = 0.01
 _STALL: Micros = 20_000  # a heartbeat that comes so much too late is told as a stall
 _LINE_LIMIT = 1 << 20
+_BACKLOG = 16 << 20  # bytes that a following client may be behind
 DAEMON_ARGV = ("-D", "-p", "/run/keepalived.pid", "-r", "/run/keepalived_vrrp.pid", "--trace", "/run/labkit/trace")
 
 
@@ -48,6 +49,13 @@ class _Follower:
     kinds: frozenset[str] | None = None
     following: bool = False
     probes: list[str] = field(default_factory=list)
+
+    def send(self, line: bytes) -> None:
+        """Send a record; a client that does not read is let go, or its backlog would fill the memory."""
+        self.writer.write(line)
+        if self.writer.transport.get_write_buffer_size() > _BACKLOG:
+            self.following = False
+            self.writer.transport.abort()
 
 
 class Lab:
@@ -69,10 +77,10 @@ class Lab:
         self.trace.append(record)
         self.watch.take(record)
         if self.followers:
-            line = b'{"record":' + record.to_json().encode() + b"}\n"
+            line = _line(record)
             for follower in self.followers:
                 if follower.following and (follower.kinds is None or record.kind in follower.kinds):
-                    follower.writer.write(line)
+                    follower.send(line)
 
     def tell_of_error(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """Put an error of the supervisor itself into the trace, as a log line; nobody reads its standard error."""
@@ -212,7 +220,7 @@ class Lab:
         follower.kinds = frozenset(kinds) if kinds is not None else None
         for record in self.trace if past else ():
             if follower.kinds is None or record.kind in follower.kinds:
-                follower.writer.write(b'{"record":' + record.to_json().encode() + b"}\n")
+                follower.writer.write(_line(record))
         follower.following = True
         return {"at": _now()}
 
@@ -281,6 +289,10 @@ _VERBS = {
         Lab.unprobe,
     )
 }
+
+
+def _line(record: Record) -> bytes:
+    return b'{"record":' + record.to_json().encode() + b"}\n"
 
 
 async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:

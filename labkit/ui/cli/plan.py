@@ -61,7 +61,8 @@ def load(lab: str, variant: str | None, settings: Iterable[str], daemons: Iterab
     from labkit.lab import catalog, loader  # yaml and pydantic only where a lab is loaded
 
     folder = catalog.lab_folder(lab)
-    topology = loader.load(folder / "lab.yml", name=lab, variant=variant, settings=pairs(settings, "--set"))
+    name = lab if lab in catalog.lab_names() else folder.resolve().name
+    topology = loader.load(folder / "lab.yml", name=name, variant=variant, settings=pairs(settings, "--set"))
     chosen = pairs(daemons, "--daemon")
     names = [node.name for node in topology.routers]
     for node, kind in chosen.items():

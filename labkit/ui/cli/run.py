@@ -47,7 +47,7 @@ def run_command(
         prepared = prepare(lab, vocabulary.variant_of(path) or variant, settings, daemons)
         scenario = vocabulary.load(path, name, prepared.topology)
         say(f"{name}: {scenario.title}")
-        instance = f"{lab.replace('/', '-')}-{name}-{os.getpid()}"
+        instance = f"{prepared.topology.name.replace('/', '-')}-{name}-{os.getpid()}"
         _, leash = client.start(prepared.plan(instance, owned=True), registry.provider(provider_name))
         try:
             with client.Client(instance) as connection:
