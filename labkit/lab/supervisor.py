@@ -331,6 +331,7 @@ def become(plan: Plan, provider: Provider, listener: socket.socket, path: Path, 
     status = 1
     try:
         os.setsid()
+        os.chdir("/")
         provider.enclose()
         null = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
