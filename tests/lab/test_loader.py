@@ -1,0 +1,148 @@
+"""lab.yml: what is right is loaded, what is wrong is told with its place."""
+
+import json
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labkit.diagnostics import RefusedError
+from labkit.lab import loader
+from labkit.lab.topology import Role, Topology
+
+GOOD = """\
+title: A lab
+networks:
+  lan: {subnet: 10.0.0.0/24}
+nodes:
+  one:
+    role: router
+    links:
+      eth0: {network: lan, address: 10.0.0.1}
+  two:
+    role: client
+    links:
+      eth0: {network: lan, address: 10.0.0.2}
+vars: {vip: 10.0.0.9}
+"""
+
+
+def test_failover(topology: Topology) -> None:
+    assert [node.name for node in topology.nodes] == ["host", "server1", "server2", "server3"]
+    assert [node.name for node in topology.routers] == ["server1", "server2", "server3"]
+    assert topology.node("host").role is Role.CLIENT
+    server1 = topology.node("server1").links[0]
+    assert (server1.interface, server1.address) == ("eth0", IPv4Interface("192.168.1.21/24"))
+    assert server1.lladdr == bytes.fromhex("020000000002")
+    assert topology.variables["vip"] == "192.168.1.20"
+    assert topology.variant == "basic"
+
+
+def test_a_variant_is_laid_over_the_rest(services: Topology) -> None:
+    assert [link.interface for link in services.node("server1").links] == ["eth0", "eth1"]
+    assert services.node("server2").variables == {"priority": "120", "number": "2"}
+    assert services.node("server1").services == ("web",)
+    assert services.variables["track_interface"] == "eth1"
+
+
+def complaints(tmp_path: Path, text: str, **options: object) -> list[str]:
+    path = tmp_path / "lab.yml"
+    path.write_text(text)
+    with pytest.raises(RefusedError) as caught:
+        loader.load(path, name="x", **options)  # type: ignore[arg-type]
+    return [str(each).removeprefix(f"{path}:") for each in caught.value.diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param("title: A lab\n", "", ["1:1: 'title' is missing; add `title: ...` here"], id="missing"),
+        pytest.param(
+            "role: client",
+            "role: clint",
+            ["10:5: role ('clint'): input should be 'router', 'client' or 'server'; one of: router, client, server"],
+            id="role",
+        ),
+        pytest.param(
+            "  two:", "  t_o:", ["9:3: 't_o' is no host name; letters, digits and hyphens, at most 32"], id="host-name"
+        ),
+        pytest.param(
+            "address: 10.0.0.2",
+            "address: 10.0.1.2",
+            ["12:28: 10.0.1.2 is not in network lan (10.0.0.0/24); an address of 10.0.0.0/24"],
+            id="outside",
+        ),
+        pytest.param(
+            "address: 10.0.0.2",
+            "address: 10.0.0.1",
+            ["12:28: 10.0.0.1 belongs to one already; another address for two"],
+            id="twice",
+        ),
+        pytest.param(
+            "{network: lan, address: 10.0.0.2}",
+            "{network: len, address: 10.0.0.2}",
+            ["12:14: no network 'len'; did you mean 'lan'?"],
+            id="network",
+        ),
+        pytest.param("vars:", "varz:", ["13:1: unknown key 'varz'; did you mean 'vars'?"], id="key"),
+        pytest.param(
+            "vars: {vip: 10.0.0.9}",
+            "vars: {vip: 1}\nvars: {vip: 2}",
+            ["14:1: 'vars' stands here twice; keep one; the first is at line 13"],
+            id="key-twice",
+        ),
+        pytest.param(
+            "title: A lab",
+            "title: [A lab",
+            ["2:9: not YAML: expected ',' or ']', but got ':'; check the indentation and the quotes above this place"],
+            id="syntax",
+        ),
+    ],
+)
+def test_complaints(tmp_path: Path, old: str, new: str, expected: list[str]) -> None:
+    assert complaints(tmp_path, GOOD.replace(old, new, 1)) == expected
+
+
+def test_several_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("role: client", "role: clint").replace("subnet: 10.0.0.0/24", "subnet: 10.0.0.1/24")
+    found = complaints(tmp_path, text)
+    assert [each.split(":")[0] for each in found] == ["3", "10"]
+
+
+def test_unknown_variant(tmp_path: Path) -> None:
+    text = GOOD + "variants: {basic: {title: one}, fast: {title: two}}\n"
+    assert complaints(tmp_path, text, variant="fst") == ["14:1: lab x has no variant 'fst'; did you mean 'fast'?"]
+
+
+def test_unknown_variable(tmp_path: Path) -> None:
+    found = complaints(tmp_path, GOOD, settings={"vop": "1"})
+    assert found == ["13:1: lab x has no variable 'vop'; did you mean 'vip'?"]
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match=r"nowhere\.yml:1:1: No such file or directory; a readable YAML file"):
+        loader.load(tmp_path / "nowhere.yml", name="x")
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused_in_words(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzz.yml"
+    path.write_bytes(data)
+    with pytest.raises(RefusedError):
+        loader.load(path, name="x")
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.recursive(st.text(max_size=8), lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=8), inner)))
+def test_any_value_in_a_key_is_refused_or_loaded(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzz.yml"
+    for key in ("networks", "nodes", "roles", "vars", "variants", "title"):
+        lines = [line for line in GOOD.splitlines(keepends=True) if not line.startswith(f"{key}:")]
+        path.write_text("".join(lines) + f"{key}: {json.dumps(value)}\n")
+        try:
+            loader.load(path, name="x")
+        except RefusedError:
+            continue
