@@ -1,0 +1,178 @@
+"""Every verdict, each from a literal trace made to produce it."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from labkit.conf.model import Config
+from labkit.diagnostics import LabkitError
+from labkit.lab import loader, render, report, vocabulary
+from labkit.lab.provider import Completed
+from labkit.lab.scenario import Experiment, Result, Verdict
+from labkit.lab.topology import Topology
+from labkit.trace import Kind, Micros, Record, Value
+
+KILL = """\
+title: t
+steps:
+  - do: {kill: server1}
+    expect: [{vip: server2, within: skew(server2)}]
+    never: [{vip: server3}]
+"""
+FAST = {"advert_int": "0.01", "version": "3"}  # skew(server2) is 5.312 ms
+
+
+class FakeLab:
+    """Answers like a supervisor; after the fault it tells the records of `story` (offset from the fault: record)."""
+
+    def __init__(self, story: list[tuple[Micros, Kind, str, dict[str, Value]]], broken: bool = False) -> None:
+        self.story = story
+        self.broken = broken
+        self.records: list[Record] = []
+
+    def ask(self, verb: str, **_: object) -> dict[str, object]:
+        if verb == "fault":
+            if self.broken:
+                raise LabkitError("the lab has ended")
+            now = time.monotonic_ns() // 1000
+            self.records = [
+                Record(at=now + offset, kind=kind, node=node, data=data) for offset, kind, node, data in self.story
+            ]
+        return {}
+
+    def run(self, node: str, argv: list[str]) -> Completed:
+        return Completed(status=1, output=f"{node} refuses {argv[-1]}")
+
+    def next_records(self, within_s: float) -> list[Record]:
+        records, self.records = self.records, []
+        return records
+
+
+def address(node: str, *, present: bool = True) -> tuple[Kind, str, dict[str, Value]]:
+    return Kind.ADDRESS, node, {"interface": "eth0", "address": "192.168.1.20", "present": present}
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def fast(folder: Path) -> tuple[Topology, Mapping[str, Config]]:
+    topology = loader.load(folder / "lab.yml", name="failover", settings=FAST)
+    return topology, render.check(render.render(topology, folder))[0]
+
+
+@pytest.fixture
+def run(fast: tuple[Topology, Mapping[str, Config]], tmp_path: Path) -> Run:
+    def run(text: str, *story: tuple[Micros, Kind, str, dict[str, Value]], broken: bool = False) -> Result:
+        path = tmp_path / "01-x.yml"
+        path.write_text(text)
+        topology, configs = fast
+        scenario = vocabulary.load(path, "x", topology)
+        lab = FakeLab(list(story), broken)
+        return Experiment(scenario, topology, configs, lab, lambda _: None).run()  # type: ignore[arg-type]
+
+    return run
+
+
+def finding(result: Result, number: int = 0) -> tuple[Verdict, str]:
+    found = result.steps[-1].findings[number]
+    return found.verdict, found.note
+
+
+def test_pass(run: Run) -> None:
+    result = run(KILL, (6_000, *address("server2")))
+    assert result.verdict is Verdict.PASS
+    assert result.steps[0].findings[0].bound == 5_312
+    assert 6_000 <= (result.steps[0].findings[0].took or 0) < 50_000
+    assert report.exit_code([result]) == 0
+
+
+def test_late(run: Run) -> None:
+    result = run(KILL, (305_312, *address("server2")))
+    verdict, note = finding(result)
+    assert verdict is Verdict.LATE
+    assert note.startswith("0.30")
+    assert report.exit_code([result]) == 1
+
+
+def test_never(run: Run) -> None:
+    result = run(KILL, (1_000, *address("server2", present=False)))
+    assert finding(result) == (Verdict.NEVER, "watched on to twice the bound")
+    assert report.exit_code([result]) == 1
+
+
+def test_violated(run: Run) -> None:
+    result = run(KILL, (1_000, *address("server3")), (2_000, *address("server2")))
+    assert result.verdict is Verdict.VIOLATED
+    assert result.steps[0].findings[-1].what == "never: VIP on server3"
+
+
+def test_inconclusive(run: Run) -> None:
+    stall: dict[str, Value] = {"stalled_us": 400_000}
+    result = run(KILL, (1_000, Kind.STALL, "", stall), (305_312, *address("server2")))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert finding(result)[1] == "the host stalled for 400 ms"
+    assert report.exit_code([result]) == 0
+
+
+def test_error_when_the_lab_breaks(run: Run) -> None:
+    result = run(KILL, broken=True)
+    assert (result.verdict, result.error) == (Verdict.ERROR, "the lab has ended")
+    assert report.exit_code([result]) == 2
+
+
+def test_error_when_a_command_fails(run: Run) -> None:
+    result = run("steps: [{do: {exec: {server1: mend it}}}]")
+    assert result.verdict is Verdict.ERROR
+    assert result.error == "server1: /bin/sh -c mend it ended with 1: server1 refuses mend it"
+
+
+def test_what_must_hold_and_does_not(run: Run) -> None:
+    text = KILL + "  - hold: [{vip: server2}]\n    for: 5ms\n"
+    held = run(text, (1_000, *address("server2")))
+    assert held.verdict is Verdict.PASS
+    lost = run("steps: [{do: {kill: server1}, hold: [{vip: server2}], for: 50ms}]", (1_000, *address("server3")))
+    assert lost.verdict is Verdict.VIOLATED
+    assert lost.steps[-1].findings[-1].what == "always: VIP on server2"
+
+
+def test_other_conditions(run: Run) -> None:
+    text = """\
+steps:
+  - do: {kill: server1}
+    expect:
+      - {arp: host, is: server2, within: 1s}
+      - {state: server3, is: FAULT, within: 1s}
+      - {master: best, within: 1s}
+"""
+    neighbour: dict[str, Value] = {"interface": "eth0", "address": "192.168.1.20", "lladdr": "02:00:00:00:00:03"}
+    state: dict[str, Value] = {"instance": "X", "state": "FAULT", "why": "eth1 is down", "priority": 100}
+    advert: dict[str, Value] = {"source": "192.168.1.22", "priority": 120}
+    result = run(
+        text,
+        (1_000, Kind.NEIGHBOUR, "host", neighbour),
+        (2_000, Kind.STATE, "server3", state),
+        (90_000, Kind.ADVERT, "lan", advert),
+    )
+    assert result.verdict is Verdict.PASS
+    assert [each.what for each in result.steps[0].findings][2] == "adverts from server2"
+
+
+def test_reports(run: Run) -> None:
+    probe: dict[str, Value] = {"probe": "p", "ok": True, "gap_us": 540_000}
+    result = run(KILL, (6_000, *address("server2")), (6_500, Kind.PROBE, "host", probe))
+    line = report.summary(result)
+    assert line.startswith("PASS x ")
+    assert "(bound 0.005)" in line
+    assert "client outage 0.540 s" in line
+    document = json.loads(report.to_json([result]))
+    assert document[0]["verdict"] == "PASS"
+    assert document[0]["steps"][0]["did"] == ["kill server1"]
+    assert document[0]["steps"][0]["outage_s"] == 0.54
+    assert report.total([result, replace(result, verdict=Verdict.LATE)], 1_000_000).startswith(
+        "1 of 2 scenarios passed"
+    )

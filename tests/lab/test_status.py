@@ -1,0 +1,61 @@
+"""Who is MASTER, and why, as the trace tells it."""
+
+from dataclasses import replace
+
+import pytest
+
+from labkit.lab.status import Watch
+from labkit.lab.topology import Daemon, Topology
+from labkit.trace import Kind, Record, Value
+
+
+def record(kind: Kind, node: str, **data: Value) -> Record:
+    return Record(at=1_000_000, kind=kind, node=node, data=data)
+
+
+@pytest.fixture
+def watch(topology: Topology) -> Watch:
+    return Watch(topology)
+
+
+def described(watch: Watch, node: str) -> dict[str, object]:
+    nodes = watch.snapshot(3_500_000)["nodes"]
+    assert isinstance(nodes, list)
+    return next(each for each in nodes if each["name"] == node)
+
+
+def test_a_master_and_its_reason(watch: Watch) -> None:
+    watch.take(record(Kind.STATE, "server1", state="MASTER", why="no advert from anyone", priority=150))
+    watch.take(record(Kind.ADDRESS, "server1", interface="eth0", address="192.168.1.20", present=True))
+    node = described(watch, "server1")
+    assert (node["state"], node["why"], node["for_s"], node["vip"]) == ("MASTER", "no advert from anyone", 2.5, True)
+    assert watch.owners() == ["server1"]
+    watch.take(record(Kind.ADDRESS, "server1", interface="eth0", address="192.168.1.20", present=False))
+    assert watch.owners() == []
+
+
+def test_a_client_knows_a_link_layer_address(watch: Watch) -> None:
+    watch.take(record(Kind.NEIGHBOUR, "host", interface="eth0", address="192.168.1.20", lladdr="02:00:00:00:00:02"))
+    assert described(watch, "host")["arp"] == "02:00:00:00:00:02"
+    assert described(watch, "host")["state"] is None
+
+
+def test_a_daemon_that_ended(watch: Watch) -> None:
+    watch.take(record(Kind.STATE, "server1", state="MASTER", why="x", priority=150))
+    watch.take(record(Kind.PROCESS, "server1", name="keepalived", pid=7, event="exit", status=-9))
+    assert described(watch, "server1")["why"] == "the daemon ended with status -9"
+
+
+def test_c_keepalived_is_judged_by_its_log_and_its_addresses(topology: Topology) -> None:
+    nodes = tuple(replace(node, daemon=Daemon.KEEPALIVED) for node in topology.nodes)
+    watch = Watch(replace(topology, nodes=nodes))
+    assert described(watch, "server2")["why"] == "seen from outside"
+    line = "Nov 24 00:20:44 server2 Keepalived_vrrp[5]: (MY-FAILOVER) Entering FAULT STATE"
+    watch.take(record(Kind.LOG, "server2", line=line))
+    assert (described(watch, "server2")["state"], described(watch, "server2")["why"]) == ("FAULT", "as its log says")
+
+
+def test_a_record_of_an_unknown_node_changes_nothing(watch: Watch) -> None:
+    before = watch.snapshot(0)
+    watch.take(record(Kind.STATE, "stranger", state="MASTER", why="", priority=1))
+    assert watch.snapshot(0) == before

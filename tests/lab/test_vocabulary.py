@@ -1,0 +1,106 @@
+"""Scenario files: a closed vocabulary, every mistake told with its place."""
+
+from pathlib import Path
+
+import pytest
+
+from labkit.diagnostics import LabkitError, RefusedError
+from labkit.lab import catalog, loader, vocabulary
+from labkit.lab.topology import Topology
+
+GOOD = """\
+title: a scenario
+probe: {from: host}
+steps:
+  - expect: [{vip: server1, within: election(server1)}]
+  - do: {kill: server1}
+    expect:
+      - {arp: host, is: server2, within: master_down(server2)}
+    never: [{owners: 2}]
+"""
+
+
+def test_the_shipped_scenarios_load(folder: Path) -> None:
+    for name, path in catalog.scenarios(folder, "failover"):
+        topology = loader.load(folder / "lab.yml", name="failover", variant=vocabulary.variant_of(path))
+        assert vocabulary.load(path, name, topology).steps
+    assert catalog.scenario_names(folder)[:3] == ["steady", "kill", "stop"]
+
+
+def test_no_scenario_sleeps(folder: Path) -> None:
+    for _, path in catalog.scenarios(folder, "failover"):
+        assert "sleep" not in path.read_text()
+
+
+def load(tmp_path: Path, topology: Topology, text: str) -> vocabulary.Scenario:
+    path = tmp_path / "01-x.yml"
+    path.write_text(text)
+    return vocabulary.load(path, "x", topology)
+
+
+def test_a_scenario(tmp_path: Path, topology: Topology) -> None:
+    scenario = load(tmp_path, topology, GOOD)
+    assert [str(action) for step in scenario.steps for action in step.actions] == ["kill server1"]
+    assert [str(each.condition) for step in scenario.steps for each in step.expect] == [
+        "VIP on server1",
+        "ARP of host points to server2",
+    ]
+    assert scenario.probe_from == "host"
+
+
+def test_each_is_unrolled_in_some_order(tmp_path: Path, topology: Topology) -> None:
+    text = "steps:\n  - each: [server1, server2, server3]\n    steps: [{do: {stop: each}}, {do: {start: each}}]\n"
+    actions = [action for step in load(tmp_path, topology, text).steps for action in step.actions]
+    assert [action.verb for action in actions] == ["stop", "start"] * 3
+    assert {action.node for action in actions} == {"server1", "server2", "server3"}
+    assert actions[0].node == actions[1].node
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param("{kill: server1}", "{kil: server1}", "5:10: unknown word 'kil'; did you mean 'kill'?", id="verb"),
+        pytest.param(
+            "{kill: server1}",
+            "{kill: host}",
+            "5:10: unknown word 'host'; known here: server1, server2, server3",
+            id="no-router",
+        ),
+        pytest.param(
+            "{kill: server1}", "{cut: server1.eth9}", "5:10: unknown word 'eth9'; did you mean 'eth0'?", id="interface"
+        ),
+        pytest.param(
+            "election(server1)",
+            "soon",
+            "4:29: 'soon' is no bound; a bound is a sum of advert(NODE), "
+            "skew(NODE), master_down(NODE), election(NODE), script_fall(NODE), script_rise(NODE) and durations "
+            "such as 5s or 100ms",
+            id="bound",
+        ),
+        pytest.param(
+            ", within: election(server1)",
+            "",
+            "4:14: an expectation has a bound; add `within: master_down(NODE)` or another bound",
+            id="no-bound",
+        ),
+        pytest.param("{owners: 2}", "{owners: two}", "8:14: 'two' is no number; for example `owners: 2`", id="owners"),
+        pytest.param(
+            "    never: [{owners: 2}]",
+            "    hold: [{vip: server1}]",
+            "5:5: `hold` and `for` go together; for example `hold: [{vip: server1}]` and `for: 5s`",
+            id="hold",
+        ),
+        pytest.param(
+            "probe: {from: host}", "probe: {from: hoost}", "2:9: unknown word 'hoost'; did you mean 'host'?", id="probe"
+        ),
+    ],
+)
+def test_complaints(tmp_path: Path, topology: Topology, old: str, new: str, expected: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        load(tmp_path, topology, GOOD.replace(old, new, 1))
+    assert str(caught.value) == f"{tmp_path / '01-x.yml'}:{expected}"
+
+
+def test_unknown_scenario(folder: Path) -> None:
+    with pytest.raises(LabkitError, match="lab failover has no scenario 'stap'; did you mean 'stop'"):
+        catalog.scenarios(folder, "failover", ("stap",))
