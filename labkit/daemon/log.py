@@ -123,6 +123,11 @@ class Log:
             self._places.append(_Syslog(syslog))
         self._queue: deque[tuple[Level, str]] = deque(maxlen=_QUEUE)
 
+    @property
+    def on_console(self) -> bool:
+        """Whether a person may be reading along."""
+        return any(isinstance(place, _Console) for place in self._places)
+
     def rename(self, tag: str) -> None:
         """Go on under another name, in a process that was forked from the one that made the log."""
         self._tag = tag

@@ -50,7 +50,10 @@ class Parent:
     """Keeps one VRRP process running until it is told to stop."""
 
     def __init__(self, *, file: Path, vrrp_pid: Path, trace: str | None, log: Log, ready: Callable[[], None]) -> None:
-        """Be ready to run; `ready` is called once, when the VRRP process has everything it needs."""
+        """Be ready to run; `ready` is called once, when the VRRP process has everything it needs.
+
+        Where the log has no console, the VRRP process lets go of the caller's standard error.
+        """
         self._file = file
         self._vrrp_pid = vrrp_pid
         self._trace = trace
@@ -113,6 +116,8 @@ class Parent:
         try:
             self._loop.close()
             self._log.rename("Keepalived_vrrp")
+            if not self._log.on_console:  # or whoever waits for the end of our caller's output waits for ours
+                os.dup2(os.open(os.devnull, os.O_RDWR), 2)
             status = run_vrrp(self._config, control, self._log, self._trace)
         finally:
             os._exit(status)

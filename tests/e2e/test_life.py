@@ -1,0 +1,169 @@
+"""Raising, entering and ending labs from the command line, with root and without."""
+
+import json
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Labkit, end, eventually, pids
+
+_PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+pytestmark = [pytest.mark.e2e, pytest.mark.kernel]
+
+
+def test_a_node_is_a_machine_of_its_own(labkit: Labkit) -> None:
+    interfaces = sorted(path.name for path in Path("/sys/class/net").iterdir())
+    labkit("up", "failover", "-q")
+    assert labkit("exec", "server1", "--", "hostname") == "server1\n"
+    assert "192.168.1.21/24" in labkit("exec", "server1", "--", "ip", "-4", "addr", "show", "eth0")
+    assert "1 received" in labkit("exec", "host", "--", "ping", "-c", "1", "-W", "2", "192.168.1.23")
+    assert labkit("exec", "server1", "--", "sh", "-c", "exit 7", status=7) == ""
+    assert "nosuch: No such file" in labkit("exec", "server1", "nosuch", status=127)
+    assert labkit("exec", "server1", "--", "sh", "-c", "echo $PATH; cat /proc/1/comm").endswith("init\n")
+    labkit(
+        "exec", "server1", "--", "sh", "-c", "echo own > /etc/labkit-test; echo own > /var/log/x; touch /tmp/x /run/x"
+    )
+    assert not Path("/etc/labkit-test").exists()
+    labkit("exec", "server2", "--", "test", "-e", "/etc/labkit-test", status=1)
+    assert "Read-only" in labkit("exec", "server1", "--", "touch", "/usr/x", status=1)
+    assert sorted(path.name for path in Path("/sys/class/net").iterdir()) == interfaces
+    assert not Path("/run/netns/server1").exists()
+
+
+def test_the_commands_of_the_guide(labkit: Labkit) -> None:
+    missing = [
+        tool for tool in ("killall", "logger", "arp", "ping", "tcpdump") if shutil.which(tool, path=_PATH) is None
+    ]
+    if missing:
+        pytest.skip(f"not installed here: {', '.join(missing)}; see labkit doctor")
+    labkit("up", "failover", "-q")
+    assert "is running" in labkit("exec", "server1", "--", "/etc/init.d/keepalived", "status")
+    assert "Stopping" in labkit("exec", "server1", "--", "/etc/init.d/keepalived", "stop")
+    assert "not running" in labkit("exec", "server1", "--", "/etc/init.d/keepalived", "status", status=3)
+    assert "Starting" in labkit("exec", "server1", "--", "/etc/init.d/keepalived", "start")
+    assert "already running" in labkit("exec", "server1", "--", "/etc/init.d/keepalived", "start")
+    assert "Stopping" in labkit("exec", "server1", "--", "/etc/init.d/keepalived", "restart")
+    assert "Usage" in labkit("exec", "server1", "--", "/etc/init.d/keepalived", "jump", status=2)
+    labkit("exec", "server1", "--", "sh", "-c", "command -v killall && killall -0 keepalived")
+    labkit("exec", "host", "--", "sh", "-c", "killall -0 keepalived", status=1)
+    labkit("exec", "server1", "--", "logger", "hola")
+    assert eventually(lambda: "hola" in labkit("logs", "server1"))
+    assert "Entering BACKUP STATE" in labkit("exec", "server1", "--", "tail", "-n", "100", "/var/log/syslog")
+    labkit("exec", "host", "--", "ping", "-c", "1", "-W", "2", "192.168.1.21")
+    assert "02:00:00:00:00:02" in labkit("exec", "host", "--", "arp", "-n")
+    assert "1 packet captured" in labkit("exec", "server3", "--", "tcpdump", "-c", "1", "-n", "-i", "eth0")
+
+
+def test_status_and_events_speak_json(labkit: Labkit) -> None:
+    labkit("up", "failover", "-q")
+
+    def owners() -> list[str]:
+        document = json.loads(labkit("status", "--json"))
+        return [str(owner) for owner in document["owners"]]
+
+    assert eventually(lambda: owners() == ["server1"], within=6)
+    assert "server1  MASTER" in labkit("status")
+    records = [json.loads(line) for line in labkit("events", "--json").splitlines()]
+    masters = [record for record in records if record["kind"] == "state" and record["state"] == "MASTER"]
+    assert [record["node"] for record in masters] == ["server1"]
+    assert masters[0]["why"].startswith("no advert from anyone for 3.41")
+    assert all(record["kind"] == "announce" for record in records if record.get("lladdr") == "02:00:00:00:00:02")
+
+
+def test_labs_with_the_same_addresses_beside_one_another(labkit: Labkit) -> None:
+    labkit("up", "failover", "-q")
+    refused = labkit("up", "failover", "-q", status=2)
+    cure = "`labkit down failover` ends it, or give this one another --name"
+    assert f"labkit: lab 'failover' is already up; {cure}\n" in refused
+    labkit("up", "failover", "-q", "--name", "other")
+    assert "several labs are up, name one with --name: failover, other" in labkit("status", status=2)
+    assert labkit("exec", "--name", "other", "server1", "hostname") == "server1\n"
+    assert labkit("down", "other") == "other is down\n"
+    assert labkit("down") == "failover is down\n"
+    assert "no lab is up; start one: labkit up failover" in labkit("down", status=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        pytest.param(["up", "failovr"], "no lab 'failovr'; did you mean 'failover'?", id="lab"),
+        pytest.param(["run", "failover", "-s", "stap"], "has no scenario 'stap'; did you mean 'stop'?", id="scenario"),
+        pytest.param(["up", "failover", "--variant", "x"], "has no variant 'x'", id="variant"),
+        pytest.param(["up", "failover", "--set", "vop=1"], "has no variable 'vop'; did you mean 'vip'?", id="variable"),
+        pytest.param(["up", "failover", "--set", "vip"], "'vip' is not NAME=VALUE", id="setting"),
+        pytest.param(["up", "failover", "--daemon", "server4=labkit"], "no router 'server4'", id="router"),
+        pytest.param(["up", "failover", "--daemon", "server1=bird"], "no daemon 'bird'", id="daemon"),
+        pytest.param(["up", "failover", "--set", "vrid=0"], "server1:/etc/keepalived/keepalived.conf:4:23", id="conf"),
+        pytest.param(["up", "failover", "--provider", "x"], "no provider 'x'", id="provider"),
+        pytest.param(["statu"], "no command 'statu'; did you mean 'status'?", id="command"),
+        pytest.param(["exec", "server1", "ls"], "no lab is up", id="no-lab"),
+        pytest.param(["render", "failover", "--node", "s"], "no node 's' in lab failover", id="node"),
+    ],
+)
+def test_mistakes_cost_one_sentence(labkit: Labkit, arguments: list[str], expected: str) -> None:
+    assert expected in labkit(*arguments, status=2)
+
+
+def test_an_unknown_node_is_named_with_a_suggestion(labkit: Labkit) -> None:
+    labkit("up", "failover", "-q")
+    assert "no node 'server9' in lab failover; did you mean 'server" in labkit("exec", "server9", "ls", status=2)
+    assert "no node 'lon' in lab failover; did you mean 'lan'?" in labkit("events", "--node", "lon", status=2)
+
+
+def test_a_killed_supervisor_takes_everything_with_it(labkit: Labkit) -> None:
+    labkit("up", "failover", "-q", "--variant", "services")
+    end(labkit.supervisor("failover"))
+    assert "no lab is up" in labkit("status", status=2)  # and the fixture looks for what is left
+
+
+def test_a_killed_node_leaves_the_others(labkit: Labkit) -> None:
+    before = pids()
+    labkit("up", "failover", "-q")
+    supervisor = labkit.supervisor("failover")
+    nodes = [pid for pid in sorted(set(pids()) - set(before)) if pid != supervisor and _parent(pid) == supervisor]
+    assert len(nodes) == 4
+    end(nodes[1])
+    assert "cannot be entered" in labkit("exec", "server1", "hostname", status=2)
+    assert labkit("exec", "server2", "hostname") == "server2\n"
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return 0
+
+
+@pytest.mark.parametrize("command", [["up", "failover", "-q"], ["run", "failover", "-s", "kill"]], ids=["up", "run"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["interrupt", "kill"])
+@pytest.mark.parametrize("moment", [0.1, 0.25, 0.4, 0.7])
+def test_a_command_that_is_ended_leaves_nothing(
+    labkit: Labkit, command: list[str], number: signal.Signals, moment: float
+) -> None:
+    process = labkit.start(*command)
+    started = pids()
+    eventually(lambda: process.poll() is not None, within=moment)
+    process.send_signal(number)
+    process.communicate(timeout=10)
+    if command[0] == "run":
+        assert eventually(lambda: not (set(pids()) - set(started))), pids()
+
+
+def test_a_verdict_that_fails_exits_with_1(labkit: Labkit, tmp_path: Path) -> None:
+    lab = labkit.runtime / "lab"
+    (lab / "scenarios").mkdir(parents=True)
+    (lab / "lab.yml").write_text(Path(__file__).parents[2].joinpath("labs/failover/lab.yml").read_text())
+    scenario = lab / "scenarios/01-hasty.yml"
+    scenario.write_text("title: nobody is that fast\nsteps: [{expect: [{vip: server1, within: 50ms}]}]\n")
+    for path in (lab, lab / "scenarios"):
+        path.chmod(0o755)
+    try:
+        assert "NEVER hasty" in labkit("run", str(lab), status=1)
+    finally:
+        scenario.unlink()
+        (lab / "scenarios").rmdir()
+        (lab / "lab.yml").unlink()
+        lab.rmdir()

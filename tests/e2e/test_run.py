@@ -1,0 +1,54 @@
+"""All of the failover lab's scenarios, from the command line, and the same with C keepalived among the servers."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Labkit
+
+pytestmark = [pytest.mark.e2e, pytest.mark.kernel]
+
+
+def test_all_scenarios_pass_within_their_timers(labkit: Labkit) -> None:
+    if labkit.user is not None:
+        pytest.skip("run once, by the caller; single scenarios are run without root below")
+    results = json.loads(labkit("run", "failover", "--json", within=180))
+    assert len(results) == 9
+    verdicts = {result["scenario"]: result["verdict"] for result in results}
+    assert set(verdicts.values()) <= {"PASS", "INCONCLUSIVE"}, verdicts
+    assert sum(result["took_s"] for result in results) <= 1.2 * sum(result["timers_s"] for result in results)
+
+
+def test_a_scenario_tells_its_figures(labkit: Labkit) -> None:
+    said = labkit("run", "failover", "-s", "stop")
+    assert "PASS stop" in said
+    assert "(bound 0.531)" in said
+    assert "1 of 1 scenarios passed" in said
+
+
+@pytest.mark.interop
+@pytest.mark.skipif(shutil.which("keepalived", path="/usr/sbin:/sbin") is None, reason="keepalived is not installed")
+@pytest.mark.parametrize("scenario", ["kill", "stop"])
+def test_c_keepalived_stands_in_any_place(labkit: Labkit, scenario: str) -> None:
+    said = labkit("run", "failover", "-s", scenario, "--daemon", "server2=keepalived")
+    assert f"PASS {scenario}" in said
+
+
+def test_what_builds_nothing_needs_nothing(labkit: Labkit) -> None:
+    labs = json.loads(labkit("labs", "--json"))
+    assert labs[0]["name"] == "failover"
+    assert list(labs[0]["variants"]) == ["basic", "services"]
+    assert "priority 120" in labkit("render", "failover", "--node", "server2")
+    checks = json.loads(labkit("doctor", "--json"))
+    assert checks["ready"]
+    assert {check["name"] for check in checks["checks"]} >= {"bridge", "veth", "ipvs", "tcpdump"}
+
+
+def test_rendered_files_can_be_written(labkit: Labkit, tmp_path: Path) -> None:
+    if labkit.user is not None:
+        pytest.skip("the folder belongs to the caller")
+    labkit("render", "failover", "-o", str(tmp_path / "out"))
+    assert "priority 100" in (tmp_path / "out/server3/etc/keepalived/keepalived.conf").read_text()
+    assert (tmp_path / "out/server1/etc/init.d/keepalived").stat().st_mode & 0o111
