@@ -62,6 +62,7 @@ class NodeSpec:
     root: Path  # an empty directory, covered by the node's own tmpfs
     files: tuple[File, ...]
     programs: Mapping[str, Program]
+    one_user: bool  # made without root: there is no other user to change to
     sysctls: tuple[tuple[str, str], ...] = ()
 
 
@@ -125,6 +126,8 @@ class _Node:
         self._send({"ready": True}, [self.trace])
         for each in (*handed.values(), self.trace):
             each.close()
+        if self.spec.one_user:
+            linux.pretend_to_change_users()
 
     def _sockets(self) -> dict[str, _Descriptor]:
         """Open what the supervisor watches and drives the node by; a socket stays in the namespace it was made in."""

@@ -85,6 +85,7 @@ class NetnsProvider:
         self.segments: dict[str, Segment] = {}
         self._ports: dict[tuple[str, str], tuple[Segment, int]] = {}
         self._emit: Emit = lambda _: None
+        self._one_user = False
 
     def missing(self) -> list[str]:
         """Return what keeps this machine from making namespaces, in words."""
@@ -130,7 +131,8 @@ class NetnsProvider:
         Raises:
             NamespaceError: the kernel refused.
         """
-        if not linux.can_be_root():
+        self._one_user = not linux.can_be_root()
+        if self._one_user:
             linux.enter_user_namespace()
         linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWPID)
         if os.fork():
@@ -172,9 +174,15 @@ class NetnsProvider:
         linux.unshare(linux.CLONE_NEWPID)
         pid = os.fork()
         if pid == 0:
-            node.main(
-                node.NodeSpec(name=topology.name, hosts=hosts, root=own_root, files=files, programs=PROGRAMS), theirs
+            spec = node.NodeSpec(
+                name=topology.name,
+                hosts=hosts,
+                root=own_root,
+                files=files,
+                programs=PROGRAMS,
+                one_user=self._one_user,
             )
+            node.main(spec, theirs)
         linux.setns(self._own_pids, linux.CLONE_NEWPID)
         theirs.close()
         return NetnsNode(topology, pid, ours)
