@@ -1,5 +1,6 @@
 """The command line as users run it, as root and as an unprivileged user; nothing may be left behind."""
 
+import contextlib
 import os
 import select
 import signal
@@ -52,6 +53,11 @@ class Labkit:
         assert process.returncode == status, output + errors
         return output + errors
 
+    def pids(self) -> set[int]:
+        """Return every process that this tool's commands brought about: they carry its runtime folder with them."""
+        mark = b"XDG_RUNTIME_DIR=" + str(self.runtime).encode() + b"\0"
+        return {pid for pid, environment in _environments() if mark in environment}
+
     def supervisor(self, instance: str) -> int:
         """Return the process id of a running lab's supervisor."""
         with socket.socket(socket.AF_UNIX) as control:
@@ -59,30 +65,11 @@ class Labkit:
             return int.from_bytes(control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[:4], sys.byteorder)
 
 
-def pids() -> dict[int, str]:
-    """Return every process of labkit's that runs, with its command line."""
-    found = {}
+def _environments() -> Iterator[tuple[int, bytes]]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            try:
-                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if "labkit" in line and "pytest" not in line:
-                found[int(entry.name)] = line
-    return found
-
-
-def namespaces() -> set[str]:
-    """Return the network namespaces that any process is in."""
-    found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                found.add(str((entry / "ns/net").readlink()))
-            except OSError:
-                continue
-    return found
+            with contextlib.suppress(OSError):
+                yield int(entry.name), (entry / "environ").read_bytes()
 
 
 def eventually(condition: Callable[[], bool], within: float = 3.0) -> bool:
@@ -112,14 +99,13 @@ def labkit(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Labkit]:
     runtime.mkdir(mode=0o700, exist_ok=True)
     if user is not None:
         os.chown(runtime, user, user)
-    before, spaces, mounts = pids(), namespaces(), Path("/proc/self/mounts").read_text()
+    mounts = Path("/proc/self/mounts").read_text()
     tool = Labkit(runtime, user)
     if "labs cannot run here" in (said := tool.start("doctor").communicate(timeout=30)[0]):
         pytest.skip(f"labs cannot run here: {said.splitlines()[2]}")
     yield tool
     tool("down", "--all")
-    assert eventually(lambda: not set(pids()) - set(before)), pids()
-    assert eventually(lambda: namespaces() <= spaces)
+    assert eventually(lambda: not tool.pids()), tool.pids()
     assert Path("/proc/self/mounts").read_text() == mounts
     assert list((runtime / "labkit").glob("*")) == []
     (runtime / "labkit").rmdir()

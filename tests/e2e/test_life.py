@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Labkit, end, eventually, pids
+from tests.e2e.conftest import Labkit, end, eventually
 
 _PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -120,10 +120,9 @@ def test_a_killed_supervisor_takes_everything_with_it(labkit: Labkit) -> None:
 
 
 def test_a_killed_node_leaves_the_others(labkit: Labkit) -> None:
-    before = pids()
     labkit("up", "failover", "-q")
     supervisor = labkit.supervisor("failover")
-    nodes = [pid for pid in sorted(set(pids()) - set(before)) if pid != supervisor and _parent(pid) == supervisor]
+    nodes = [pid for pid in sorted(labkit.pids()) if pid != supervisor and _parent(pid) == supervisor]
     assert len(nodes) == 4
     end(nodes[1])
     assert "cannot be entered" in labkit("exec", "server1", "hostname", status=2)
@@ -144,12 +143,11 @@ def test_a_command_that_is_ended_leaves_nothing(
     labkit: Labkit, command: list[str], number: signal.Signals, moment: float
 ) -> None:
     process = labkit.start(*command)
-    started = pids()
     eventually(lambda: process.poll() is not None, within=moment)
     process.send_signal(number)
     process.communicate(timeout=10)
     if command[0] == "run":
-        assert eventually(lambda: not (set(pids()) - set(started))), pids()
+        assert eventually(lambda: not labkit.pids()), labkit.pids()
 
 
 def test_a_verdict_that_fails_exits_with_1(labkit: Labkit, tmp_path: Path) -> None:
