@@ -3,6 +3,8 @@
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -165,3 +167,23 @@ def test_a_verdict_that_fails_exits_with_1(labkit: Labkit, tmp_path: Path) -> No
         (lab / "scenarios").rmdir()
         (lab / "lab.yml").unlink()
         lab.rmdir()
+
+
+def test_where_user_namespaces_are_forbidden_the_setting_is_named(labkit: Labkit) -> None:
+    """Inside a user namespace that may make no further ones, without capabilities: as on a locked-down machine."""
+    forbid = "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all"
+    command = f'{forbid} "$0" -m labkit.ui.cli.main up failover -q'
+    done = subprocess.run(
+        ["unshare", "-Ur", "sh", "-c", command, sys.executable],
+        env=labkit.environment,
+        user=labkit.user,
+        group=labkit.user,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 2
+    assert "user namespaces are not allowed here" in done.stderr
+    assert "sudo sysctl -w user.max_user_namespaces=10000" in done.stderr
