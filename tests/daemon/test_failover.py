@@ -24,6 +24,15 @@ def _adverts(frames: list[Frame]) -> list[tuple[str, int]]:
     return [(frame.source, frame.advert.priority) for frame in frames if frame.advert]
 
 
+def settled_pair(start: Start) -> tuple[Daemon, Daemon]:
+    """Return a MASTER and a BACKUP that has never been anything else."""
+    server1 = start(0, instance(150))
+    server1.wait_log("Sending gratuitous ARP", times=5)
+    server2 = start(1, instance(120))
+    server2.wait_log("Entering BACKUP STATE (init)")
+    return server1, server2
+
+
 def test_the_guide_s_router_advertises_holds_announces_and_withdraws(lan: Lan, start: Start) -> None:
     daemon = start(0, instance(150, timing=GUIDE))
     first = lan.sniffer.wait_advert("192.168.1.21")
@@ -44,8 +53,7 @@ def test_the_guide_s_router_advertises_holds_announces_and_withdraws(lan: Lan, s
 
 
 def test_the_better_router_wins_and_its_end_is_taken_up_after_the_skew(lan: Lan, start: Start) -> None:
-    server1, _ = start(0, instance(150)), start(1, instance(120))
-    lan.hosts[0].wait_address(VIP)
+    server1, _ = settled_pair(start)
     server1.stop()
     release = lan.sniffer.wait_advert("192.168.1.21", priority=0)
     taken = lan.sniffer.wait_advert("192.168.1.22")
@@ -57,8 +65,7 @@ def test_the_better_router_wins_and_its_end_is_taken_up_after_the_skew(lan: Lan,
 
 
 def test_a_crash_is_taken_up_after_the_master_down_interval(lan: Lan, start: Start) -> None:
-    server1, _ = start(0, instance(150)), start(1, instance(120))
-    lan.hosts[0].wait_address(VIP)
+    server1, _ = settled_pair(start)
     lan.sniffer.wait_advert("192.168.1.21")
     server1.crash()
     lan.sniffer.wait_advert("192.168.1.22")
@@ -98,10 +105,7 @@ def test_a_killed_vrrp_process_is_started_again_at_once(lan: Lan, start: Start) 
 
 
 def test_a_paused_backup_hears_what_it_missed_before_it_decides(lan: Lan, start: Start) -> None:
-    start(0, instance(150))
-    server2 = start(1, instance(120))
-    lan.hosts[0].wait_address(VIP)
-    server2.wait_log("Entering BACKUP STATE")
+    _, server2 = settled_pair(start)
     os.kill(server2.vrrp_pid, signal.SIGSTOP)
     lan.sniffer.listen(3 * DOWN_120)
     os.kill(server2.vrrp_pid, signal.SIGCONT)
@@ -110,8 +114,7 @@ def test_a_paused_backup_hears_what_it_missed_before_it_decides(lan: Lan, start:
 
 
 def test_a_paused_master_yields_without_a_burst(lan: Lan, start: Start) -> None:
-    server1, server2 = start(0, instance(150)), start(1, instance(120))
-    lan.hosts[0].wait_address(VIP)
+    server1, server2 = settled_pair(start)
     os.kill(server1.vrrp_pid, signal.SIGSTOP)
     server2.wait_log("Entering MASTER STATE")
     lan.sniffer.listen(1)
@@ -160,8 +163,7 @@ def test_a_lost_link_is_a_fault_until_it_is_back(lan: Lan, start: Start, how: st
         else:
             lan.set_port(1, up=up)
 
-    server1, _ = start(0, instance(150)), start(1, instance(120))
-    lan.hosts[0].wait_address(VIP)
+    server1, _ = settled_pair(start)
     set_link(False)
     server1.wait_log("Entering FAULT STATE")
     lan.hosts[1].wait_address(VIP)
