@@ -29,6 +29,10 @@ _PERMANENT = LabkitError.exit_code
 _SEND_TIMEOUT_S = 5.0
 
 
+class ForkError(LabkitError):
+    """The machine has no room for another process."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Child:
     """The VRRP process that runs now."""
@@ -95,7 +99,10 @@ class Parent:
     def _start(self) -> None:
         self._log.flush()
         ours, theirs = socket.socketpair()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            raise ForkError(f"cannot start the VRRP process: {error.strerror}") from error
         if pid == 0:
             ours.close()
             self._become_vrrp(theirs)
@@ -164,6 +171,9 @@ class Parent:
         self._log.say(f"VRRP child process({child.pid}) died: Respawning", Level.WARNING)
         if now() - child.started > _LONG_RUN:
             self._delay = 0
+        self._delay_respawn()
+
+    def _delay_respawn(self) -> None:
         self._respawn_at = now() + self._delay
         self._delay = min(max(2 * self._delay, SECOND), _LONGEST_DELAY)
 
@@ -171,7 +181,11 @@ class Parent:
         moment = now()
         if self._respawn_at is not None and self._respawn_at <= moment and not self._stopping:
             self._respawn_at = None
-            self._start()
+            try:
+                self._start()
+            except ForkError as error:
+                self._log.say(str(error), Level.ERROR)
+                self._delay_respawn()
         if self._kill_at is not None and self._kill_at <= moment and self._child is not None:
             self._log.say("VRRP process failed to die - forcing termination", Level.ERROR)
             os.kill(self._child.pid, signal.SIGKILL)
