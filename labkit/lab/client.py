@@ -1,5 +1,6 @@
 """Raising a lab, finding the labs that run, and talking to one: what every user interface is made of."""
 
+import contextlib
 import json
 import os
 import select
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # what a plan holds takes long to import, and most commands r
     from labkit.lab.plan import Plan
 
 _ANSWER_WITHIN_S = 30.0
+_SOCKET_PATH_LIMIT = 107  # bytes, unix(7)
 
 
 def runtime_folder() -> Path:
@@ -30,7 +32,8 @@ def runtime_folder() -> Path:
     user = os.geteuid()
     base = os.environ.get("XDG_RUNTIME_DIR") or ("/run" if user == 0 else f"/run/user/{user}")
     folder = Path(base, "labkit") if Path(base).is_dir() and os.access(base, os.W_OK) else Path(f"/tmp/labkit-{user}")
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
     state = folder.lstat()
     if state.st_uid != user or not stat.S_ISDIR(state.st_mode) or state.st_mode & 0o077:
         raise LabkitError(f"{folder} must be a folder of yours with mode 0700; remove it, labkit makes it anew")
@@ -205,16 +208,9 @@ def start(plan: "Plan", provider: Provider) -> tuple[dict[str, float], socket.so
     from labkit.lab import supervisor  # asyncio only where a lab is raised
 
     if plan.instance in running():
-        cure = f"`labkit down {plan.instance}` ends it, or give this one another --name"
-        raise LabkitError(f"lab '{plan.instance}' is already up; {cure}")
+        raise _already_up(plan.instance)
     path = runtime_folder() / f"{plan.instance}.sock"
-    listener = socket.socket(socket.AF_UNIX)
-    mask = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(mask)
-    listener.listen(64)
+    listener = _listen(path)
     leash, theirs = socket.socketpair()
     if os.fork() == 0:
         leash.close()
@@ -231,6 +227,37 @@ def start(plan: "Plan", provider: Provider) -> tuple[dict[str, float], socket.so
         raise LabkitError(str(answer["error"]))
     times = answer["ok"]
     return {key.removesuffix("_us"): value / 1e6 for key, value in times.items()}, leash
+
+
+def _already_up(instance: str) -> LabkitError:
+    cure = f"`labkit down {instance}` ends it, or give this one another --name"
+    return LabkitError(f"lab '{instance}' is already up; {cure}")
+
+
+def _listen(path: Path) -> socket.socket:
+    """Return a socket that listens at `path`, for this user alone.
+
+    It gets its name when it listens already: one that does not would be taken for a dead supervisor's and swept away.
+
+    Raises:
+        LabkitError: somebody raises a lab of that name just now, or the name is too long for a socket.
+    """
+    if len(os.fsencode(path)) > _SOCKET_PATH_LIMIT:
+        raise LabkitError(f"{path} is too long for a socket; give the lab a shorter --name")
+    unnamed = path.with_name(f".{os.getpid()}")
+    listener = socket.socket(socket.AF_UNIX)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(str(unnamed))
+        listener.listen(64)
+        path.hardlink_to(unnamed)
+    except FileExistsError as error:
+        listener.close()
+        raise _already_up(path.stem) from error
+    finally:
+        os.umask(mask)
+        unnamed.unlink(missing_ok=True)
+    return listener
 
 
 def _first_line(leash: socket.socket) -> dict[str, dict[str, int]]:

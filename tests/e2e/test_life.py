@@ -100,6 +100,8 @@ def test_labs_with_the_same_addresses_beside_one_another(labkit: Labkit) -> None
         pytest.param(["up", "failover", "--daemon", "server1=bird"], "no daemon 'bird'", id="daemon"),
         pytest.param(["up", "failover", "--set", "vrid=0"], "server1:/etc/keepalived/keepalived.conf:4:23", id="conf"),
         pytest.param(["up", "failover", "--provider", "x"], "no provider 'x'", id="provider"),
+        pytest.param(["up", "failover", "--name", "x" * 120], "give the lab a shorter --name", id="long-name"),
+        pytest.param(["up", "failover", "--name", "a/b"], "'a/b' is no name for a lab", id="name"),
         pytest.param(["statu"], "no command 'statu'; did you mean 'status'?", id="command"),
         pytest.param(["exec", "server1", "ls"], "no lab is up", id="no-lab"),
         pytest.param(["render", "failover", "--node", "s"], "no node 's' in lab failover", id="node"),
@@ -109,6 +111,14 @@ def test_mistakes_cost_one_sentence(own: Labkit, arguments: list[str], expected:
     said = own(*arguments, status=2)
     assert expected in said
     assert "Traceback" not in said
+
+
+def test_of_two_who_raise_one_lab_at_once_one_is_told(own: Labkit) -> None:
+    both = [own.start("up", "failover", "-q") for _ in range(2)]
+    said = [process.communicate(timeout=30)[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2], said
+    assert "lab 'failover' is already up; `labkit down failover` ends it" in "".join(said)
+    assert own("exec", "server1", "hostname") == "server1\n"
 
 
 def test_an_unknown_node_is_named_with_a_suggestion(labkit: Labkit) -> None:
