@@ -12,7 +12,7 @@ from labkit.trace import SECOND, Micros
 from labkit.vrrp.timing import master_down_interval, skew_time
 
 _TERM = re.compile(
-    r"\s*(?:(?P<name>[a-z_]+)\(\s*(?P<node>[\w.-]+)\s*\)|(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s))\s*$"
+    r"\s*(?:(?P<name>[a-z_]+)\(\s*(?P<node>[\w.-]+)\s*\)|(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(?P<unit>ms|s))\s*$"
 )
 
 

@@ -53,12 +53,22 @@ def read_yaml(path: Path) -> Document:
         problem = str(getattr(error, "problem", None) or error)
         hint = "check the indentation and the quotes above this place"
         raise RefusedError([Diagnostic(span=span, message=f"not YAML: {problem}", hint=hint)]) from error
+    except RecursionError as error:
+        raise _too_deep(start) from error
     marks: dict[Key, Span] = {}
     twice: list[Diagnostic] = []
-    value = _plain(node, (), file, marks, twice)
+    try:
+        value = _plain(node, (), file, marks, twice)
+    except RecursionError as error:
+        raise _too_deep(start) from error
     if twice:
         raise RefusedError(twice)
     return Document(file=file, value=value, marks=marks)
+
+
+def _too_deep(start: Span) -> RefusedError:
+    hint = "write it flat, without an alias (`*name`) inside its own anchor (`&name`)"
+    return RefusedError([Diagnostic(span=start, message="values stand too deep in one another", hint=hint)])
 
 
 def _plain(node: yaml.Node | None, path: Key, file: str, marks: dict[Key, Span], twice: list[Diagnostic]) -> object:

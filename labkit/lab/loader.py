@@ -4,6 +4,7 @@ A variant is a mapping laid over the rest of the file, key by key.  The shape is
 dataclasses below; what goes across (an address outside its network, two nodes with one address) is checked here.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -17,6 +18,7 @@ from labkit.lab.document import Document, Key, read_yaml, variants_of
 from labkit.lab.topology import Daemon, Link, Network, Node, Role, Topology
 from labkit.trace import Value
 
+_INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -90,7 +92,12 @@ def load(path: Path, *, name: str, variant: str | None = None, settings: Mapping
         hint = did_you_mean(chosen, variants)
         raise RefusedError([document.complain(("variants",), f"lab {name} has no variant '{chosen}'", hint)])
     laid = value.pop("variants", {})
-    over = laid.get(chosen, {}) if isinstance(laid, dict) else {}
+    if not isinstance(laid, dict):
+        raise RefusedError([document.complain(("variants",), "`variants` is a mapping", "`variants: {NAME: {...}}`")])
+    over = laid.get(chosen) or {}  # a variant that changes nothing may be left empty
+    if not isinstance(over, dict):
+        hint = "what is laid over the rest, such as `vars: {...}`"
+        raise RefusedError([document.complain(("variants", chosen), f"variant '{chosen}' is a mapping", hint)])
     base: Key = ("variants", chosen)
     lab = _validate(document, _lay_over(value, over), base)
     unknown = [key for key in settings or {} if key not in lab.vars]
@@ -155,27 +162,48 @@ _EXPECTED = {
 
 
 def _cross_check(document: Document, lab: LabFile, base: Key) -> Iterator[Diagnostic]:
-    owners: dict[tuple[str, IPv4Address], str] = {}
+    owners: dict[tuple[str, IPv4Address], tuple[str, str]] = {}
+    if not lab.nodes:
+        yield document.complain(("nodes",), "a lab has at least one node", "add one under `nodes:`")
     for name, node in lab.nodes.items():
         if not (name.isascii() and name.replace("-", "").isalnum() and len(name) <= 32):
             path = _where(document, base, ("nodes", name))
             yield document.complain(path, f"'{name}' is no host name", "letters, digits and hyphens, at most 32")
+        if not node.links:
+            path = _where(document, base, ("nodes", name, "links"))
+            yield document.complain(path, f"{name} is on no network", "add `eth0: {network: ..., address: ...}`")
+        yield from _check_gateway(document, lab, base, name, node)
         for interface, link in node.links.items():
             path = _where(document, base, ("nodes", name, "links", interface))
-            if len(interface) > 15 or "/" in interface or " " in interface:
+            if not _INTERFACE.fullmatch(interface) or interface == "lo":
                 yield document.complain(path, f"'{interface}' is no interface name", "at most 15 letters such as eth0")
             network = lab.networks.get(link.network)
             if network is None:
                 yield document.complain(
                     (*path, "network"), f"no network '{link.network}'", did_you_mean(link.network, lab.networks)
                 )
-            elif link.address not in network.subnet:
-                message = f"{link.address} is not in network {link.network} ({network.subnet})"
-                yield document.complain((*path, "address"), message, f"an address of {network.subnet}")
-            owner = owners.setdefault((link.network, link.address), name)
-            if owner != name:
-                message = f"{link.address} belongs to {owner} already"
+            elif wrong := _wrong_address(link.address, link.network, network.subnet):
+                yield document.complain((*path, "address"), *wrong)
+            owner = owners.setdefault((link.network, link.address), (name, interface))
+            if owner != (name, interface):
+                message = f"{link.address} belongs to {owner[0]} already"
                 yield document.complain((*path, "address"), message, f"another address for {name}")
+
+
+def _wrong_address(address: IPv4Address, network: str, subnet: IPv4Network) -> tuple[str, str] | None:
+    if address not in subnet:
+        return f"{address} is not in network {network} ({subnet})", f"an address of {subnet}"
+    if subnet.prefixlen < 31 and address in (subnet.network_address, subnet.broadcast_address):
+        return f"{address} stands for all of network {network} ({subnet})", "an address between its first and its last"
+    return None
+
+
+def _check_gateway(document: Document, lab: LabFile, base: Key, name: str, node: NodeFile) -> Iterator[Diagnostic]:
+    subnets = [lab.networks[link.network].subnet for link in node.links.values() if link.network in lab.networks]
+    if node.gateway and not any(node.gateway in subnet for subnet in subnets):
+        path = _where(document, base, ("nodes", name, "gateway"))
+        hint = f"an address of {' or '.join(map(str, subnets))}"
+        yield document.complain(path, f"{node.gateway} is on no network of {name}", hint)
 
 
 def _topology(lab: LabFile, name: str, variant: str, settings: Mapping[str, str]) -> Topology:

@@ -14,6 +14,8 @@ from labkit.lab.provider import File
 from labkit.lab.topology import Node, Topology
 
 CONFIG = "/etc/keepalived/keepalived.conf"
+_TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""A template is a small program: it may divide by zero, or be no text."""
 
 
 def render(topology: Topology, folder: Path) -> dict[str, tuple[File, ...]]:
@@ -36,8 +38,11 @@ def render(topology: Topology, folder: Path) -> dict[str, tuple[File, ...]]:
         rendered = []
         for path, template in node.templates:
             try:
-                rendered.append(_render(environment, path, template, node, topology))
-            except jinja2.TemplateError as error:
+                file = _render(environment, path, template, node, topology)
+                if not file.path.startswith("/") or ".." in file.path.split("/") or file.path.endswith("/"):
+                    complaints.append(_no_path(file.path, folder))
+                rendered.append(file)
+            except _TEMPLATE_ERRORS as error:
                 complaints.append(_complaint(error, template, folder))
         files[node.name] = tuple(rendered)
     if complaints:
@@ -58,7 +63,13 @@ def _render(environment: jinja2.Environment, path: str, template: str, node: Nod
     return File(path=target, text=text, mode=0o755 if text.startswith("#!") else 0o644)
 
 
-def _complaint(error: jinja2.TemplateError, template: str, folder: Path) -> Diagnostic:
+def _no_path(path: str, folder: Path) -> Diagnostic:
+    span = Span(file=str(folder / "lab.yml"), line=1, column=1)
+    hint = "an absolute path of a file, such as /etc/motd, without `..`"
+    return Diagnostic(span=span, message=f"'{path}' is no place for a file of a node", hint=hint)
+
+
+def _complaint(error: Exception, template: str, folder: Path) -> Diagnostic:
     """Place a template error at its line: syntax errors carry it, others are found in the traceback."""
     if isinstance(error, jinja2.TemplateNotFound):
         span = Span(file=str(folder / "lab.yml"), line=1, column=1)

@@ -118,6 +118,17 @@ class Experiment:
         client: Client,
         progress: Progress,
     ) -> None:
+        """Prepare it.
+
+        Raises:
+            LabkitError: the lab has nothing that bounds could be computed from, or that the probe could ping.
+        """
+        for node in topology.routers:
+            if node.name not in configs or not configs[node.name].instances:
+                cure = "give its role a keepalived.conf with one under `files:` in lab.yml"
+                raise LabkitError(f"{node.name} has no vrrp_instance, so no bound can be computed; {cure}")
+        if scenario.probe_from and "vip" not in topology.variables:
+            raise LabkitError("the probe has nothing to ping; add `vars: {vip: ADDRESS}` to lab.yml")
         self.scenario = scenario
         self.topology = topology
         self.configs = configs

@@ -286,7 +286,7 @@ class _Reader:
         self._mapping(path, value, (what, *_CONDITIONS[what]))
         subject, expected = str(value[what]), str(value.get("is", ""))
         if what == "owners":
-            if not subject.isdigit():
+            if not re.fullmatch("[0-9]{1,3}", subject):
                 self.wrong((*path, what), f"'{subject}' is no number", "for example `owners: 2`")
             return Condition(what=what, value=subject)
         self._known((*path, what), subject, self.nodes if what == "arp" else [*self.routers, BEST])

@@ -40,7 +40,9 @@ def test_script_bounds(services: Topology, folder: Path) -> None:
     assert bounds.parse("script_rise(server1)").value(configs, "server1") == 4_000_000
 
 
-@pytest.mark.parametrize("text", ["", "soon", "skew()", "skew(a b)", "5", "5 h", "skew(a) -1s", "masterdown(server1)"])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "skew()", "skew(a b)", "5", "5 h", "skew(a) -1s", "masterdown(server1)", "9" * 400 + "s", "²s"]
+)
 def test_no_bound(text: str) -> None:
     with pytest.raises(ValueError, match=r"a bound is a sum of advert\(NODE\), skew\(NODE\)"):
         bounds.parse(text)

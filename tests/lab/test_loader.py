@@ -86,6 +86,81 @@ def complaints(tmp_path: Path, text: str, **options: object) -> list[str]:
             ["12:14: no network 'len'; did you mean 'lan'?"],
             id="network",
         ),
+        pytest.param(
+            "address: 10.0.0.2",
+            "address: 10.0.0.255",
+            [
+                "12:28: 10.0.0.255 stands for all of network lan (10.0.0.0/24); "
+                "an address between its first and its last",
+            ],
+            id="broadcast",
+        ),
+        pytest.param(
+            "address: 10.0.0.2}",
+            "address: 10.0.0.2}\n      eth1: {network: lan, address: 10.0.0.2}",
+            ["13:28: 10.0.0.2 belongs to two already; another address for two"],
+            id="twice-on-one-node",
+        ),
+        pytest.param(
+            "address: 10.0.0.2",
+            "address: 10.0.0.2/24",
+            [
+                "12:28: address ('10.0.0.2/24'): input is not a valid IPv4 address; "
+                "an IPv4 address such as 192.168.1.21, without a prefix"
+            ],
+            id="prefix",
+        ),
+        pytest.param(
+            "role: client",
+            "role: router\n    daemon: bird",
+            ["11:5: daemon ('bird'): input should be 'labkit' or 'keepalived'; one of: labkit, keepalived"],
+            id="daemon",
+        ),
+        pytest.param(
+            "role: client",
+            "role: client\n    gateway: 10.0.1.1",
+            ["11:5: 10.0.1.1 is on no network of two; an address of 10.0.0.0/24"],
+            id="gateway",
+        ),
+        pytest.param(
+            "eth0: {network: lan, address: 10.0.0.2}",
+            "lo: {network: lan, address: 10.0.0.2}",
+            ["12:7: 'lo' is no interface name; at most 15 letters such as eth0"],
+            id="loopback",
+        ),
+        pytest.param(
+            "eth0: {network: lan, address: 10.0.0.2}",
+            "sixteenletters16: {network: lan, address: 10.0.0.2}",
+            ["12:7: 'sixteenletters16' is no interface name; at most 15 letters such as eth0"],
+            id="long-interface",
+        ),
+        pytest.param(
+            "links:\n      eth0: {network: lan, address: 10.0.0.2}",
+            "links: {}",
+            ["11:5: two is on no network; add `eth0: {network: ..., address: ...}`"],
+            id="no-link",
+        ),
+        pytest.param(
+            "vars: {vip: 10.0.0.9}",
+            "variants: [fast]",
+            ["13:1: `variants` is a mapping; `variants: {NAME: {...}}`"],
+            id="variants",
+        ),
+        pytest.param(
+            "vars: {vip: 10.0.0.9}",
+            "variants: {fast: now}",
+            ["13:12: variant 'fast' is a mapping; what is laid over the rest, such as `vars: {...}`"],
+            id="variant",
+        ),
+        pytest.param(
+            "title: A lab",
+            "title: &a [*a]",
+            [
+                "1:1: values stand too deep in one another; write it flat, without an alias (`*name`) inside its own "
+                "anchor (`&name`)",
+            ],
+            id="alias-in-itself",
+        ),
         pytest.param("vars:", "varz:", ["13:1: unknown key 'varz'; did you mean 'vars'?"], id="key"),
         pytest.param(
             "vars: {vip: 10.0.0.9}",
@@ -103,6 +178,29 @@ def complaints(tmp_path: Path, text: str, **options: object) -> list[str]:
 )
 def test_complaints(tmp_path: Path, old: str, new: str, expected: list[str]) -> None:
     assert complaints(tmp_path, GOOD.replace(old, new, 1)) == expected
+
+
+def test_a_mistake_in_a_variant_is_placed_in_the_variant(tmp_path: Path) -> None:
+    text = GOOD + "variants:\n  far:\n    nodes:\n      two: {links: {eth0: {address: 10.9.0.2}}}\n"
+    found = complaints(tmp_path, text, variant="far")
+    assert found == ["17:28: 10.9.0.2 is not in network lan (10.0.0.0/24); an address of 10.0.0.0/24"]
+
+
+def test_a_variant_may_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "lab.yml").write_text(GOOD + "variants: {plain: , far: {vars: {vip: 10.0.0.8}}}\n")
+    assert loader.load(tmp_path / "lab.yml", name="x").variables == {"vip": "10.0.0.9"}
+    assert loader.load(tmp_path / "lab.yml", name="x", variant="far").variables == {"vip": "10.0.0.8"}
+
+
+def test_a_setting_goes_over_the_variant(tmp_path: Path) -> None:
+    (tmp_path / "lab.yml").write_text(GOOD + "variants: {far: {vars: {vip: 10.0.0.8}}}\n")
+    topology = loader.load(tmp_path / "lab.yml", name="x", variant="far", settings={"vip": "10.0.0.7"})
+    assert topology.variables == {"vip": "10.0.0.7"}
+
+
+def test_values_nested_without_end(tmp_path: Path) -> None:
+    found = complaints(tmp_path, "[" * 3000 + "]" * 3000)
+    assert found[0].startswith("1:1: values stand too deep in one another; ")
 
 
 def test_several_at_once(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from labkit.diagnostics import RefusedError
 from labkit.lab import loader, render
+from labkit.lab.provider import File
 from labkit.lab.render import CONFIG
 from labkit.lab.topology import Topology
 
@@ -104,6 +105,10 @@ def test_nginx_changes_what_is_checked(folder: Path) -> None:
             "3:1: Expected an expression, got 'end of statement block'; correct the template",
             id="syntax",
         ),
+        pytest.param("x\n{{ 1 / 0 }}\n", "2:1: division by zero; correct the template", id="arithmetic"),
+        pytest.param(
+            "{{ vip + 1 }}", '1:1: can only concatenate str (not "int") to str; correct the template', id="types"
+        ),
     ],
 )
 def test_template_errors(topology: Topology, tmp_path: Path, template: str, expected: str) -> None:
@@ -113,6 +118,64 @@ def test_template_errors(topology: Topology, tmp_path: Path, template: str, expe
     with pytest.raises(RefusedError) as caught:
         render.render(topology, tmp_path)
     assert str(caught.value) == f"{path}:{expected}"
+
+
+LAB = """\
+title: t
+networks: {lan: {subnet: 10.0.0.0/24}}
+nodes: {one: {role: router, links: {eth0: {network: lan, address: 10.0.0.1}}}}
+roles: {router: {files: {%s}}}
+vars: {up: .., instance: x}
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param(
+            "/etc/x: tset.html.j2",
+            "lab.yml:1:1: no template 'tset.html.j2'; did you mean 'test.html.j2'?",
+            id="no-template",
+        ),
+        *(
+            pytest.param(
+                f"'{path}': my-notify.sh.j2",
+                f"lab.yml:1:1: '{shown}' is no place for a file of a node; "
+                "an absolute path of a file, such as /etc/motd, without `..`",
+                id=name,
+            )
+            for name, path, shown in (
+                ("relative", "etc/x", "etc/x"),
+                ("out-of-the-node", "/../etc/passwd", "/../etc/passwd"),
+                ("out-by-a-variable", "/{{ up }}/x", "/../x"),
+                ("folder", "/etc/", "/etc/"),
+            )
+        ),
+    ],
+)
+def test_files_that_no_node_can_have(tmp_path: Path, files: str, expected: str) -> None:
+    (tmp_path / "lab.yml").write_text(LAB % files)
+    topology = loader.load(tmp_path / "lab.yml", name="x")
+    with pytest.raises(RefusedError) as caught:
+        render.render(topology, tmp_path)
+    assert str(caught.value) == f"{tmp_path}/{expected}"
+
+
+def test_a_template_that_is_no_text(topology: Topology, tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/keepalived.conf.j2").write_bytes(b"\xff\xfe")
+    with pytest.raises(RefusedError, match=r"keepalived\.conf\.j2:1:1: 'utf-8' codec can't decode byte 0xff"):
+        render.render(topology, tmp_path)
+
+
+def test_a_template_of_the_lab_goes_before_a_shared_one(topology: Topology, tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/keepalived.conf.j2").write_text("{{ node.name }} {{ vip }}\n")
+    assert text_of_file(render.render(topology, tmp_path)["server2"]) == "server2 192.168.1.20\n"
+
+
+def text_of_file(files: tuple[File, ...]) -> str:
+    return next(file.text for file in files if file.path == CONFIG)
 
 
 def test_a_wrong_configuration_is_refused_before_anything_starts(folder: Path) -> None:

@@ -1,8 +1,12 @@
 """Scenario files: a closed vocabulary, every mistake told with its place."""
 
+import contextlib
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from labkit.diagnostics import LabkitError, RefusedError
 from labkit.lab import catalog, loader, vocabulary
@@ -84,6 +88,32 @@ def test_each_is_unrolled_in_some_order(tmp_path: Path, topology: Topology) -> N
             id="no-bound",
         ),
         pytest.param("{owners: 2}", "{owners: two}", "8:14: 'two' is no number; for example `owners: 2`", id="owners"),
+        pytest.param("{owners: 2}", "{owners: ²}", "8:14: '²' is no number; for example `owners: 2`", id="superscript"),
+        pytest.param(
+            "{kill: server1}",
+            "{}",
+            "5:5: an action is one verb; one of: kill, stop, start, restart, link_down, link_up, cut, heal, exec",
+            id="no-verb",
+        ),
+        pytest.param(
+            "{owners: 2}",
+            "{state: server1, is: MASTRE}",
+            "8:30: unknown word 'MASTRE'; did you mean 'MASTER'?",
+            id="state",
+        ),
+        pytest.param(
+            "{owners: 2}",
+            "{}",
+            "8:13: this is no condition; one of: vip, master, arp, state, owners",
+            id="no-condition",
+        ),
+        pytest.param("title:", "titel:", "1:1: unknown word 'titel'; did you mean 'title'?", id="key"),
+        pytest.param(
+            "is: server2, within: master_down(server2)",
+            "is: server2, within: master_down(server4)",
+            "7:34: unknown word 'server4'; did you mean 'server3'?",
+            id="bound-node",
+        ),
         pytest.param(
             "    never: [{owners: 2}]",
             "    hold: [{vip: server1}]",
@@ -99,6 +129,37 @@ def test_complaints(tmp_path: Path, topology: Topology, old: str, new: str, expe
     with pytest.raises(RefusedError) as caught:
         load(tmp_path, topology, GOOD.replace(old, new, 1))
     assert str(caught.value) == f"{tmp_path / '01-x.yml'}:{expected}"
+
+
+def test_several_mistakes_are_told_at_once(tmp_path: Path, topology: Topology) -> None:
+    text = GOOD.replace("kill: server1", "kil: server1").replace("from: host", "from: hots").replace("owners", "onwers")
+    with pytest.raises(RefusedError) as caught:
+        load(tmp_path, topology, text)
+    assert [each.span.line for each in caught.value.diagnostics] == [2, 5, 8]
+
+
+WORDS = ["title", "steps", "each", "do", "expect", "never", "hold", "for", "within", "vip", "arp", "is", "state"]
+WORDS += ["owners", "exec", "kill", "cut", "server1", "server1.eth0", "best", "5s", "probe", "from", "host"]
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.recursive(
+        st.sampled_from(WORDS) | st.text(max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(WORDS) | st.text(max_size=4), inner, max_size=4)
+        ),
+    )
+)
+def test_anything_is_refused_or_loaded(
+    tmp_path_factory: pytest.TempPathFactory, topology: Topology, value: object
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "01-fuzz.yml"
+    for text in (json.dumps(value), json.dumps({"steps": value}), json.dumps({"steps": [value]})):
+        path.write_text(text)
+        with contextlib.suppress(RefusedError):
+            vocabulary.load(path, "fuzz", topology)
 
 
 def test_unknown_scenario(folder: Path) -> None:
