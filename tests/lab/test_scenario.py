@@ -162,6 +162,75 @@ steps:
     assert [each.what for each in result.steps[0].findings][2] == "adverts from server2"
 
 
+def test_what_was_broken_cannot_be_a_goodbye(run: Run) -> None:
+    """A router that leaves says so with priority 0: that is no sign of a master."""
+    text = "steps: [{do: {kill: server1}, expect: [{master: server2, within: skew(server2)}]}]"
+    leaving: dict[str, Value] = {"source": "192.168.1.22", "priority": 0}
+    assert run(text, (1_000, Kind.ADVERT, "lan", leaving)).verdict is Verdict.NEVER
+
+
+def test_an_advert_from_before_the_fault_does_not_count(run: Run) -> None:
+    text = "steps: [{do: {kill: server1}, expect: [{master: server2, within: skew(server2)}]}]"
+    advert: dict[str, Value] = {"source": "192.168.1.22", "priority": 120}
+    assert run(text, (-5_000, Kind.ADVERT, "lan", advert)).verdict is Verdict.NEVER
+
+
+def test_two_owners_at_once_are_seen(run: Run) -> None:
+    text = "steps: [{do: {kill: server1}, expect: [{vip: server3, within: 1s}], never: [{owners: 2}]}]"
+    handed_on = [
+        (1_000, *address("server2")),
+        (2_000, *address("server2", present=False)),
+        (2_000, *address("server3")),
+    ]
+    assert run(text, *handed_on).verdict is Verdict.PASS
+    overlapping = [(1_000, *address("server2")), (2_000, *address("server3"))]
+    assert run(text, *overlapping).steps[0].findings[-1].what == "never: 2 owners"
+
+
+def test_what_follows_a_failure_is_not_done(run: Run) -> None:
+    result = run(KILL + "  - do: {kill: server2}\n", (1_000, *address("server3")))
+    assert [step.did for step in result.steps] == [("kill server1",)]
+
+
+def test_best_is_the_highest_priority_of_those_not_stopped(run: Run) -> None:
+    text = """\
+steps:
+  - do: {kill: server1}
+    expect: [{vip: best, within: 1s}]
+  - do: {kill: server2}
+    expect: [{vip: best, within: 1s}]
+"""
+    result = run(text, (1_000, *address("server2")), (2_000, *address("server3")))
+    assert [step.findings[0].what for step in result.steps] == ["VIP on server2", "VIP on server3"]
+
+
+def test_a_small_stall_does_not_excuse(run: Run) -> None:
+    stall: dict[str, Value] = {"stalled_us": 100_000}
+    result = run(KILL, (1_000, Kind.STALL, "", stall), (305_312, *address("server2")))
+    assert result.verdict is Verdict.LATE
+
+
+def test_the_timers_add_up(run: Run) -> None:
+    text = KILL + "  - hold: [{vip: server2}]\n    for: 5ms\n"
+    assert run(text, (1_000, *address("server2"))).timers == 5_312 + 5_000
+
+
+def test_a_lab_without_a_vrrp_instance(fast: tuple[Topology, Mapping[str, Config]], tmp_path: Path) -> None:
+    topology, _ = fast
+    (tmp_path / "01-x.yml").write_text(KILL)
+    scenario = vocabulary.load(tmp_path / "01-x.yml", "x", topology)
+    with pytest.raises(LabkitError, match=r"^server1 has no vrrp_instance, so no bound can be computed; "):
+        Experiment(scenario, topology, {}, FakeLab([]), lambda _: None)  # type: ignore[arg-type]
+
+
+def test_a_probe_needs_an_address(fast: tuple[Topology, Mapping[str, Config]], tmp_path: Path) -> None:
+    topology, configs = fast
+    (tmp_path / "01-x.yml").write_text("probe: {from: host}\n" + KILL)
+    scenario = vocabulary.load(tmp_path / "01-x.yml", "x", topology)
+    with pytest.raises(LabkitError, match=r"^the probe has nothing to ping; add `vars: \{vip: ADDRESS\}` to lab\.yml$"):
+        Experiment(scenario, replace(topology, variables={}), configs, FakeLab([]), lambda _: None)  # type: ignore[arg-type]
+
+
 def test_reports(run: Run) -> None:
     probe: dict[str, Value] = {"probe": "p", "ok": True, "gap_us": 540_000}
     result = run(KILL, (6_000, *address("server2")), (6_500, Kind.PROBE, "host", probe))
