@@ -2,25 +2,16 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
+from typing import TypeAlias
 
 from labkit.diagnostics import Span
 from labkit.trace import Micros
-from labkit.vrrp.config import RouterConfig, ScriptConfig
+from labkit.vrrp.config import Address, FileConfig, InterfaceDelay, ProcessConfig, RouterConfig, ScriptConfig, Track
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GlobalDefs:
-    """The `global_defs` block."""
-
-    notification_email: tuple[str, ...] = ()
-    notification_email_from: str | None = None
-    smtp_server: str | None = None
-    smtp_port: int = 25
-    smtp_connect_timeout: Micros = 30_000_000
-    router_id: str | None = None
-    script_user: tuple[str, str | None] | None = None
-    enable_script_security: bool = False
+Interface: TypeAlias = IPv4Interface | IPv6Interface
+User: TypeAlias = tuple[str, str | None]
+"""A user name, and a group name where it is not the user's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +20,105 @@ class Command:
 
     argv: tuple[str, ...]
     text: str
+    user: User | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fifo:
+    """A FIFO that is told of changes (notify_fifo and its kin), and the script that keepalived starts to read it."""
+
+    path: str
+    user: User | None = None
+    script: Command | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduling:
+    """How one of the processes is scheduled (vrrp_priority, vrrp_rt_priority, vrrp_no_swap and their kin)."""
+
+    nice: int | None = None
+    realtime: int | None = None
+    realtime_limit: Micros = 10_000
+    no_swap: bool = False
+    affinity: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalDefs:
+    """The `global_defs` block, and what keepalived also takes at the top of a file."""
+
+    notification_email: tuple[str, ...] = ()
+    notification_email_from: str | None = None
+    smtp_server: str | None = None
+    smtp_port: int = 25
+    smtp_connect_timeout: Micros = 30_000_000
+    smtp_helo_name: str | None = None
+    smtp_alert: bool | None = None
+    smtp_alert_vrrp: bool | None = None
+    smtp_alert_checker: bool | None = None
+    no_email_faults: bool = False
+    no_checker_emails: bool = False
+    router_id: str | None = None
+    script_user: User | None = None
+    enable_script_security: bool = False
+    startup_script: Command | None = None
+    startup_script_timeout: Micros = 0
+    shutdown_script: Command | None = None
+    shutdown_script_timeout: Micros = 0
+    umask: int | None = None
+    process_names: bool = False
+    vrrp_process_name: str | None = None
+    checker_process_name: str | None = None
+    child_wait_time: Micros = 5_000_000
+    notify_fifo: Fifo | None = None
+    vrrp_notify_fifo: Fifo | None = None
+    lvs_notify_fifo: Fifo | None = None
+    vrrp_notify_priority_changes: bool = False
+    fifo_write_states_on_reload: bool = False
+    vrrp_scheduling: Scheduling = field(default_factory=Scheduling)
+    checker_scheduling: Scheduling = field(default_factory=Scheduling)
+    garp_interval: Micros = 0  # between two gratuitous ARPs on one interface, microseconds
+    gna_interval: Micros = 0
+    garp_extra_interval: Micros | None = None  # vrrp_garp_extra_if
+    garp_extra_all: bool = False
+    garp_vmac_interval: Micros | None = None  # vrrp_vmac_garp_intvl
+    garp_vmac_all: bool = False
+    default_interface: str | None = None
+    vmac_prefix: str = "vrrp"
+    vmac_addr_prefix: str | None = None
+    disable_local_igmp: bool = False
+    log_unknown_vrids: bool = False
+    interface_delays: tuple[InterfaceDelay, ...] = ()
+    lvs_sync_daemon: "SyncDaemon | None" = None
+    lvs_flush: bool = False
+    lvs_flush_on_stop: bool = False
+    lvs_timeouts: tuple[Micros | None, Micros | None, Micros | None] = (None, None, None)  # tcp, tcpfin, udp
+    checker_log_all_failures: bool = False
+    rs_init_notifies: bool = False
+    reload_time_file: str | None = None
+    reload_repeat: bool = False
+    reload_file: str | None = None
+    state_dump_file: str = "/tmp/keepalived.data"
+    stats_dump_file: str = "/tmp/keepalived.stats"
+    json_dump_file: str = "/tmp/keepalived.json"
+    json_version: int = 1
+    instance: str | None = None
+    net_namespace: str | None = None
+    use_pid_dir: bool = False
+    data_use_instance: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncDaemon:
+    """`lvs_sync_daemon`: connections of IPVS are told to the other director; the role follows a VRRP instance."""
+
+    interface: str
+    instance: str | None = None
+    sync_id: int | None = None
+    max_length: int | None = None
+    port: int | None = None
+    ttl: int | None = None
+    group: Address | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,34 +128,114 @@ class VrrpScript:
     check: ScriptConfig
     command: Command
     weight: int = 0
-    user: tuple[str, str | None] | None = None
+    reverse: bool = False
+    user: User | None = None
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackFile:
+    """A `vrrp_track_file` (or `track_file`) block; `init` is written to the file at start."""
+
+    check: FileConfig
+    path: str
+    weight: int = 1
+    reverse: bool = False
+    init: int | None = None
+    overwrite: bool = False
+    span: Span = field(compare=False)
+
+
+class ParamMatch(StrEnum):
+    """How the parameters of a tracked process are compared (`param_match`)."""
+
+    EXACT = "exact"
+    PARTIAL = "partial"
+    INITIAL = "initial"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackProcess:
+    """A `vrrp_track_process` block: the core's part, and which processes count.
+
+    Without `parameters` (None) the name alone counts; an empty tuple means a command without parameters.
+    """
+
+    check: ProcessConfig
+    program: str
+    parameters: tuple[str, ...] | None = None
+    match: ParamMatch = ParamMatch.EXACT
+    full_command: bool = False
+    weight: int = 1
+    reverse: bool = False
     span: Span = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualAddress:
-    """One line of `virtual_ipaddress`; a missing prefix is /32, a missing device the instance's interface."""
+    """One line of `virtual_ipaddress` or `static_ipaddress`.
 
-    address: IPv4Interface
+    A missing prefix is /32 (/128), a missing device the instance's interface.  `preferred_lft` is in seconds, None:
+    for ever.  `tracked` is false with no_track: its loss is neither repaired nor a reason to leave MASTER.
+    """
+
+    address: Interface
     device: str
     label: str | None = None
     scope: str | None = None
     broadcast: IPv4Address | None = None
+    peer: Interface | None = None
+    home: bool = False
+    no_dad: bool = False
+    manage_temporary: bool = False  # mngtmpaddr
+    no_prefix_route: bool = False
+    auto_join: bool = False
+    preferred_lft: int | None = None
+    tracked: bool = True
+    use_vmac: bool = False
+    track_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vmac:
+    """`use_vmac`: the router's packets and addresses belong to a macvlan with the virtual router MAC address.
+
+    `name` is empty where it is to be made up from the prefix and the VRID.  With `on_base` adverts leave by the
+    underlying interface (vmac_xmit_base).  `address` is set by `use_vmac MAC`; `other_devices` is use_vmac_addr.
+    """
+
+    name: str = ""
+    address: bytes | None = None
+    on_base: bool = False
+    other_devices: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VrrpInstance:
-    """A `vrrp_instance` block: the core's part, the kernel's part (addresses) and whom to tell (notify)."""
+    """A `vrrp_instance` block: the core's part, the kernel's part (addresses) and whom to tell (notify).
+
+    `addresses` are those of `virtual_ipaddress`, then those of `virtual_ipaddress_excluded`.
+    """
 
     router: RouterConfig
     addresses: tuple[VirtualAddress, ...]
     state_master: bool = False
+    vmac: Vmac | None = None
+    promote_secondaries: bool = False
+    garp_extra_interval: Micros | None = None
+    garp_extra_all: bool = False
+    garp_vmac_interval: Micros | None = None
+    garp_vmac_all: bool = False
     notify: Command | None = None
     notify_master: Command | None = None
     notify_backup: Command | None = None
     notify_fault: Command | None = None
     notify_stop: Command | None = None
+    notify_master_rx_lower_pri: Command | None = None
+    notify_deleted: bool = False
+    notify_priority_changes: bool = False
     smtp_alert: bool = False
+    sync_daemon_interface: str | None = None
     span: Span = field(compare=False)
 
 
@@ -75,11 +245,14 @@ class SyncGroup:
 
     name: str
     members: tuple[str, ...]
+    tracks: tuple[Track, ...] = ()
+    tracking_weight: bool = False
     notify: Command | None = None
     notify_master: Command | None = None
     notify_backup: Command | None = None
     notify_fault: Command | None = None
     notify_stop: Command | None = None
+    notify_priority_changes: bool = False
     smtp_alert: bool = False
     span: Span = field(compare=False)
 
@@ -137,6 +310,10 @@ class Config:
     file: str
     global_defs: GlobalDefs = field(default_factory=GlobalDefs)
     scripts: tuple[VrrpScript, ...] = ()
+    track_files: tuple[TrackFile, ...] = ()
+    track_processes: tuple[TrackProcess, ...] = ()
+    track_groups: tuple[tuple[str, tuple[str, ...]], ...] = ()  # name, instances
+    static_addresses: tuple[VirtualAddress, ...] = ()
     instances: tuple[VrrpInstance, ...] = ()
     sync_groups: tuple[SyncGroup, ...] = ()
     virtual_servers: tuple[VirtualServer, ...] = ()

@@ -1,7 +1,6 @@
 """The `vrrp_script` and `vrrp_sync_group` blocks, and what is wrong between blocks of the VRRP part of a file."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address
 
 from labkit.conf import schema
 from labkit.conf.commands import needs_bash
@@ -11,7 +10,7 @@ from labkit.conf.section import Entry, Section
 from labkit.conf.shared import line_of, notifies, require
 from labkit.diagnostics import did_you_mean
 from labkit.trace import SECOND
-from labkit.vrrp.config import ScriptConfig
+from labkit.vrrp.config import Address, ScriptConfig
 
 
 def build_scripts(sections: Sequence[Section], complaints: Complaints) -> tuple[VrrpScript, ...]:
@@ -118,7 +117,7 @@ def check_vrids(instances: Sequence[Section], complaints: Complaints) -> None:
 
 def check_shared_addresses(instances: Sequence[Section], complaints: Complaints) -> None:
     """Refuse an address that two instances put on one interface; on two interfaces it is only odd."""
-    seen: dict[IPv4Address, tuple[Section, str, int]] = {}
+    seen: dict[Address, tuple[Section, str, int]] = {}
     for section in instances:
         for entry in section.lines(schema.VIRTUAL_IPADDRESS) + section.lines(schema.EXCLUDED):
             address = entry.value.address.ip

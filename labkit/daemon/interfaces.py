@@ -17,6 +17,7 @@ from labkit.kernel.links import (
     links,
 )
 from labkit.kernel.netlink import Netlink
+from labkit.vrrp.config import Address
 from labkit.vrrp.events import InterfaceChanged
 
 _READS = 64  # datagrams a turn, so that a storm of events does not hold the timers back
@@ -32,7 +33,7 @@ class Interface:
     lladdr: bytes
     addresses: dict[IPv4Interface, bool] = field(default_factory=dict)
 
-    def primary(self, virtual: Collection[IPv4Address]) -> IPv4Address | None:
+    def primary(self, virtual: Collection[Address]) -> IPv4Address | None:
         """Return the first address that is not `virtual`: the source of our adverts."""
         own = (address.ip for address, secondary in self.addresses.items() if not secondary)
         return next((address for address in own if address not in virtual), None)
@@ -125,7 +126,7 @@ class Interfaces:
             interface.addresses.pop(event.address, None)
         return {interface.name}
 
-    def state(self, name: str, virtual: Collection[IPv4Address]) -> InterfaceChanged:
+    def state(self, name: str, virtual: Collection[Address]) -> InterfaceChanged:
         """Return what the core wants to know of an interface, there or not."""
         interface = self._by_name.get(name)
         if interface is None:

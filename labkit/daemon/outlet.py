@@ -59,7 +59,7 @@ class Outlet:
             )
             if virtual not in self._own:
                 self._removals[virtual] = remove_address(device.index, virtual.address)
-            if len(device.lladdr) == 6:
+            if len(device.lladdr) == 6 and isinstance(virtual.address.ip, IPv4Address):
                 self._frames.append((device.name, gratuitous_arp(device.lladdr, virtual.address.ip)))
 
     def send(self, advert: Advert, source: IPv4Address | None) -> str:

@@ -17,7 +17,7 @@ from labkit.daemon.tracer import Tracer
 from labkit.daemon.trackers import Trackers
 from labkit.daemon.wording import tell
 from labkit.kernel.wire import Announcer, Port
-from labkit.vrrp.config import OWNER
+from labkit.vrrp.config import OWNER, Address
 from labkit.vrrp.events import (
     Action,
     Announce,
@@ -57,7 +57,7 @@ class Service:
         self._next: dict[str, Outlet] = {}
         self._leaving: set[str] = set()
         self._groups: dict[str, SyncGroup] = {}
-        self._virtual: frozenset[IPv4Address] = frozenset()
+        self._virtual: frozenset[Address] = frozenset()
         self._said: dict[str, str] = {}
 
     # --- configuration ------------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ class Service:
     # --- what the kernel says -----------------------------------------------------------------------------------------
 
     @property
-    def virtual(self) -> frozenset[IPv4Address]:
+    def virtual(self) -> frozenset[Address]:
         """The virtual addresses: none of them is an interface's own."""
         return self._virtual
 

@@ -8,11 +8,11 @@ microseconds.
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
 from labkit.trace import SECOND, Micros
-from labkit.vrrp.config import GroupConfig, RouterConfig, ScriptConfig, TrackKind
+from labkit.vrrp.config import Address, GroupConfig, RouterConfig, ScriptConfig, TrackKind
 from labkit.vrrp.packet import Advert, DecodeError
 
 
@@ -50,7 +50,7 @@ class Why:
     """A reason with its particulars; `str()` gives the sentence that logs, status and lessons print."""
 
     reason: Reason
-    peer: IPv4Address | None = None
+    peer: Address | None = None
     peer_priority: int | None = None
     elapsed: Micros | None = None  # since the last advert heard from `peer`
     name: str = ""  # script, interface or group that decided
@@ -134,18 +134,23 @@ class Received:
     """A VRRP packet came in on `interface` from `source`; already decoded, or not decodable."""
 
     interface: str
-    source: IPv4Address
+    source: Address
     packet: Advert | DecodeError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterfaceChanged:
-    """What the kernel says of an interface: whether it exists, is up with carrier, and its primary address."""
+    """What the kernel says of an interface: whether it exists, is up with carrier, and what adverts may come from.
+
+    `primary` is its first own IPv4 address, `link_local` its IPv6 link-local one, `addresses` all that are its own.
+    """
 
     interface: str
     exists: bool
     up: bool
     primary: IPv4Address | None
+    link_local: IPv6Address | None = None
+    addresses: frozenset[Address] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,7 +267,7 @@ class Noticed:
 
     router: str
     notice: Notice
-    peer: IPv4Address | None = None
+    peer: Address | None = None
     peer_priority: int | None = None
 
 
@@ -272,7 +277,7 @@ class Rejected:
 
     router: str  # empty where no router could be found for it
     interface: str
-    source: IPv4Address
+    source: Address
     error: DecodeError
     count: int
 

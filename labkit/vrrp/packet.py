@@ -33,6 +33,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address
 
 from labkit.trace import SECOND, Micros
+from labkit.vrrp.config import Address
 
 GROUP4 = IPv4Address("224.0.0.18")
 PROTOCOL = 112
@@ -80,7 +81,7 @@ class Advert:
     vrid: int
     priority: int
     interval: Micros
-    addresses: tuple[IPv4Address, ...]
+    addresses: tuple[Address, ...]
     auth: bytes | None = None
 
 

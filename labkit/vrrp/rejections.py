@@ -1,9 +1,9 @@
 """Refused packets, told once per source and minute, in bounded memory whatever a stranger sends."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 from labkit.trace import SECOND, Micros
+from labkit.vrrp.config import Address
 from labkit.vrrp.events import Rejected
 from labkit.vrrp.packet import DecodeError, ErrorKind
 
@@ -24,11 +24,9 @@ class Rejections:
     """Decides which refused packet is told."""
 
     def __init__(self) -> None:
-        self._told: dict[tuple[str, IPv4Address, ErrorKind], _Told] = {}  # longest ago first
+        self._told: dict[tuple[str, Address, ErrorKind], _Told] = {}  # longest ago first
 
-    def reject(
-        self, router: str, interface: str, source: IPv4Address, error: DecodeError, now: Micros
-    ) -> list[Rejected]:
+    def reject(self, router: str, interface: str, source: Address, error: DecodeError, now: Micros) -> list[Rejected]:
         """Count a packet; return what to tell of it, if anything."""
         key = (router or interface, source, error.kind)
         told = self._told.get(key)

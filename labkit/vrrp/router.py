@@ -14,10 +14,9 @@ A member of a sync group does not become MASTER by its own timer: it becomes `re
 """
 
 from copy import deepcopy
-from ipaddress import IPv4Address
 
 from labkit.trace import Micros
-from labkit.vrrp.config import OWNER, RouterConfig
+from labkit.vrrp.config import OWNER, Address, RouterConfig
 from labkit.vrrp.events import (
     Action,
     Announce,
@@ -72,7 +71,7 @@ class VirtualRouter:
         self.config = config
         self.state = State.INIT
         self.why = Why(reason=Reason.WAITING, name=config.interface)
-        self.primary: IPv4Address | None = None
+        self.primary: Address | None = None
         self.grouped = False
         self.ready: Why | None = None
         self.ready_since: Micros = now
@@ -82,11 +81,11 @@ class VirtualRouter:
         self._advert_at: Micros | None = None
         self._announce_at: Micros | None = None
         self._down_at: Micros | None = None
-        self._master: IPv4Address | None = None  # whose adverts we follow
+        self._master: Address | None = None  # whose adverts we follow
         self._heard_at = now
         self._learned_interval: Micros | None = None
-        self._released_by: IPv4Address | None = None  # who sent priority 0
-        self._discarded: tuple[IPv4Address, int] | None = None  # whom we preempt, and its priority
+        self._released_by: Address | None = None  # who sent priority 0
+        self._discarded: tuple[Address, int] | None = None  # whom we preempt, and its priority
         self._preempt_from: Micros | None = None
 
     # --- asked --------------------------------------------------------------------------------------------------------
@@ -182,7 +181,7 @@ class VirtualRouter:
 
     # --- told: adverts ------------------------------------------------------------------------------------------------
 
-    def receive(self, source: IPv4Address, advert: Advert, now: Micros) -> list[Action]:
+    def receive(self, source: Address, advert: Advert, now: Micros) -> list[Action]:
         """Take an advert that was found to be for this router."""
         if source == self.primary:  # our own, looped back
             return []
@@ -195,7 +194,7 @@ class VirtualRouter:
             return self._receive_as_master(source, advert, now)
         return []
 
-    def _receive_as_backup(self, source: IPv4Address, advert: Advert, now: Micros) -> list[Action]:
+    def _receive_as_backup(self, source: Address, advert: Advert, now: Micros) -> list[Action]:
         """RFC 9568 6.4.2."""
         name, priority = self.config.name, advert.priority
         if priority == RELEASE:  # the down timer becomes the skew time
@@ -220,7 +219,7 @@ class VirtualRouter:
             notices.append(Noticed(router=name, notice=notice, peer=source, peer_priority=priority))
         return notices
 
-    def _receive_as_master(self, source: IPv4Address, advert: Advert, now: Micros) -> list[Action]:
+    def _receive_as_master(self, source: Address, advert: Advert, now: Micros) -> list[Action]:
         """RFC 9568 6.4.3."""
         notices: list[Action] = []
 
@@ -234,13 +233,13 @@ class VirtualRouter:
             notice(Notice.TWO_OWNERS)
         if advert.priority > self._priority:
             return [*notices, *self._yield_to(source, advert, Reason.HIGHER_PRIORITY, now)]
-        if advert.priority == self._priority and self.primary is not None and source > self.primary:
+        if advert.priority == self._priority and self.primary is not None and source.packed > self.primary.packed:
             return [*notices, *self._yield_to(source, advert, Reason.HIGHER_ADDRESS, now)]
         # Assert ourselves at once, and take the switches' and neighbours' tables back (keepalived: announces too).
         notice(Notice.LOWER_PRIORITY_ANSWERED)
         return [*notices, self._advertise(now), *self._announce(now)]
 
-    def _yield_to(self, source: IPv4Address, advert: Advert, reason: Reason, now: Micros) -> list[Action]:
+    def _yield_to(self, source: Address, advert: Advert, reason: Reason, now: Micros) -> list[Action]:
         actions = self._leave_master()
         self._follow(source, advert, now)
         why = Why(reason=reason, peer=source, peer_priority=advert.priority)
@@ -303,7 +302,7 @@ class VirtualRouter:
         self.counters.released_master += 1
         return [ReleaseAddresses(router=self.config.name)]
 
-    def _follow(self, source: IPv4Address, advert: Advert, now: Micros) -> None:
+    def _follow(self, source: Address, advert: Advert, now: Micros) -> None:
         """Accept `source` as the master (RFC 9568 6.4.2: learn its interval, reset Active_Down_Timer)."""
         self._follow_nobody(now, keep_delay=True)
         self._master = source

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
 
 from labkit.trace import Micros
+from labkit.vrrp.config import Address
 from labkit.vrrp.events import State, Why
 from labkit.vrrp.packet import ErrorKind
 
@@ -39,7 +39,7 @@ class RouterStatus:
     since: Micros
     base_priority: int
     priority: int
-    master: IPv4Address | None
+    master: Address | None
     master_advert_interval: Micros
     master_down_interval: Micros
     counters: Counters
