@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from labkit.conf import schema
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import VirtualAddress, VrrpInstance
+from labkit.conf.schema import Leaf, process, vrrp
 from labkit.conf.section import Entry, Section
 from labkit.conf.shared import line_of, notifies, require
 from labkit.diagnostics import did_you_mean
@@ -42,20 +42,20 @@ class _Builder:
         self.section = section
         self.around = around
         self.complaints = complaints
-        self.version = section.get(schema.VERSION) or around.global_defs.get(schema.VRRP_VERSION) or 2
-        self.is_master = section.get(schema.STATE) is True
+        self.version = section.get(vrrp.VERSION) or around.global_defs.get(process.VRRP_VERSION) or 2
+        self.is_master = section.get(vrrp.STATE) is True
 
     def build(self) -> VrrpInstance | None:
         errors = self.complaints.errors
         section = self.section
-        require(section, self.complaints, schema.INTERFACE, schema.VIRTUAL_ROUTER_ID, schema.VIRTUAL_IPADDRESS)
+        require(section, self.complaints, vrrp.INTERFACE, vrrp.VIRTUAL_ROUTER_ID, vrrp.VIRTUAL_IPADDRESS)
         self._check_addresses()
         interval, auth, tracks, priority = self._advert_interval(), self._auth(), self._tracks(), self._priority()
         preempt, preempt_delay = self._preempt(), self._preempt_delay()
-        interface, vrid = section.get(schema.INTERFACE), section.get(schema.VIRTUAL_ROUTER_ID)
+        interface, vrid = section.get(vrrp.INTERFACE), section.get(vrrp.VIRTUAL_ROUTER_ID)
         if self.complaints.errors > errors or interface is None or vrid is None or section.title is None:
             return None
-        advertised = section.lines(schema.VIRTUAL_IPADDRESS)
+        advertised = section.lines(vrrp.VIRTUAL_IPADDRESS)
         router = RouterConfig(
             name=str(section.title),
             interface=interface,
@@ -68,39 +68,37 @@ class _Builder:
             preempt=preempt,
             preempt_delay=preempt_delay,
             tracks=tracks,
-            announce_repeat=self._first(schema.GARP_MASTER_REPEAT, schema.VRRP_GARP_REPEAT, 5),
-            announce_delay=self._first(schema.GARP_MASTER_DELAY, schema.VRRP_GARP_DELAY, 5 * SECOND),
+            announce_repeat=self._first(vrrp.GARP_MASTER_REPEAT, process.VRRP_GARP_REPEAT, 5),
+            announce_delay=self._first(vrrp.GARP_MASTER_DELAY, process.VRRP_GARP_DELAY, 5 * SECOND),
         )
         return VrrpInstance(
             router=router,
-            addresses=tuple(
-                _on_device(entry.value, interface) for entry in advertised + section.lines(schema.EXCLUDED)
-            ),
+            addresses=tuple(_on_device(entry.value, interface) for entry in advertised + section.lines(vrrp.EXCLUDED)),
             state_master=self.is_master,
             span=section.span(),
             **notifies(section),
         )
 
-    def _first(self, own: schema.Leaf[int], shared: schema.Leaf[int], default: int) -> int:
+    def _first(self, own: Leaf[int], shared: Leaf[int], default: int) -> int:
         for value in (self.section.get(own), self.around.global_defs.get(shared)):
             if value is not None:
                 return value
         return default
 
     def _priority(self) -> int:
-        if self.is_master and self.section.lacks(schema.PRIORITY):
+        if self.is_master and self.section.lacks(vrrp.PRIORITY):
             self.complaints.warning(
-                self.section.span(schema.STATE),
+                self.section.span(vrrp.STATE),
                 "`state MASTER` without `priority`: keepalived takes 255 (address owner), labkit takes 100",
                 "add `priority` and a number from 1 to 254",
             )
-        return self.section.get(schema.PRIORITY) or 100
+        return self.section.get(vrrp.PRIORITY) or 100
 
     def _advert_interval(self) -> Micros:
-        interval = self.section.get(schema.ADVERT_INT)
+        interval = self.section.get(vrrp.ADVERT_INT)
         if interval is None:
             return SECOND
-        span = self.section.span(schema.ADVERT_INT)
+        span = self.section.span(vrrp.ADVERT_INT)
         if self.version == 2 and interval % SECOND:
             message = "an advert interval of VRRP version 2 is in whole seconds"
             self.complaints.error(span, message, "write `advert_int 1`, or add `version 3` on every router")
@@ -111,42 +109,40 @@ class _Builder:
 
     def _auth(self) -> bytes | None:
         """Return what of the password is in an advert (RFC 2338 5.3.6.1)."""
-        for block in self.section.sections(schema.AUTHENTICATION):
-            require(block, self.complaints, schema.AUTH_TYPE, schema.AUTH_PASS)
+        for block in self.section.sections(vrrp.AUTHENTICATION):
+            require(block, self.complaints, vrrp.AUTH_TYPE, vrrp.AUTH_PASS)
             if self.version == 3:
                 message = "VRRP version 3 has no authentication (RFC 9568 9)"
                 self.complaints.error(block.span(), message, "remove the block, or write `version 2`")
-            password = (block.get(schema.AUTH_PASS) or "").encode()
+            password = (block.get(vrrp.AUTH_PASS) or "").encode()
             if len(password) > PASSWORD_BYTES:
                 message = f"the password has {len(password)} bytes, of which the first {PASSWORD_BYTES} count"
                 hint = f"shorten it to {PASSWORD_BYTES} on every router"
-                self.complaints.warning(block.span(schema.AUTH_PASS), message, hint)
+                self.complaints.warning(block.span(vrrp.AUTH_PASS), message, hint)
             return password[:PASSWORD_BYTES] or None
         return None
 
     def _preempt(self) -> bool:
         """keepalived: `state MASTER` clears nopreempt, so that the instance preempts."""
-        if self.is_master and self.section.says(schema.NOPREEMPT):
+        if self.is_master and self.section.says(vrrp.NOPREEMPT):
             message = "`nopreempt` has no effect beside `state MASTER`"
-            self.complaints.warning(
-                self.section.span(schema.NOPREEMPT), message, "write `state BACKUP` on every router"
-            )
-        return self.is_master or not self.section.says(schema.NOPREEMPT)
+            self.complaints.warning(self.section.span(vrrp.NOPREEMPT), message, "write `state BACKUP` on every router")
+        return self.is_master or not self.section.says(vrrp.NOPREEMPT)
 
     def _preempt_delay(self) -> Micros:
         """keepalived: `state MASTER` and nopreempt clear preempt_delay."""
-        delay = self.section.get(schema.PREEMPT_DELAY) or 0
+        delay = self.section.get(vrrp.PREEMPT_DELAY) or 0
         cause = "state MASTER" if self.is_master else "nopreempt"
-        if delay and (self.is_master or self.section.says(schema.NOPREEMPT)):
+        if delay and (self.is_master or self.section.says(vrrp.NOPREEMPT)):
             message = f"`preempt_delay` has no effect beside `{cause}`"
-            self.complaints.warning(self.section.span(schema.PREEMPT_DELAY), message, "remove one of them")
+            self.complaints.warning(self.section.span(vrrp.PREEMPT_DELAY), message, "remove one of them")
             return 0
         return delay
 
     def _tracks(self) -> tuple[Track, ...]:
         weights = self.around.script_weights
         tracks: dict[tuple[TrackKind, str], Track] = {}
-        for kind, keyword in (TrackKind.SCRIPT, schema.TRACK_SCRIPT), (TrackKind.INTERFACE, schema.TRACK_INTERFACE):
+        for kind, keyword in (TrackKind.SCRIPT, vrrp.TRACK_SCRIPT), (TrackKind.INTERFACE, vrrp.TRACK_INTERFACE):
             for entry in self.section.lines(keyword):
                 name, weight = entry.value
                 span = self.section.entry_span(entry)
@@ -160,13 +156,13 @@ class _Builder:
 
     def _check_addresses(self) -> None:
         section = self.section
-        advertised = section.lines(schema.VIRTUAL_IPADDRESS)
+        advertised = section.lines(vrrp.VIRTUAL_IPADDRESS)
         if len(advertised) > MOST_ADDRESSES:
             place = section.entry_span(advertised[MOST_ADDRESSES])
             hint = "move it to `virtual_ipaddress_excluded`"
             self.complaints.error(place, f"an advert has room for {MOST_ADDRESSES} addresses", hint)
         seen: dict[object, Entry[VirtualAddress]] = {}
-        for entry in advertised + section.lines(schema.EXCLUDED):
+        for entry in advertised + section.lines(vrrp.EXCLUDED):
             place = section.entry_span(entry)
             address = entry.value.address.ip
             first = seen.setdefault(address, entry)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.conf import schema
 from labkit.conf.complaints import Complaints
 from labkit.conf.instance import Surroundings, build_instance
 from labkit.conf.lvs import build_virtual_server, check_services
 from labkit.conf.model import Config, GlobalDefs
 from labkit.conf.reader import Document, Statement, lines_of, read
+from labkit.conf.schema import ROOT, Block, balancing, process, vrrp
 from labkit.conf.section import Section, bind
 from labkit.conf.shared import unique_titles
 from labkit.conf.vrrp import (
@@ -78,7 +78,7 @@ def _loads(text: str, file: str) -> Loaded:
         message = "the file begins with a byte order mark, with which keepalived cannot read it"
         complaints.warning(document.lines[0].span(1), message, "save it without")
     tree_is_right = complaints.errors == 0  # else most of what could be said about its meaning would be wrong
-    top = bind(document, schema.ROOT, complaints)
+    top = bind(document, ROOT, complaints)
     config = _build(top, file, complaints) if tree_is_right else None
     if config is not None and not (config.instances or config.virtual_servers or complaints.errors):
         message = "nothing is configured here"
@@ -93,18 +93,16 @@ def _refused(file: str, message: str, hint: str) -> Loaded:
 
 def _build(top: Section, file: str, complaints: Complaints) -> Config:
     """Build every block, whatever is wrong with the others; a result with errors is not to be used."""
-    scripts, instances = top.sections(schema.VRRP_SCRIPT), top.sections(schema.VRRP_INSTANCE)
-    groups, services = top.sections(schema.VRRP_SYNC_GROUP), top.sections(schema.VIRTUAL_SERVER)
+    scripts, instances = top.sections(vrrp.VRRP_SCRIPT), top.sections(vrrp.VRRP_INSTANCE)
+    groups, services = top.sections(vrrp.VRRP_SYNC_GROUP), top.sections(balancing.VIRTUAL_SERVER)
     for sections in (scripts, instances, groups):
         unique_titles(sections, complaints)
     check_vrids(instances, complaints)
     check_shared_addresses(instances, complaints)
-    weights = {
-        str(script.title): script.get(schema.SCRIPT_WEIGHT) or 0 for script in scripts if script.title is not None
-    }
+    weights = {str(script.title): script.get(vrrp.SCRIPT_WEIGHT) or 0 for script in scripts if script.title is not None}
     check_weights_in_groups(groups, instances, weights, complaints)
     check_services(services, complaints)
-    global_defs = next(iter(top.sections(schema.GLOBAL_DEFS)), _absent(top.document, schema.GLOBAL_DEFS))
+    global_defs = next(iter(top.sections(process.GLOBAL_DEFS)), _absent(top.document, process.GLOBAL_DEFS))
     around = Surroundings(global_defs=global_defs, script_weights=weights)
     built_instances = [build_instance(section, around, complaints) for section in instances]
     built_services = [build_virtual_server(section, complaints) for section in services]
@@ -118,19 +116,19 @@ def _build(top: Section, file: str, complaints: Complaints) -> Config:
     )
 
 
-def _absent(document: Document, block: schema.Block[Any]) -> Section:
+def _absent(document: Document, block: Block[Any]) -> Section:
     return Section(document, Statement([block.name], 0, 0, []), None)
 
 
 def _global_defs(section: Section) -> GlobalDefs:
-    server, port = section.get(schema.SMTP_SERVER) or (None, 25)
+    server, port = section.get(process.SMTP_SERVER) or (None, 25)
     return GlobalDefs(
-        notification_email=tuple(entry.value for entry in section.lines(schema.NOTIFICATION_EMAIL)),
-        notification_email_from=section.get(schema.NOTIFICATION_EMAIL_FROM),
+        notification_email=tuple(entry.value for entry in section.lines(process.NOTIFICATION_EMAIL)),
+        notification_email_from=section.get(process.NOTIFICATION_EMAIL_FROM),
         smtp_server=server,
         smtp_port=port,
-        smtp_connect_timeout=section.get(schema.SMTP_CONNECT_TIMEOUT) or 30_000_000,
-        router_id=section.get(schema.ROUTER_ID),
-        script_user=section.get(schema.SCRIPT_USER),
-        enable_script_security=section.says(schema.SCRIPT_SECURITY),
+        smtp_connect_timeout=section.get(process.SMTP_CONNECT_TIMEOUT) or 30_000_000,
+        router_id=section.get(process.ROUTER_ID),
+        script_user=section.get(process.SCRIPT_USER),
+        enable_script_security=section.says(process.SCRIPT_SECURITY),
     )

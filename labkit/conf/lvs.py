@@ -3,9 +3,9 @@
 from ipaddress import IPv4Address
 from typing import TypeAlias, cast
 
-from labkit.conf import schema
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import Forwarding, RealServer, TcpCheck, VirtualServer
+from labkit.conf.schema import balancing
 from labkit.conf.section import Section
 from labkit.conf.shared import line_of, require
 from labkit.trace import Micros
@@ -18,12 +18,12 @@ LONG_PERSISTENCE: Micros = 300_000_000
 
 def build_virtual_server(section: Section, complaints: Complaints) -> VirtualServer | None:
     """Return the virtual server, or None after complaining."""
-    require(section, complaints, schema.LB_ALGO, schema.LB_KIND, schema.PROTOCOL, schema.REAL_SERVER)
+    require(section, complaints, balancing.LB_ALGO, balancing.LB_KIND, balancing.PROTOCOL, balancing.REAL_SERVER)
     _check_persistence(section, complaints)
     real_servers = _real_servers(section, complaints)
     endpoint = cast("Endpoint | None", section.title)
-    scheduler, forwarding = section.get(schema.LB_ALGO), section.get(schema.LB_KIND)
-    protocol = section.get(schema.PROTOCOL)
+    scheduler, forwarding = section.get(balancing.LB_ALGO), section.get(balancing.LB_KIND)
+    protocol = section.get(balancing.PROTOCOL)
     if endpoint is None or scheduler is None or forwarding is None or protocol is None:
         return None
     if forwarding is not Forwarding.NAT:
@@ -34,9 +34,9 @@ def build_virtual_server(section: Section, complaints: Complaints) -> VirtualSer
         protocol=protocol,
         scheduler=scheduler,
         forwarding=forwarding,
-        delay_loop=section.get(schema.DELAY_LOOP) or 60_000_000,
-        persistence_timeout=section.get(schema.PERSISTENCE_TIMEOUT),
-        sorry_server=section.get(schema.SORRY_SERVER),
+        delay_loop=section.get(balancing.DELAY_LOOP) or 60_000_000,
+        persistence_timeout=section.get(balancing.PERSISTENCE_TIMEOUT),
+        sorry_server=section.get(balancing.SORRY_SERVER),
         real_servers=real_servers,
         span=section.span(),
     )
@@ -48,7 +48,7 @@ def check_services(sections: list[Section], complaints: Complaints) -> None:
     for section in sections:
         if section.title is None:
             continue
-        protocol = section.get(schema.PROTOCOL)
+        protocol = section.get(balancing.PROTOCOL)
         first = seen.setdefault((section.title, protocol), section)
         if first is not section:
             line = line_of(first, first.statement)
@@ -57,17 +57,17 @@ def check_services(sections: list[Section], complaints: Complaints) -> None:
 
 
 def _check_persistence(section: Section, complaints: Complaints) -> None:
-    timeout = section.get(schema.PERSISTENCE_TIMEOUT) or 0
-    scheduler = section.get(schema.LB_ALGO)
+    timeout = section.get(balancing.PERSISTENCE_TIMEOUT) or 0
+    scheduler = section.get(balancing.LB_ALGO)
     if timeout > LONG_PERSISTENCE and scheduler in ("rr", "wrr"):
         message = f"one client stays with one real server for {timeout // 1_000_000} s, which hides `{scheduler}`"
         hint = "to see it share, remove the line or ask from several addresses"
-        complaints.warning(section.span(schema.PERSISTENCE_TIMEOUT), message, hint)
+        complaints.warning(section.span(balancing.PERSISTENCE_TIMEOUT), message, hint)
 
 
 def _check_ports(section: Section, port: int, forwarding: Forwarding, complaints: Complaints) -> None:
     """DR and TUN hand the packet over as it is, with the port that the client wrote."""
-    for server in section.sections(schema.REAL_SERVER):
+    for server in section.sections(balancing.REAL_SERVER):
         endpoint = cast("Endpoint | None", server.title)
         if endpoint is not None and endpoint[1] != port:
             place = server.document.span(server.statement, 2)
@@ -77,7 +77,7 @@ def _check_ports(section: Section, port: int, forwarding: Forwarding, complaints
 
 def _real_servers(section: Section, complaints: Complaints) -> tuple[RealServer, ...]:
     servers: dict[Endpoint, RealServer] = {}
-    for server in section.sections(schema.REAL_SERVER):
+    for server in section.sections(balancing.REAL_SERVER):
         if server.title is None:
             continue
         endpoint = cast("Endpoint", server.title)
@@ -86,7 +86,7 @@ def _real_servers(section: Section, complaints: Complaints) -> tuple[RealServer,
             message = f"this real_server is there already, in line {servers[endpoint].span.line}"
             complaints.error(span, message, "keep one of them")
             continue
-        weight = server.get(schema.REAL_WEIGHT)
+        weight = server.get(balancing.REAL_WEIGHT)
         servers[endpoint] = RealServer(
             address=endpoint[0],
             port=endpoint[1],
@@ -98,12 +98,12 @@ def _real_servers(section: Section, complaints: Complaints) -> tuple[RealServer,
 
 
 def _check(server: Section) -> TcpCheck | None:
-    for block in server.sections(schema.TCP_CHECK):
-        retry, delay = block.get(schema.RETRY), block.get(schema.DELAY_BEFORE_RETRY)
+    for block in server.sections(balancing.TCP_CHECK):
+        retry, delay = block.get(balancing.RETRY), block.get(balancing.DELAY_BEFORE_RETRY)
         return TcpCheck(
-            connect_timeout=block.get(schema.CONNECT_TIMEOUT) or 5_000_000,
-            connect_ip=block.get(schema.CONNECT_IP),
-            connect_port=block.get(schema.CONNECT_PORT),
+            connect_timeout=block.get(balancing.CONNECT_TIMEOUT) or 5_000_000,
+            connect_ip=block.get(balancing.CONNECT_IP),
+            connect_port=block.get(balancing.CONNECT_PORT),
             retry=1 if retry is None else retry,
             delay_before_retry=1_000_000 if delay is None else delay,
         )

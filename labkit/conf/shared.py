@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
-from labkit.conf import schema
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import Command
 from labkit.conf.reader import Statement
-from labkit.conf.schema import Keyword, Leaf, Lines
+from labkit.conf.schema import Keyword, Leaf, Lines, vrrp
 from labkit.conf.section import Section
 
 
@@ -61,10 +60,10 @@ class Notifies(TypedDict):
 def notifies(section: Section) -> Notifies:
     """Return whom an instance or a group tells about changes of state."""
     return Notifies(
-        notify=section.get(schema.NOTIFY),
-        notify_master=section.get(schema.NOTIFY_MASTER),
-        notify_backup=section.get(schema.NOTIFY_BACKUP),
-        notify_fault=section.get(schema.NOTIFY_FAULT),
-        notify_stop=section.get(schema.NOTIFY_STOP),
-        smtp_alert=section.says(schema.SMTP_ALERT),
+        notify=section.get(vrrp.NOTIFY),
+        notify_master=section.get(vrrp.NOTIFY_MASTER),
+        notify_backup=section.get(vrrp.NOTIFY_BACKUP),
+        notify_fault=section.get(vrrp.NOTIFY_FAULT),
+        notify_stop=section.get(vrrp.NOTIFY_STOP),
+        smtp_alert=section.says(vrrp.SMTP_ALERT),
     )

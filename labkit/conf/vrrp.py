@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from labkit.conf import schema
 from labkit.conf.commands import needs_bash
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import SyncGroup, VrrpScript
+from labkit.conf.schema import vrrp
 from labkit.conf.section import Entry, Section
 from labkit.conf.shared import line_of, notifies, require
 from labkit.diagnostics import did_you_mean
@@ -20,30 +20,30 @@ def build_scripts(sections: Sequence[Section], complaints: Complaints) -> tuple[
 
 
 def _script(section: Section, complaints: Complaints) -> VrrpScript | None:
-    require(section, complaints, schema.SCRIPT)
-    command = section.get(schema.SCRIPT)
+    require(section, complaints, vrrp.SCRIPT)
+    command = section.get(vrrp.SCRIPT)
     if command is None or section.title is None:
         return None
     if needs_bash(command):
         complaints.warning(
-            section.span(schema.SCRIPT),
+            section.span(vrrp.SCRIPT),
             f"`{command.text}` needs bash; run by a /bin/sh that is dash it fails for ever",
             f"write `script \"/bin/bash -c '{command.text}'\"`",
         )
-    interval = section.get(schema.INTERVAL) or SECOND
+    interval = section.get(vrrp.INTERVAL) or SECOND
     check = ScriptConfig(
         name=str(section.title),
         interval=interval,
-        timeout=section.get(schema.TIMEOUT) or interval,
-        rise=section.get(schema.RISE) or 1,
-        fall=section.get(schema.FALL) or 1,
-        init_fail=section.says(schema.INIT_FAIL),
+        timeout=section.get(vrrp.TIMEOUT) or interval,
+        rise=section.get(vrrp.RISE) or 1,
+        fall=section.get(vrrp.FALL) or 1,
+        init_fail=section.says(vrrp.INIT_FAIL),
     )
     return VrrpScript(
         check=check,
         command=command,
-        weight=section.get(schema.SCRIPT_WEIGHT) or 0,
-        user=section.get(schema.SCRIPT_RUN_BY),
+        weight=section.get(vrrp.SCRIPT_WEIGHT) or 0,
+        user=section.get(vrrp.SCRIPT_RUN_BY),
         span=section.span(),
     )
 
@@ -55,8 +55,8 @@ def build_groups(
     names = [str(instance.title) for instance in instances if instance.title is not None]
     taken: dict[str, Entry[str]] = {}
     for section in sections:
-        require(section, complaints, schema.GROUP)
-        members = section.lines(schema.GROUP)
+        require(section, complaints, vrrp.GROUP)
+        members = section.lines(vrrp.GROUP)
         for member in members:
             _check_member(section, member, names, taken, complaints)
         if len(members) == 1:
@@ -65,7 +65,7 @@ def build_groups(
     return tuple(
         SyncGroup(
             name=str(section.title),
-            members=tuple(member.value for member in section.lines(schema.GROUP)),
+            members=tuple(member.value for member in section.lines(vrrp.GROUP)),
             span=section.span(),
             **notifies(section),
         )
@@ -89,11 +89,11 @@ def check_weights_in_groups(
     groups: Sequence[Section], instances: Sequence[Section], weights: dict[str, int], complaints: Complaints
 ) -> None:
     """Refuse weighted trackers of group members: keepalived ignores them, as members must go together."""
-    grouped = {member.value for group in groups for member in group.lines(schema.GROUP)}
+    grouped = {member.value for group in groups for member in group.lines(vrrp.GROUP)}
     for instance in instances:
         if instance.title not in grouped:
             continue
-        for keyword in (schema.TRACK_SCRIPT, schema.TRACK_INTERFACE):
+        for keyword in (vrrp.TRACK_SCRIPT, vrrp.TRACK_INTERFACE):
             for entry in instance.lines(keyword):
                 name, weight = entry.value
                 if weights.get(name, 0) if weight is None else weight:
@@ -105,23 +105,23 @@ def check_vrids(instances: Sequence[Section], complaints: Complaints) -> None:
     """Refuse two instances with one VRID on one interface."""
     seen: dict[tuple[str, int], Section] = {}
     for section in instances:
-        interface, vrid = section.get(schema.INTERFACE), section.get(schema.VIRTUAL_ROUTER_ID)
+        interface, vrid = section.get(vrrp.INTERFACE), section.get(vrrp.VIRTUAL_ROUTER_ID)
         if interface is None or vrid is None:
             continue
         first = seen.setdefault((interface, vrid), section)
         if first is not section:
-            line = first.span(schema.VIRTUAL_ROUTER_ID).line
+            line = first.span(vrrp.VIRTUAL_ROUTER_ID).line
             message = f"VRID {vrid} on {interface} belongs to `{first.title}` already, in line {line}"
-            complaints.error(section.span(schema.VIRTUAL_ROUTER_ID), message, "write another number from 1 to 255")
+            complaints.error(section.span(vrrp.VIRTUAL_ROUTER_ID), message, "write another number from 1 to 255")
 
 
 def check_shared_addresses(instances: Sequence[Section], complaints: Complaints) -> None:
     """Refuse an address that two instances put on one interface; on two interfaces it is only odd."""
     seen: dict[Address, tuple[Section, str, int]] = {}
     for section in instances:
-        for entry in section.lines(schema.VIRTUAL_IPADDRESS) + section.lines(schema.EXCLUDED):
+        for entry in section.lines(vrrp.VIRTUAL_IPADDRESS) + section.lines(vrrp.EXCLUDED):
             address = entry.value.address.ip
-            device = entry.value.device or section.get(schema.INTERFACE) or ""
+            device = entry.value.device or section.get(vrrp.INTERFACE) or ""
             place = section.entry_span(entry)
             first, first_device, line = seen.setdefault(address, (section, device, place.line))
             if first is section:

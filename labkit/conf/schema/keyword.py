@@ -1,0 +1,67 @@
+"""What the keyword table is made of: `Leaf`, `Lines` and `Block`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from labkit.conf.arguments import Argument, Choice, Flag, Word
+from labkit.trace import SECOND, Micros
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf(Generic[T]):
+    """A keyword with a value, once in its block; `spellings` are the other names of the same thing."""
+
+    name: str
+    argument: Argument[T]
+    description: str
+    spellings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lines(Generic[T]):
+    """A keyword whose block holds one value a line, or (`each_word`) one value a word; blocks of one name add up."""
+
+    name: str
+    entry: Argument[T]
+    description: str
+    each_word: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block(Generic[T]):
+    """A keyword whose block holds keywords; `title` is what stands between its name and the brace."""
+
+    name: str
+    title: Argument[T]
+    description: str
+    children: Mapping[str, "Keyword"] = field(hash=False)
+    unsupported: frozenset[str] = frozenset()
+    once: bool = False
+
+
+Keyword: TypeAlias = Leaf[Any] | Lines[Any] | Block[Any]
+
+
+def table(*keywords: Keyword) -> dict[str, Keyword]:
+    """Return the children of a block by all their names."""
+    table: dict[str, Keyword] = {}
+    for keyword in keywords:
+        table[keyword.name] = keyword
+        if isinstance(keyword, Leaf):
+            table.update(dict.fromkeys(keyword.spellings, keyword))
+    return table
+
+
+def words(*texts: str) -> frozenset[str]:
+    """Return the words of some texts."""
+    return frozenset(word for text in texts for word in text.split())
+
+
+NO_TITLE = Flag(wanted="a `{`")
+NAME = Word("a name")
+VERSION_NUMBER = Choice({"2": 2, "3": 3})
+DAY: Micros = 86_400 * SECOND
+LONG: Micros = 4294 * SECOND  # keepalived keeps these in 32 bits of microseconds
