@@ -115,6 +115,15 @@ def veth(*, port: str, index: int, master: int, peer: Peer) -> bytes:
     return message(_RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body + attribute(_IFLA_LINKINFO, info))
 
 
+def veth_pair(*, name: str, index: int, lladdr: bytes, peer: Peer) -> bytes:
+    """Make a cable between two namespaces, without a bridge; both ends are left down."""
+    end = _ifinfo(peer.index) + text(_IFLA_IFNAME, peer.name) + attribute(_IFLA_ADDRESS, peer.lladdr)
+    end += number(_IFLA_NET_NS_FD, peer.namespace)
+    info = text(_IFLA_INFO_KIND, "veth") + attribute(_IFLA_INFO_DATA, attribute(_VETH_INFO_PEER, end))
+    body = _ifinfo(index) + text(_IFLA_IFNAME, name) + attribute(_IFLA_ADDRESS, lladdr)
+    return message(_RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body + attribute(_IFLA_LINKINFO, info))
+
+
 def set_link(index: int, *, up: bool) -> bytes:
     """Set an interface up or down."""
     return message(_RTM_NEWLINK, 0, _ifinfo(index, _IFF_UP if up else 0, _IFF_UP))
