@@ -92,11 +92,11 @@ def _error_of(flags: int, body: bytes) -> KernelRefusedError | None:
 
 
 class Netlink:
-    """A route-netlink socket; it keeps working in the namespace where it was opened."""
+    """A netlink socket, by default a route-netlink one; it keeps working in the namespace where it was opened."""
 
-    def __init__(self, groups: int = 0) -> None:
-        """Open it and subscribe to the RTMGRP_* multicast `groups` (a bit mask)."""
-        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    def __init__(self, groups: int = 0, *, protocol: int = socket.NETLINK_ROUTE) -> None:
+        """Open it and subscribe to the multicast `groups` (a bit mask; RTMGRP_* of rtnetlink(7))."""
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
         self.socket.bind((0, groups))
@@ -146,6 +146,19 @@ class Netlink:
                         refused = error
         if refused:
             raise refused
+
+    def get(self, kind: int, body: bytes) -> bytes:
+        """Return the body of the one message that answers a request.
+
+        Raises:
+            KernelRefusedError: the kernel refused the request.
+        """
+        self.socket.send(_HEADER.pack(_HEADER.size + len(body), kind, NLM_F_REQUEST, 0, 0) + body)
+        for answer, flags, content in messages(self.socket.recv(1 << 17)):
+            if answer != _NLMSG_ERROR:
+                return content
+            raise _error_of(flags, content) or KernelRefusedError(errno.EPROTO)
+        raise KernelRefusedError(errno.EPROTO)
 
     def dump(self, kind: int, body: bytes) -> list[tuple[int, bytes]]:
         """Return (type, body) of every object in answer to a dump request.

@@ -1,0 +1,1 @@
+"""Load balancing as pure machines: what a director's table is, when checks run, who is in the table; no I/O."""
