@@ -1,22 +1,20 @@
 """A `vrrp_instance` block: from checked lines to a virtual router that can be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from labkit.conf.complaints import Complaints
-from labkit.conf.model import VirtualAddress, VrrpInstance
+from labkit.conf.model import VrrpInstance
 from labkit.conf.schema import Leaf, process, vrrp
-from labkit.conf.section import Entry, Section
-from labkit.conf.shared import line_of, notifies, require
+from labkit.conf.section import Section
+from labkit.conf.shared import notifies, require
+from labkit.conf.virtual_addresses import addresses_of, check_addresses, family_of
 from labkit.diagnostics import did_you_mean
 from labkit.trace import SECOND, Micros
 from labkit.vrrp.config import RouterConfig, Track, TrackKind
 
 PASSWORD_BYTES = 8
 """So much of a password is in an advert (RFC 2338 5.3.6.1)."""
-
-MOST_ADDRESSES = 255
-"""The number of addresses is one byte of an advert (RFC 9568 5.2.5)."""
 
 _V3_STEP: Micros = 10_000  # centiseconds, in 12 bits (RFC 9568 5.2.7)
 _V3_LONGEST: Micros = 4095 * _V3_STEP
@@ -42,14 +40,15 @@ class _Builder:
         self.section = section
         self.around = around
         self.complaints = complaints
-        self.version = section.get(vrrp.VERSION) or around.global_defs.get(process.VRRP_VERSION) or 2
+        self.family = family_of(section)
+        self.version = self._version()
         self.is_master = section.get(vrrp.STATE) is True
 
     def build(self) -> VrrpInstance | None:
         errors = self.complaints.errors
         section = self.section
         require(section, self.complaints, vrrp.INTERFACE, vrrp.VIRTUAL_ROUTER_ID, vrrp.VIRTUAL_IPADDRESS)
-        self._check_addresses()
+        check_addresses(section, self.complaints)
         interval, auth, tracks, priority = self._advert_interval(), self._auth(), self._tracks(), self._priority()
         preempt, preempt_delay = self._preempt(), self._preempt_delay()
         interface, vrid = section.get(vrrp.INTERFACE), section.get(vrrp.VIRTUAL_ROUTER_ID)
@@ -61,6 +60,7 @@ class _Builder:
             interface=interface,
             vrid=vrid,
             addresses=tuple(entry.value.address.ip for entry in advertised),
+            family=self.family,
             version=self.version,
             priority=priority,
             advert_interval=interval,
@@ -73,11 +73,19 @@ class _Builder:
         )
         return VrrpInstance(
             router=router,
-            addresses=tuple(_on_device(entry.value, interface) for entry in advertised + section.lines(vrrp.EXCLUDED)),
+            addresses=addresses_of(section, interface),
             state_master=self.is_master,
             span=section.span(),
             **notifies(section),
         )
+
+    def _version(self) -> int:
+        """IPv6 has version 3 only (RFC 9568 1); keepalived takes it, whatever is written."""
+        own = self.section.get(vrrp.VERSION)
+        if self.family == 6 and own == 2:
+            message = "VRRP version 2 has no IPv6: labkit uses version 3, as keepalived does"
+            self.complaints.warning(self.section.span(vrrp.VERSION), message, "write `version 3`")
+        return 3 if self.family == 6 else own or self.around.global_defs.get(process.VRRP_VERSION) or 2
 
     def _first(self, own: Leaf[int], shared: Leaf[int], default: int) -> int:
         for value in (self.section.get(own), self.around.global_defs.get(shared)):
@@ -113,7 +121,8 @@ class _Builder:
             require(block, self.complaints, vrrp.AUTH_TYPE, vrrp.AUTH_PASS)
             if self.version == 3:
                 message = "VRRP version 3 has no authentication (RFC 9568 9)"
-                self.complaints.error(block.span(), message, "remove the block, or write `version 2`")
+                hint = "remove the block" if self.family == 6 else "remove the block, or write `version 2`"
+                self.complaints.error(block.span(), message, hint)
             password = (block.get(vrrp.AUTH_PASS) or "").encode()
             if len(password) > PASSWORD_BYTES:
                 message = f"the password has {len(password)} bytes, of which the first {PASSWORD_BYTES} count"
@@ -153,26 +162,3 @@ class _Builder:
                 default = weights.get(name, 0) if kind is TrackKind.SCRIPT else 0
                 tracks[kind, name] = Track(kind=kind, name=name, weight=default if weight is None else weight)
         return tuple(tracks.values())
-
-    def _check_addresses(self) -> None:
-        section = self.section
-        advertised = section.lines(vrrp.VIRTUAL_IPADDRESS)
-        if len(advertised) > MOST_ADDRESSES:
-            place = section.entry_span(advertised[MOST_ADDRESSES])
-            hint = "move it to `virtual_ipaddress_excluded`"
-            self.complaints.error(place, f"an advert has room for {MOST_ADDRESSES} addresses", hint)
-        seen: dict[object, Entry[VirtualAddress]] = {}
-        for entry in advertised + section.lines(vrrp.EXCLUDED):
-            place = section.entry_span(entry)
-            address = entry.value.address.ip
-            first = seen.setdefault(address, entry)
-            if first is entry:
-                continue
-            message = f"{address} stands here again, after line {line_of(section, first.statement)}"
-            same_device = entry.value.device == first.value.device
-            complain = self.complaints.error if same_device else self.complaints.warning
-            complain(place, message, "keep one of them")
-
-
-def _on_device(address: VirtualAddress, interface: str) -> VirtualAddress:
-    return address if address.device else replace(address, device=interface)

@@ -1,7 +1,7 @@
 """What each keyword becomes in the Config."""
 
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
 import pytest
 
@@ -123,6 +123,19 @@ def test_the_weight_of_a_script_counts_where_the_instance_names_none() -> None:
 def test_an_address_line(line: str, expected: dict[str, object]) -> None:
     (address,) = instance_of(f"virtual_ipaddress {{ {line} }}").addresses
     assert address == replace(ADDRESS, **expected)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("before", ["", "global_defs { vrrp_version 2 }"])
+def test_ipv6_addresses_make_a_router_of_version_3(before: str) -> None:
+    lines = "virtual_ipaddress {\nfe80::1/64\n2001:db8::1\n}\nvirtual_ipaddress_excluded {\n192.0.2.9\n}"
+    instance = instance_of(lines, before)
+    addresses = (IPv6Address("fe80::1"), IPv6Address("2001:db8::1"))
+    assert instance.router == replace(ROUTER, family=6, version=3, addresses=addresses)
+    assert [address.address for address in instance.addresses] == [
+        IPv6Interface("fe80::1/64"),
+        IPv6Interface("2001:db8::1/128"),
+        IPv4Interface("192.0.2.9/32"),
+    ]
 
 
 def test_excluded_addresses_are_held_but_not_advertised() -> None:

@@ -29,9 +29,31 @@ from tests.conf.samples import ADDRESS, INSTANCE, SCRIPT, UNSUPPORTED, said
         ),
         pytest.param(
             "192.168.1.20",
-            "2001:db8::1/64",
-            [f"12:9: the IPv6 address `2001:db8::1/64` {UNSUPPORTED}; write an IPv4 address"],
-            id="ipv6",
+            "192.168.1.20\n        fe80::1",
+            [
+                "13:9: an advert of IPv4 addresses has no room for fe80::1; "
+                "move it to `virtual_ipaddress_excluded`, or to an instance of its own"
+            ],
+            id="two-families",
+        ),
+        pytest.param(
+            "192.168.1.20", "fe80::1%eth0", [f"12:9: `fe80::1%eth0` does not fit here; {ADDRESS}"], id="ipv6-zone"
+        ),
+        pytest.param("192.168.1.20", "fe80::1/129", [f"12:9: `fe80::1/129` does not fit here; {ADDRESS}"], id="129"),
+        pytest.param(
+            "192.168.1.20",
+            "ff02::1",
+            [f"12:9: ff02::1 cannot be the address of a machine; {ADDRESS}"],
+            id="ipv6-multicast",
+        ),
+        pytest.param(
+            "192.168.1.20\n    }",
+            "192.168.1.20\n    }\n    virtual_ipaddress_excluded {\n fe80::1 label x\n fe80::2 brd +\n    }",
+            [
+                "15:10: an IPv6 address has no label; remove it",
+                "16:10: IPv6 knows no broadcast; remove it",
+            ],
+            id="ipv6-options",
         ),
         pytest.param(
             "192.168.1.20",
@@ -323,3 +345,46 @@ from tests.conf.samples import ADDRESS, INSTANCE, SCRIPT, UNSUPPORTED, said
 def test_what_is_wrong_with_an_instance(old: str, new: str, expected: list[str]) -> None:
     assert old in INSTANCE
     assert said(INSTANCE.replace(old, new) + SCRIPT) == expected
+
+
+V6 = """\
+vrrp_instance A {
+    interface eth0
+    virtual_router_id 21
+    virtual_ipaddress {
+        fe80::1
+        2001:db8::1
+    }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param("x", "x", [], id="nothing"),
+        pytest.param(
+            "        fe80::1\n",
+            "",
+            [
+                "5:9: warning: the first IPv6 address of a virtual router should be link-local; "
+                "put one from fe80::/10 before it on every router"
+            ],
+            id="not-link-local",
+        ),
+        pytest.param(
+            "interface eth0",
+            "interface eth0\n    version 2",
+            ["3:13: warning: VRRP version 2 has no IPv6: labkit uses version 3, as keepalived does; write `version 3`"],
+            id="version-2",
+        ),
+        pytest.param(
+            "    interface eth0",
+            "    interface eth0\n    authentication {\n        auth_type PASS\n        auth_pass a\n    }",
+            ["3:5: VRRP version 3 has no authentication (RFC 9568 9); remove the block"],
+            id="authentication",
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_ipv6_instance(old: str, new: str, expected: list[str]) -> None:
+    assert said(V6.replace(old, new)) == expected

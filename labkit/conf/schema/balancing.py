@@ -1,6 +1,7 @@
 """The keywords of the load balancing part of a file: virtual and real servers and their checks."""
 
-from labkit.conf.arguments import PORT, Address, Choice, Endpoint, Integer, Seconds
+from labkit.conf.addresses import Address, Endpoint
+from labkit.conf.arguments import PORT, Choice, Integer, Seconds
 from labkit.conf.model import Forwarding
 from labkit.conf.schema.keyword import DAY, LONG, NO_TITLE, Block, Leaf, table, words
 from labkit.trace import SECOND

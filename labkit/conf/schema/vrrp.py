@@ -1,6 +1,7 @@
 """The keywords of the VRRP part of a file: scripts, virtual routers and sync groups."""
 
-from labkit.conf.arguments import WEIGHT, AddressLine, Choice, Flag, Integer, Interface, Seconds, Tracked, User, Word
+from labkit.conf.addresses import AddressLine
+from labkit.conf.arguments import WEIGHT, Choice, Flag, Integer, Interface, Seconds, Tracked, User, Word
 from labkit.conf.commands import CommandLine
 from labkit.conf.schema.keyword import LONG, NAME, NO_TITLE, VERSION_NUMBER, Block, Leaf, Lines, table, words
 from labkit.trace import SECOND

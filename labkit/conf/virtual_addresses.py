@@ -1,0 +1,63 @@
+"""The addresses of a `vrrp_instance`: of one family, each once, and as many as an advert has room for."""
+
+from dataclasses import replace
+
+from labkit.conf.complaints import Complaints
+from labkit.conf.model import VirtualAddress
+from labkit.conf.schema import vrrp
+from labkit.conf.section import Entry, Section
+from labkit.conf.shared import line_of
+
+MOST_ADDRESSES = 255
+"""The number of addresses is one byte of an advert (RFC 9568 5.2.5)."""
+
+
+def family_of(section: Section) -> int:
+    """Return 4 or 6: the family of the first advertised address."""
+    advertised = section.lines(vrrp.VIRTUAL_IPADDRESS)
+    return advertised[0].value.address.version if advertised else 4
+
+
+def addresses_of(section: Section, interface: str) -> tuple[VirtualAddress, ...]:
+    """Return all addresses, the advertised ones first; those without a device are on `interface`."""
+    entries = section.lines(vrrp.VIRTUAL_IPADDRESS) + section.lines(vrrp.EXCLUDED)
+    return tuple(_on_device(entry.value, interface) for entry in entries)
+
+
+def _on_device(address: VirtualAddress, interface: str) -> VirtualAddress:
+    return address if address.device else replace(address, device=interface)
+
+
+def check_addresses(section: Section, complaints: Complaints) -> None:
+    """Complain about too many addresses, two families, an address twice, and a first IPv6 address of the wrong kind."""
+    advertised = section.lines(vrrp.VIRTUAL_IPADDRESS)
+    if len(advertised) > MOST_ADDRESSES:
+        place = section.entry_span(advertised[MOST_ADDRESSES])
+        hint = "move it to `virtual_ipaddress_excluded`"
+        complaints.error(place, f"an advert has room for {MOST_ADDRESSES} addresses", hint)
+    _check_family(section, complaints)
+    seen: dict[object, Entry[VirtualAddress]] = {}
+    for entry in advertised + section.lines(vrrp.EXCLUDED):
+        place = section.entry_span(entry)
+        address = entry.value.address.ip
+        first = seen.setdefault(address, entry)
+        if first is entry:
+            continue
+        message = f"{address} stands here again, after line {line_of(section, first.statement)}"
+        same_device = entry.value.device == first.value.device
+        complain = complaints.error if same_device else complaints.warning
+        complain(place, message, "keep one of them")
+
+
+def _check_family(section: Section, complaints: Complaints) -> None:
+    advertised = section.lines(vrrp.VIRTUAL_IPADDRESS)
+    family = family_of(section)
+    for entry in advertised:
+        if entry.value.address.version != family:
+            message = f"an advert of IPv{family} addresses has no room for {entry.value.address.ip}"
+            hint = "move it to `virtual_ipaddress_excluded`, or to an instance of its own"
+            complaints.error(section.entry_span(entry), message, hint)
+    if family == 6 and not advertised[0].value.address.is_link_local:  # RFC 9568 5.2.9
+        message = "the first IPv6 address of a virtual router should be link-local"
+        hint = "put one from fe80::/10 before it on every router"
+        complaints.warning(section.entry_span(advertised[0]), message, hint)
