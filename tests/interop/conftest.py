@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.daemon import OURS, C, Daemon
+from tests.interop.frames import Frame
 from tests.kernel.lan import Lan, why_not
 
 PROGRAMS = {"ours": OURS, "C": C}
@@ -17,13 +18,19 @@ def peers() -> None:
     for program in ("keepalived", "tshark"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
+    if why_not():
+        pytest.skip(why_not())
+
+
+@pytest.fixture(scope="session")
+def captured() -> list[Frame]:
+    """Every frame of the situations so far, but for the forged ones."""
+    return []
 
 
 @pytest.fixture
 def lan() -> Iterator[Lan]:
     """Three hosts and an observer."""
-    if why_not():
-        pytest.skip(why_not())
     made = Lan(3)
     yield made
     made.close()

@@ -1,0 +1,378 @@
+"""Situations: what happens to a few hosts, told once and run with C keepalived, with ours and with both mixed.
+
+A situation is the configurations of its hosts and a script.  The script is a generator: it does things (`start`,
+`stop`, `cut`, ...) and yields what it then waits for, so that one loop runs every casting of the situation at the same
+time, each in a network of its own.  What happened is then compared host by host with what happened to C keepalived.
+
+    @situation(instance(150), instance(120))
+    def test_a_stop_is_taken_up_after_the_skew(s: Run) -> Script:
+        yield from s.settled()
+        s.stop(1)
+        released = yield s.advert(1, priority=0)
+        taken = yield s.advert(2)
+        s.apart(released, taken, 0.053)
+"""
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from tests.interop.frames import Frame
+from tests.interop.network import STRANGER, Host, Network
+from tests.interop.program import Program
+from tests.interop.story import Differs, Story, compare, tell
+
+VIP = "192.168.1.20"
+_TICK = 0.01
+_QUIET = 0.2  # seconds without news after which a script's last step has had its effects
+_STALLED = 0.1  # a loop that did not run for so long says nothing of the programs
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """What a script waits for; the yield returns what `holds` returned."""
+
+    what: str
+    holds: Callable[[], Any]
+    within: float = 6.0
+
+
+Script: TypeAlias = Generator[Until, Any, None]
+Casting: TypeAlias = tuple[str, ...]
+
+
+class Run:
+    """A situation with one casting: the verbs and the waits of its script."""
+
+    def __init__(self, situation: "Situation", casting: Casting, home: Path) -> None:
+        home.mkdir(parents=True)
+        self.casting = casting
+        self.configs = dict(enumerate(situation.configs, 1))
+        self.network = Network(len(casting), situation.interfaces)
+        self.programs = {
+            number: Program(name, self.network.hosts[number], home / f"host{number}")
+            for number, name in enumerate(casting, 1)
+        }
+        self.failure = ""
+        self.seen = 0  # frames that were waited for, or passed over
+        self._news = time.monotonic()
+        self._noted = 0
+        self._script = self._whole(situation.script)
+        self._waiting: Until | None = None
+        self._deadline = 0.0
+
+    # --- verbs --------------------------------------------------------------------------------------------------------
+
+    def host(self, number: int) -> Host:
+        return self.network.hosts[number]
+
+    def start(self, *hosts: int) -> None:
+        for number in hosts:
+            self.programs[number].start(self.configs[number])
+
+    def stop(self, number: int) -> None:
+        """As an init script does."""
+        self.signal(number, signal.SIGTERM)
+
+    def signal(self, number: int, which: int) -> None:
+        self._mark()
+        self.programs[number].signal(which)
+
+    def crash(self, number: int) -> None:
+        self._mark()
+        self.programs[number].kill()
+
+    def freeze(self, number: int, *, frozen: bool = True) -> None:
+        self._mark()
+        for pid in self.programs[number].pids():
+            os.kill(pid, signal.SIGSTOP if frozen else signal.SIGCONT)
+
+    def reload(self, number: int, config: str) -> None:
+        self.programs[number].write(config)
+        self.signal(number, signal.SIGHUP)
+
+    def link(self, number: int, interface: str = "eth0", *, up: bool) -> None:
+        """Set the host's own side of its cable."""
+        self._mark()
+        self.host(number).set_link(interface, up=up)
+
+    def port(self, number: int, interface: str = "eth0", *, up: bool) -> None:
+        """Set the switch's side of a cable: the host sees its carrier go and come."""
+        self._mark()
+        self.network.set_port(number, interface, up=up)
+
+    def cut(self, number: int, interface: str = "eth0", *, healed: bool = False) -> None:
+        """Let nothing through to the host or from it, while its carrier stays."""
+        self._mark()
+        self.network.set_joined(number, interface, joined=healed)
+
+    def flag(self, number: int, name: str, *, up: bool) -> None:
+        """Make a file in the home of a host's program, or take it away."""
+        self._mark()
+        path = self.programs[number].home / name
+        if up:
+            path.touch()
+        else:
+            path.unlink(missing_ok=True)
+
+    # --- waits --------------------------------------------------------------------------------------------------------
+
+    def settled(self) -> Script:
+        """Start the hosts one after the other, the first as MASTER and the others as BACKUP."""
+        for number, program in self.programs.items():
+            self.start(number)
+            if number == 1:
+                yield self.entered(1, "MASTER")
+                yield self.quiet()
+            else:
+                yield Until(f"BACKUP of {number}", lambda program=program: "BACKUP" in dict(_flip(program.entered())))
+        yield self.adverts(1, 2)
+
+    def entered(self, number: int, state: str, instance: str = "VI", within: float = 6.0) -> Until:
+        """Until an instance is in a state, by its log."""
+        program = self.programs[number]
+        return Until(f"{instance} {state} on host {number}", lambda: program.state(instance) == state, within)
+
+    def owner(self, number: int, address: str = VIP, within: float = 6.0) -> Until:
+        """Until a host, and no other, holds the address."""
+
+        def holds() -> bool:
+            holders = [host.number for host in self.network.hosts.values() if host.holds(address)]
+            return holders == [number]
+
+        return Until(f"{address} on host {number} alone", holds, within)
+
+    def holds(self, number: int, address: str = VIP, *, present: bool = True) -> Until:
+        words = "" if present else "not "
+        return Until(f"{address} {words}on host {number}", lambda: self.host(number).holds(address) is present)
+
+    def heard(self, what: str, wanted: Callable[[Frame], object], count: int = 1, within: float = 6.0) -> Until:
+        """Until so many more frames are `wanted`; the last of them is the answer."""
+        left = count
+
+        def holds() -> Frame | None:
+            nonlocal left
+            while self.seen < len(self.network.frames):
+                frame = self.network.frames[self.seen]
+                self.seen += 1
+                if wanted(frame):
+                    left -= 1
+                    if not left:
+                        return frame
+            return None
+
+        return Until(f"{count} x {what}", holds, within)
+
+    def advert(self, number: int, priority: int | None = None, vrid: int | None = None, within: float = 6.0) -> Until:
+        """Until the next advert of a host, of any priority but 0 or of that one."""
+
+        def wanted(frame: Frame) -> bool:
+            advert = frame.advert
+            if advert is None or frame.host != number or vrid not in (None, advert.vrid):
+                return False
+            return advert.priority == priority if priority is not None else advert.priority > 0
+
+        return self.heard(f"advert of host {number} with priority {priority}", wanted, within=within)
+
+    def adverts(self, number: int, count: int) -> Until:
+        """Until so many more adverts of a host: the clock of a script."""
+        return self.heard(f"advert of host {number}", lambda f: f.host == number and f.advert, count)
+
+    def logged(self, number: int, text: str, within: float = 6.0) -> Until:
+        """Until the log says something, after what was waited for before."""
+        program = self.programs[number]
+
+        def holds() -> bool:
+            found = program.log.find(text, program.cursor)
+            program.cursor = program.cursor if found < 0 else found + len(text)
+            return found >= 0
+
+        return Until(f"{text!r} in the log of host {number}", holds, within)
+
+    def notified(self, number: int, count: int) -> Until:
+        program = self.programs[number]
+        return Until(f"{count} notifications on host {number}", lambda: len(program.notifications) >= count)
+
+    def ended(self, number: int) -> Until:
+        return Until(f"end of host {number}'s program", lambda: self.programs[number].ended)
+
+    def quiet(self, seconds: float = _QUIET) -> Until:
+        """Until nothing but adverts happened for a while."""
+        return Until("quiet", lambda: time.monotonic() - self._news > seconds, seconds + 10)
+
+    # --- judgements ---------------------------------------------------------------------------------------------------
+
+    def apart(self, earlier: Frame, later: Frame, seconds: float, *, early: float = 0.03, late: float = 0.2) -> None:
+        """Two frames must be so far apart, give or take what a busy machine makes of it."""
+        between = later.at - earlier.at
+        assert seconds - early <= between <= seconds + late, f"{between:.3f} s between, not {seconds} s"
+
+    def last_advert(self, number: int) -> Frame:
+        """The last advert of a host so far."""
+        return [frame for frame in self.network.frames if frame.host == number and frame.advert][-1]
+
+    # --- the loop's side ----------------------------------------------------------------------------------------------
+
+    def _mark(self) -> None:
+        """What is waited for from here on comes after this."""
+        self.read()
+        self.seen = len(self.network.frames)
+        self._news = time.monotonic()
+        for program in self.programs.values():
+            program.cursor = len(program.log)
+
+    def _whole(self, script: Callable[["Run"], Script]) -> Script:
+        yield from script(self)
+        yield self.quiet()
+
+    def descriptors(self) -> list[int]:
+        pipes = [p.descriptor for p in self.programs.values() if p.descriptor is not None]
+        monitors = [host.monitor.fileno() for host in self.network.hosts.values()]
+        return [self.network.tap.fileno(), *monitors, *pipes]
+
+    def read(self) -> None:
+        """Take in everything that happened."""
+        self.network.read()
+        logged = [program.read() for program in self.programs.values()]
+        moved = sum(len(host.history) for host in self.network.hosts.values())
+        noted = moved + sum(1 for frame in self.network.frames if frame.announced)
+        if any(logged) or noted != self._noted:
+            self._news = time.monotonic()
+        self._noted = noted
+
+    def advance(self) -> bool:
+        """Go on with the script as far as it goes; return whether there is more of it."""
+        try:
+            while True:
+                answer = None
+                if self._waiting is not None:
+                    answer = self._waiting.holds()
+                    if not answer:
+                        assert time.monotonic() < self._deadline, f"waited in vain for {self._waiting.what}"
+                        return True
+                self._waiting = self._script.send(answer)
+                self._deadline = time.monotonic() + self._waiting.within
+        except StopIteration:
+            return False
+        except AssertionError as error:
+            self.failure = f"{error}\n{self.report()}"
+            return False
+
+    def report(self) -> str:
+        """What a person needs to see why a run failed."""
+        logs = [f"--- host {n}: {p.name}\n{p.story()}" for n, p in self.programs.items()]
+        adverts = [
+            f"{frame.at % 1000:8.3f} host {frame.host} {frame.interface} vrid {advert.vrid} {advert.priority}"
+            for frame in self.network.frames
+            if (advert := frame.advert)
+        ]
+        return "\n".join([*logs, "--- adverts", *adverts[-20:]])
+
+    def close(self) -> None:
+        self._script.close()
+        for program in self.programs.values():
+            program.close()
+        self.network.close()
+
+
+def _flip(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(second, first) for first, second in pairs]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """Configurations, a script, and what of the story is left out of the comparison or differs on purpose."""
+
+    configs: tuple[str, ...]
+    script: Callable[[Run], Script]
+    interfaces: int = 1
+    castings: tuple[Casting, ...] = ()
+    loose: frozenset[str] = frozenset()
+    differs: tuple[Differs, ...] = field(default=())
+
+
+def castings(hosts: int) -> tuple[Casting, ...]:
+    """C alone, which is the reference; ours alone; and both by turns, beginning with each."""
+    alternate = [tuple(("ours", "C")[(first + n) % 2] for n in range(hosts)) for first in (0, 1)]
+    return tuple(dict.fromkeys([("C",) * hosts, ("ours",) * hosts, *alternate]))
+
+
+def perform(situation: Situation, home: Path) -> list[Frame]:
+    """Run every casting, judge, and return what was on the wire; what the machine itself disturbed is repeated."""
+    wanted = situation.castings or castings(len(situation.configs))
+    for attempt in range(1, _ATTEMPTS + 1):
+        runs = {casting: Run(situation, casting, home / f"{attempt}-{'-'.join(casting)}") for casting in wanted}
+        try:
+            stalled = _loop(list(runs.values()))
+            failures = {casting: run.failure for casting, run in runs.items() if run.failure}
+            stories = {casting: tell(run.programs, run.network) for casting, run in runs.items()}
+            frames = [frame for run in runs.values() for frame in run.network.frames if frame.host != STRANGER]
+            failures = failures or _compare(situation, stories, runs)
+        finally:
+            for run in runs.values():
+                run.close()
+        if not failures:
+            return frames
+        if stalled < _STALLED or attempt == _ATTEMPTS:
+            break
+    pytest.fail(f"stalled for {stalled:.3f} s at most\n" + "\n".join(f"{c}: {text}" for c, text in failures.items()))
+
+
+def _compare(situation: Situation, stories: dict[Casting, Story], runs: dict[Casting, Run]) -> dict[Casting, str]:
+    reference = next(iter(stories))
+    found = {}
+    for casting, story in stories.items():
+        if text := compare(stories[reference], story, casting, situation.loose, situation.differs):
+            found[casting] = f"{text}\n{runs[casting].report()}\n=== C keepalived alone\n{runs[reference].report()}"
+    return found
+
+
+def _loop(runs: list[Run]) -> float:
+    """Run them all to their ends; return the longest time for which this process itself did not run."""
+    going, stalled = list(runs), 0.0
+    while going:
+        before = time.monotonic()
+        select.select([descriptor for run in going for descriptor in run.descriptors()], [], [], _TICK)
+        for run in runs:
+            run.read()
+        going = [run for run in going if run.advance()]
+        stalled = max(stalled, time.monotonic() - before - _TICK)
+    return stalled
+
+
+def situation(
+    *configs: str,
+    interfaces: int = 1,
+    castings: tuple[Casting, ...] = (),
+    loose: Sequence[str] = (),
+    differs: Sequence[Differs] = (),
+) -> Callable[[Callable[[Run], Script]], Callable[..., None]]:
+    """Make a test of a script; see the module's words."""
+
+    def wrap(script: Callable[[Run], Script]) -> Callable[..., None]:
+        whole = Situation(
+            configs=configs,
+            script=script,
+            interfaces=interfaces,
+            castings=castings,
+            loose=frozenset(loose),
+            differs=tuple(differs),
+        )
+
+        @pytest.mark.kernel
+        @pytest.mark.interop
+        def test(tmp_path: Path, captured: list[Frame]) -> None:
+            captured += perform(whole, tmp_path)
+
+        test.__doc__ = script.__doc__
+        return test
+
+    return wrap
