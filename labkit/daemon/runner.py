@@ -28,8 +28,8 @@ from labkit.kernel.process import now, set_process_name
 from labkit.kernel.wire import Port, WireError
 from labkit.trace import SECOND, Kind, Micros
 from labkit.vrrp.config import GroupConfig, TrackKind
-from labkit.vrrp.events import Configure, Event, Received, ScriptExited, Stop, Wake
-from labkit.vrrp.packet import decode
+from labkit.vrrp.events import Configure, Event, ScriptExited, Stop, Wake
+from labkit.vrrp.hearing import hear4
 from labkit.vrrp.speaker import Speaker
 
 PROCESS_NAME = "keepalived_vrrp"
@@ -46,7 +46,13 @@ def configure_event(config: Config) -> Configure:
     return Configure(
         routers=tuple(instance.router for instance in config.instances),
         scripts=tuple(script.check for script in config.scripts),
-        groups=tuple(GroupConfig(name=group.name, members=group.members) for group in config.sync_groups),
+        groups=tuple(
+            GroupConfig(name=group.name, members=group.members, tracks=group.tracks, weighted=group.tracking_weight)
+            for group in config.sync_groups
+        ),
+        files=tuple(file.check for file in config.track_files),
+        processes=tuple(process.check for process in config.track_processes),
+        delays=config.global_defs.interface_delays,
     )
 
 
@@ -146,8 +152,7 @@ class Runner:
 
     def _hear(self, port: Port, limit: int) -> None:
         for packet in port.receive(limit):
-            source, content = decode(packet)
-            self._handle(Received(interface=port.interface, source=source, packet=content))
+            self._handle(hear4(port.interface, packet))
 
     def _script_ended(self, script: str, status: int | None) -> None:
         event = ScriptExited(script=script, status=status)

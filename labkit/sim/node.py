@@ -18,14 +18,11 @@ from labkit.vrrp.events import (
     Announce,
     Configure,
     Event,
-    GroupTransition,
     HoldAddresses,
     InterfaceChanged,
     KillScript,
-    Noticed,
     PriorityChanged,
     Reason,
-    Received,
     Rejected,
     ReleaseAddresses,
     RunScript,
@@ -36,7 +33,8 @@ from labkit.vrrp.events import (
     Transition,
     Wake,
 )
-from labkit.vrrp.packet import GROUP4, PROTOCOL, TTL, decode, encode
+from labkit.vrrp.hearing import hear4
+from labkit.vrrp.packet import GROUP4, PROTOCOL, TTL, encode
 from labkit.vrrp.speaker import Speaker
 
 DAEMON = "keepalived"
@@ -198,8 +196,7 @@ class Node:
 
     def hear_packet(self, port: Port, packet: bytes) -> None:
         """Take an IPv4 packet off the wire."""
-        source, advert = decode(packet)
-        self._tell(Received(interface=port.interface, source=source, packet=advert))
+        self._tell(hear4(port.interface, packet))
 
     def hear_announcement(self, port: Port, address: str, lladdr: str) -> None:
         """Take a gratuitous ARP off the wire: the ARP table follows it."""
@@ -254,9 +251,7 @@ class Node:
             case _:
                 self._note(action)
 
-    def _note(
-        self, action: Transition | GroupTransition | PriorityChanged | ScriptChanged | Noticed | Rejected
-    ) -> None:
+    def _note(self, action: Action) -> None:
         match action:
             case Transition():
                 if action.why.reason is Reason.STOPPED and action.router in self._wanted:

@@ -4,46 +4,73 @@ An advert that is refused here touches no timer and no state: a stray sender wit
 to silence a healthy pair.
 """
 
+from collections.abc import Set as AbstractSet
+
 from labkit.trace import SECOND
-from labkit.vrrp.config import RouterConfig
-from labkit.vrrp.packet import NO_AUTH, SIMPLE_TEXT, Advert, DecodeError, ErrorKind
+from labkit.vrrp.config import Address, RouterConfig
+from labkit.vrrp.events import Received
+from labkit.vrrp.packet import TTL, Advert, DecodeError, ErrorKind
 
 
-def refusal(config: RouterConfig, advert: Advert) -> DecodeError | None:
+def refusal(config: RouterConfig, event: Received, advert: Advert) -> DecodeError | None:
     """Return why `advert` is not for the router of `config`, or None when it is."""
+    kind, detail = _wrong_sender(config, event) or _wrong_kind(config, advert) or (None, "")
+    return None if kind is None else DecodeError(kind=kind, detail=detail, vrid=advert.vrid)
 
-    def error(kind: ErrorKind, detail: str) -> DecodeError:
-        return DecodeError(kind=kind, detail=detail, vrid=advert.vrid)
 
-    if advert.version != config.version:
-        return error(ErrorKind.VERSION, f"version {advert.version}, ours is {config.version}")
-    if (advert.auth is None) != (config.auth is None):
-        return error(
-            ErrorKind.AUTH_TYPE, f"authentication type {_auth_type(advert.auth)}, ours is {_auth_type(config.auth)}"
-        )
-    if advert.auth != config.auth:
-        return error(ErrorKind.PASSWORD, "wrong password")
-    if config.version == 2 and advert.interval != config.advert_interval:
-        theirs, ours = advert.interval // SECOND, config.advert_interval // SECOND
-        return error(ErrorKind.INTERVAL, f"advertisement interval {theirs} s, ours is {ours} s")
-    if not _same_addresses(config, advert):
-        theirs_text, ours_text = _listed(advert.addresses), _listed(config.addresses)
-        return error(ErrorKind.ADDRESSES, f"addresses {theirs_text}, ours are {ours_text}")
+def _wrong_sender(config: RouterConfig, event: Received) -> tuple[ErrorKind, str] | None:
+    """Judge TTL and source: RFC 9568 7.1 wants 255; of unicast peers, who may be hops away, what is written counts."""
+    if not config.peers:
+        return None if event.ttl == TTL else (ErrorKind.TTL, f"TTL {event.ttl}, expected {TTL}")
+    for peer in config.peers:
+        if peer.address == event.source:
+            if peer.min_ttl <= event.ttl <= peer.max_ttl:
+                return None
+            return ErrorKind.TTL, f"TTL {event.ttl}, expected {peer.min_ttl} to {peer.max_ttl}"
+    bounded = any((peer.min_ttl, peer.max_ttl) != (0, TTL) for peer in config.peers)
+    if config.check_unicast_source or bounded:
+        return ErrorKind.PEER, "not one of our unicast peers"
     return None
 
 
-def _same_addresses(config: RouterConfig, advert: Advert) -> bool:
-    """Compare as keepalived up to 2.3.2 does: the same number of addresses and the same ones, in any order."""
+def _wrong_kind(config: RouterConfig, advert: Advert) -> tuple[ErrorKind, str] | None:
+    if advert.version != config.version:
+        return ErrorKind.VERSION, f"version {advert.version}, ours is {config.version}"
+    if advert.auth_type != auth_type(config):
+        return ErrorKind.AUTH_TYPE, f"authentication type {advert.auth_type}, ours is {auth_type(config)}"
+    if advert.auth != config.auth:
+        return ErrorKind.PASSWORD, "wrong password"
+    if advert.as_v2 is not config.checksum_as_v2 and config.version == 3 and config.family == 4:
+        theirs, ours = ("without", "with") if advert.as_v2 else ("with", "without")
+        return ErrorKind.CHECKSUM, f"checksum {theirs} pseudo header, ours is {ours} (v3_checksum_as_v2)"
+    if config.version == 2 and advert.interval != config.advert_interval:
+        theirs_s, ours_s = advert.interval // SECOND, config.advert_interval // SECOND
+        return ErrorKind.INTERVAL, f"advertisement interval {theirs_s} s, ours is {ours_s} s"
+    return None
+
+
+def other_addresses(config: RouterConfig, advert: Advert) -> str:
+    """Say how the advert's list of addresses differs from ours, whatever the order; nothing where it does not."""
     if advert.addresses == config.addresses:
-        return True
-    return len(advert.addresses) == len(config.addresses) and set(advert.addresses) == set(config.addresses)
+        return ""
+    theirs, ours = set(advert.addresses), set(config.addresses)
+    if theirs == ours and len(advert.addresses) == len(config.addresses):
+        return ""
+    return f"addresses {_listed(advert.addresses)}, ours are {_listed(config.addresses)}"
 
 
-def _auth_type(auth: bytes | None) -> int:
-    return NO_AUTH if auth is None else SIMPLE_TEXT
+def foreign(config: RouterConfig, advert: Advert) -> bool:
+    """Whether the advert is of another cluster that uses our VRID: not one address in common."""
+    theirs: AbstractSet[Address] = set(advert.addresses)
+    return bool(theirs and config.addresses) and theirs.isdisjoint(config.addresses)
 
 
-def _listed(addresses: tuple[object, ...]) -> str:
+def auth_type(config: RouterConfig) -> int:
+    """Return the authentication type of the router's own adverts."""
+    return 2 if config.ah is not None else 1 if config.auth is not None else 0
+
+
+def _listed(addresses: tuple[Address, ...]) -> str:
     """Name a few addresses; a stranger may send 255 of them."""
     shown = ", ".join(str(address) for address in addresses[:4]) or "none"
     return shown if len(addresses) <= 4 else f"{shown} and {len(addresses) - 4} more"

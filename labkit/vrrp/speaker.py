@@ -10,19 +10,25 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from labkit.trace import Micros
-from labkit.vrrp.admission import refusal
+from labkit.vrrp.admission import other_addresses, refusal
 from labkit.vrrp.agenda import Agenda
 from labkit.vrrp.config import GroupConfig, RouterConfig, TrackKind
 from labkit.vrrp.events import (
     Action,
+    ClockChanged,
     Configure,
+    DuplicateSeen,
     Event,
+    FileChanged,
     InterfaceChanged,
+    ProcessesChanged,
     Reason,
     Received,
     ScriptChanged,
     ScriptExited,
+    SetPriority,
     State,
+    StaticChanged,
     Stop,
     Wake,
     Why,
@@ -101,6 +107,10 @@ class Speaker:
                 return self._configure(event, now)
             case Stop():
                 return self._stop(now)
+            case FileChanged() | ProcessesChanged() | StaticChanged() | ClockChanged():
+                return []
+            case SetPriority() | DuplicateSeen():
+                return []
             case _ as never:
                 assert_never(never)
 
@@ -115,7 +125,9 @@ class Speaker:
             detail = f"VRID {packet.vrid} is not ours on {event.interface}"
             error = DecodeError(kind=ErrorKind.VRID, detail=detail, vrid=packet.vrid)
             return self._reject(None, event, error, now)
-        refused = refusal(router.config, packet)
+        refused = refusal(router.config, event, packet)
+        if refused is None and (detail := other_addresses(router.config, packet)):
+            refused = DecodeError(kind=ErrorKind.ADDRESSES, detail=detail, vrid=packet.vrid)
         if refused is not None:
             return self._reject(router, event, refused, now)
         actions = router.receive(event.source, packet, now)

@@ -14,6 +14,8 @@ from labkit.vrrp.events import (
     Action,
     Announce,
     Configure,
+    Deleted,
+    DuplicateFound,
     Event,
     GroupTransition,
     HoldAddresses,
@@ -29,8 +31,10 @@ from labkit.vrrp.events import (
     ScriptExited,
     SendAdvert,
     Stop,
+    TrackerChanged,
     Transition,
     Wake,
+    Where,
 )
 from labkit.vrrp.packet import Advert
 from labkit.vrrp.router import TRANSITIONS
@@ -67,18 +71,33 @@ def line(action: Action) -> str:
             return f"{action.script} {'is' if action.settled else 'answers'} {word} ({action.status})"
         case GroupTransition():
             return f"group {action.group} {action.new}"
+        case TrackerChanged():
+            return f"{action.kind} {action.name} {'is healthy' if action.healthy else 'failed'} ({action.value})"
         case _:
             text = _router_line(action)
             return text if action.router in ("V", "") else f"{action.router}: {text}"
 
 
 RouterAction: TypeAlias = (
-    SendAdvert | HoldAddresses | ReleaseAddresses | Announce | Transition | PriorityChanged | Noticed | Rejected
+    SendAdvert
+    | HoldAddresses
+    | ReleaseAddresses
+    | Announce
+    | Transition
+    | PriorityChanged
+    | Deleted
+    | DuplicateFound
+    | Noticed
+    | Rejected
 )
 
 
 def _router_line(action: RouterAction) -> str:
     match action:
+        case Transition():
+            return f"{action.new} {action.why.reason}"
+        case Noticed() | Rejected() | DuplicateFound() | PriorityChanged():
+            return _remark(action)
         case SendAdvert():
             return f"advert {action.advert.priority}"
         case HoldAddresses():
@@ -86,11 +105,17 @@ def _router_line(action: RouterAction) -> str:
         case ReleaseAddresses():
             return "release"
         case Announce():
-            return f"announce {action.repeat}"
-        case Transition():
-            return f"{action.new} {action.why.reason}"
+            return f"announce {action.repeat}{'' if action.where is Where.ALL else f' {action.where}'}"
+        case Deleted():
+            return "deleted"
+
+
+def _remark(action: Noticed | Rejected | DuplicateFound | PriorityChanged) -> str:
+    match action:
         case PriorityChanged():
             return f"priority {action.old} -> {action.new}"
+        case DuplicateFound():
+            return f"duplicate {action.address} {action.lladdr.hex(':')}"
         case Noticed():
             return f"{action.notice} {action.peer} {action.peer_priority}"
         case Rejected():

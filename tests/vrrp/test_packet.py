@@ -1,7 +1,7 @@
 """The codec against captured packets, by tables, and against anything a stranger may send."""
 
 import json
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.trace import SECOND
-from labkit.vrrp.packet import GROUP4, Advert, DecodeError, ErrorKind, decode, encode
+from labkit.vrrp.packet import GROUP4, GROUP6, Advert, DecodeError, ErrorKind, decode, decode_message, encode
 
 VECTORS = Path(__file__).parent.parent / "conformance" / "packets"
 SOURCE = IPv4Address("192.168.1.21")
@@ -114,7 +114,6 @@ def test_what_surrounds_the_message_does_not_matter(packet: bytes, advert_versio
         ),
         pytest.param(ip(V2, protocol=17), ErrorKind.TYPE, "IP protocol 17, expected 112", None, id="udp"),
         pytest.param(ip(V2[:7]), ErrorKind.LENGTH, "7 bytes, at least 8 expected", None, id="message-cut-in-header"),
-        pytest.param(ip(V2, ttl=254), ErrorKind.TTL, "TTL 254, expected 255", 21, id="rfc9568-7.1-ttl"),
         pytest.param(
             ip(b"\x41" + V2[1:]), ErrorKind.VERSION, "version 4, expected 2 or 3", 21, id="rfc9568-7.1-version"
         ),
@@ -123,27 +122,54 @@ def test_what_surrounds_the_message_does_not_matter(packet: bytes, advert_versio
         pytest.param(ip(V2 + b"\0"), ErrorKind.LENGTH, "21 bytes, 20 expected with 1 addresses", 21, id="v2-trailing"),
         pytest.param(ip(V3[:-4]), ErrorKind.LENGTH, "8 bytes, 12 expected with 1 addresses", 21, id="v3-cut"),
         pytest.param(
-            ip(V3 + bytes(28)), ErrorKind.LENGTH, "40 bytes, 12 expected with 1 addresses", 21, id="v3-hmac-trailer"
+            ip(V3 + bytes(27)), ErrorKind.LENGTH, "39 bytes, 12 expected with 1 addresses", 21, id="v3-cut-trailer"
         ),
         pytest.param(
             ip(V2[:2] + b"\x97" + V2[3:]), ErrorKind.CHECKSUM, "wrong checksum", 21, id="rfc9568-7.1-checksum"
         ),
         pytest.param(ip(V2[:-1] + b"m"), ErrorKind.CHECKSUM, "wrong checksum", 21, id="v2-checksum-covers-password"),
         pytest.param(
-            # 7722: without the pseudo header
-            ip(V3[:6] + bytes.fromhex("7722") + V3[8:]),
-            ErrorKind.CHECKSUM,
-            "wrong checksum",
-            21,
-            id="v3-checksum-without-pseudo-header",
-        ),
-        pytest.param(
             # type 2 instead of 1 in the high byte: e17e - 0100 = e07e
             ip(V2[:4] + bytes.fromhex("0201e07e") + V2[8:]),
             ErrorKind.AUTH_TYPE,
-            "authentication type 2, expected 0 or 1",
+            "authentication type 2 without an authentication header",
             21,
-            id="v2-auth-header",
+            id="v2-type-of-a-header-that-is-not-there",
+        ),
+        pytest.param(
+            ip(V2[:4] + bytes.fromhex("0301df7e") + V2[8:]),
+            ErrorKind.AUTH_TYPE,
+            "authentication type 3, expected 0, 1 or 2",
+            21,
+            id="v2-type-3",
+        ),
+        pytest.param(
+            ip(bytes(23), protocol=51),
+            ErrorKind.LENGTH,
+            "23 bytes, an authentication header has 24",
+            None,
+            id="ah-cut",
+        ),
+        pytest.param(
+            ip(b"\x70\x05" + bytes(22) + V2, protocol=51),
+            ErrorKind.TYPE,
+            "authentication header of 28 bytes before protocol 112",
+            None,
+            id="ah-longer",
+        ),
+        pytest.param(
+            ip(b"\x11\x04" + bytes(22) + V2, protocol=51),
+            ErrorKind.TYPE,
+            "authentication header of 24 bytes before protocol 17",
+            None,
+            id="ah-before-udp",
+        ),
+        pytest.param(
+            ip(b"\x70\x04" + bytes(22) + V2, protocol=51),
+            ErrorKind.AUTH_TYPE,
+            "authentication type 1 behind an authentication header",
+            21,
+            id="ah-type-1",
         ),
         pytest.param(
             # interval 0 instead of 000a: d4d5 + 000a = d4df
@@ -164,6 +190,93 @@ def test_reserved_bits_of_version_3_are_ignored() -> None:
     _, advert = decode(ip(V3[:4] + bytes.fromhex("f00ae4d4") + V3[8:]))
     assert isinstance(advert, Advert)
     assert advert.interval == 100_000
+
+
+def test_a_checksum_without_the_pseudo_header_is_noted() -> None:
+    # 7722: without the pseudo header
+    message = V3[:6] + bytes.fromhex("7722") + V3[8:]
+    source, advert = decode(ip(message))
+    assert isinstance(advert, Advert)
+    assert advert.as_v2
+    assert encode(advert, source) == message
+
+
+def test_a_message_behind_an_authentication_header() -> None:
+    # e17e - 0100 for type 2, and the password's bytes are zero: 862b + 0100 - 0200 = 852b
+    message = bytes.fromhex("2115960102 01 852b c0a80114 0000000000000000")
+    _, advert = decode(ip(b"\x70\x04" + bytes(22) + message, protocol=51))
+    assert advert == Advert(
+        version=2,
+        vrid=21,
+        priority=150,
+        interval=SECOND,
+        addresses=(IPv4Address("192.168.1.20"),),
+        header=True,
+    )
+
+
+FE80_10, FE80_20 = IPv6Address("fe80::10"), IPv6Address("fe80::20")
+V6 = bytes.fromhex("3133c8010064 0000 fe800000000000000000000000000100")
+
+
+def six(checksum: str, trailer: str = "") -> bytes:
+    return V6[:6] + bytes.fromhex(checksum) + V6[8:] + bytes.fromhex(trailer)
+
+
+def test_ipv6() -> None:
+    """The sum: 3133 + c801 + 0064 + fe80 + 0100 of the message, 3 times fe80 of which one is above, 10, 20, 18, 70."""
+    # 3133+c801+0064 = f998; +fe80 = 1f818; +0100 = 1f918; +2*fe80 = 3f618; +0010+0020+0018+0070 = 3f6d0 -> f6d3; ~ 092c
+    message = six("092c")
+    advert = decode_message(message, source=FE80_10, destination=FE80_20)
+    assert advert == Advert(version=3, vrid=51, priority=200, interval=SECOND, addresses=(IPv6Address("fe80::100"),))
+    assert encode(advert, FE80_10, FE80_20) == message
+    assert isinstance(decode_message(message, source=FE80_10, destination=GROUP6), DecodeError)
+
+
+def test_ipv6_goes_to_its_group() -> None:
+    advert = Advert(version=3, vrid=51, priority=200, interval=SECOND, addresses=(IPv6Address("fe80::100"),))
+    # f6d0 of above without fe80::20, with ff02::12: 3f6d0 - fe9f... worked out whole:
+    # f998 + fe80 + 0100 + fe80 + 0010 + ff02 + 0012 + 0018 + 0070 = 3f744 -> f747; ~ 08b8
+    assert encode(advert, FE80_10)[6:8].hex() == "08b8"
+    assert encode(advert, FE80_10, GROUP6) == encode(advert, FE80_10)
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "detail"),
+    [
+        pytest.param(six("092d"), ErrorKind.CHECKSUM, "wrong checksum", id="checksum"),
+        # without the pseudo header: ~(f998 + fe80 + 0100 = 1f918 -> f919) = 06e6
+        pytest.param(six("06e6"), ErrorKind.CHECKSUM, "wrong checksum", id="no-pseudo-header"),
+        pytest.param(b"\x21" + six("092c")[1:], ErrorKind.VERSION, "version 2, expected 3", id="version-2"),
+        pytest.param(six("092c")[:-1], ErrorKind.LENGTH, "23 bytes, 24 expected with 1 addresses", id="cut"),
+        pytest.param(b"", ErrorKind.LENGTH, "0 bytes, at least 8 expected", id="empty"),
+    ],
+)
+def test_ipv6_refused(message: bytes, kind: ErrorKind, detail: str) -> None:
+    error = decode_message(message, source=FE80_10, destination=FE80_20)
+    assert isinstance(error, DecodeError)
+    assert (error.kind, error.detail) == (kind, detail)
+
+
+TRAILER4 = "010100006800000080000000 1b84bc4e8e43892dc6d98448f8ee2265"
+TRAILER6 = "010100006800000080000000 c8c56146ebfd66ee10ec4d8186461b78"
+
+
+def test_a_trailer_is_kept_and_over_ipv4_not_summed() -> None:
+    message = bytes.fromhex("3133c80100644402c0000264" + TRAILER4)
+    source = IPv4Address("198.51.100.10")
+    advert = decode_message(message, source=source, destination=GROUP4)
+    assert isinstance(advert, Advert)
+    assert (advert.priority, advert.trailer) == (200, bytes.fromhex(TRAILER4))
+    assert encode(advert, source) == message
+
+
+def test_over_ipv6_a_trailer_is_summed() -> None:
+    message = six("a2e9", TRAILER6)
+    advert = decode_message(message, source=FE80_10, destination=FE80_20)
+    assert isinstance(advert, Advert)
+    assert advert.trailer == bytes.fromhex(TRAILER6)
+    assert encode(advert, FE80_10, FE80_20) == message
 
 
 @pytest.mark.parametrize("name", ["v2-password", "v3-tenth"])

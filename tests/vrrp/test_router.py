@@ -14,7 +14,7 @@ from labkit.vrrp.config import RouterConfig
 from labkit.vrrp.events import Notice, Noticed, Received, Rejected, State, Transition
 from labkit.vrrp.packet import Advert, DecodeError, ErrorKind
 from labkit.vrrp.router import TRANSITIONS
-from tests.vrrp.dialogue import HIGHER, LOWER, US, V2, V3, VIP, Dialogue, master
+from tests.vrrp.dialogue import HIGHER, LOWER, US, V2, V3, VIP, Dialogue, line, master
 
 TAKEOVER = ["advert 150", "hold", "announce 5"]
 OWNER = replace(V2, priority=255)
@@ -367,6 +367,12 @@ def test_a_stray_touches_no_timer(state: State, packet: Advert | DecodeError, ki
     assert dialogue.speaker.deadline == before
     status = dialogue.speaker.routers["V"]
     assert (status.state, status.master, status.counters.errors) == (state, None, {kind: 1})
+
+
+def test_a_packet_that_came_through_a_router() -> None:
+    dialogue = Dialogue(V2)
+    dialogue.tell(Received(interface="eth0", source=HIGHER, packet=GOOD, ttl=254))
+    assert [line(action) for action in dialogue.actions] == ["rejected ttl from 192.168.1.31: 1"]
 
 
 def test_a_password_where_we_have_none() -> None:
