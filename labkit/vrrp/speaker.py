@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import assert_never
 
+from labkit.agenda import Agenda
 from labkit.trace import Micros
 from labkit.vrrp.admission import other_addresses, refusal
-from labkit.vrrp.agenda import Agenda
 from labkit.vrrp.config import GroupConfig, RouterConfig, TrackKind
 from labkit.vrrp.events import (
     Action,

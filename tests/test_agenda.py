@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from labkit.vrrp.agenda import Agenda
+from labkit.agenda import Agenda
 
 
 @dataclass(eq=False)
