@@ -8,6 +8,7 @@ from labkit.conf.model import VrrpInstance
 from labkit.conf.schema import Leaf, process, vrrp
 from labkit.conf.section import Section
 from labkit.conf.shared import notifies, require
+from labkit.conf.statics import check_routes, rules_of
 from labkit.conf.virtual_addresses import addresses_of, check_addresses, family_of
 from labkit.diagnostics import did_you_mean
 from labkit.trace import SECOND, Micros
@@ -26,6 +27,7 @@ class Surroundings:
 
     global_defs: Section
     script_weights: Mapping[str, int]
+    preferences: Mapping[int, int]
 
 
 def build_instance(section: Section, around: Surroundings, complaints: Complaints) -> VrrpInstance | None:
@@ -49,6 +51,7 @@ class _Builder:
         section = self.section
         require(section, self.complaints, vrrp.INTERFACE, vrrp.VIRTUAL_ROUTER_ID, vrrp.VIRTUAL_IPADDRESS)
         check_addresses(section, self.complaints)
+        check_routes(section, self.complaints)
         interval, auth, tracks, priority = self._advert_interval(), self._auth(), self._tracks(), self._priority()
         preempt, preempt_delay = self._preempt(), self._preempt_delay()
         interface, vrid = section.get(vrrp.INTERFACE), section.get(vrrp.VIRTUAL_ROUTER_ID)
@@ -74,6 +77,8 @@ class _Builder:
         return VrrpInstance(
             router=router,
             addresses=addresses_of(section, interface),
+            routes=tuple(entry.value for entry in section.lines(vrrp.VIRTUAL_ROUTES)),
+            rules=rules_of(section, vrrp.VIRTUAL_RULES, self.around.preferences),
             state_master=self.is_master,
             span=section.span(),
             **notifies(section),

@@ -19,6 +19,7 @@ from labkit.conf.reader import Document, Statement, lines_of, read
 from labkit.conf.schema import ROOT, Block, balancing, process, vrrp
 from labkit.conf.section import Section, bind
 from labkit.conf.shared import unique_titles
+from labkit.conf.statics import assign_preferences, build_statics, track_statics
 from labkit.conf.vrrp import (
     build_groups,
     build_scripts,
@@ -103,14 +104,22 @@ def _build(top: Section, file: str, complaints: Complaints) -> Config:
     check_weights_in_groups(groups, instances, weights, complaints)
     check_services(services, complaints)
     global_defs = next(iter(top.sections(process.GLOBAL_DEFS)), _absent(top.document, process.GLOBAL_DEFS))
-    around = Surroundings(global_defs=global_defs, script_weights=weights)
+    preferences = assign_preferences(top, complaints)
+    around = Surroundings(global_defs=global_defs, script_weights=weights, preferences=preferences)
     built_instances = [build_instance(section, around, complaints) for section in instances]
+    names = [str(section.title) for section in instances if section.title is not None]
+    values = _global_defs(global_defs)
+    statics = build_statics(top, names, preferences, values.default_interface, complaints)
     built_services = [build_virtual_server(section, complaints) for section in services]
     return Config(
         file=file,
-        global_defs=_global_defs(global_defs),
+        global_defs=values,
         scripts=build_scripts(scripts, complaints),
-        instances=tuple(instance for instance in built_instances if instance is not None),
+        track_groups=statics.groups,
+        static_addresses=statics.addresses,
+        static_routes=statics.routes,
+        static_rules=statics.rules,
+        instances=track_statics((instance for instance in built_instances if instance is not None), statics),
         sync_groups=build_groups(groups, instances, complaints),
         virtual_servers=tuple(service for service in built_services if service is not None),
     )

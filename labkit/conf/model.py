@@ -5,6 +5,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 from typing import TypeAlias
 
+from labkit.conf.model_routes import Route, Rule
 from labkit.diagnostics import Span
 from labkit.trace import Micros
 from labkit.vrrp.config import Address, FileConfig, InterfaceDelay, ProcessConfig, RouterConfig, ScriptConfig, Track
@@ -219,6 +220,8 @@ class VrrpInstance:
 
     router: RouterConfig
     addresses: tuple[VirtualAddress, ...]
+    routes: tuple[Route, ...] = ()
+    rules: tuple[Rule, ...] = ()
     state_master: bool = False
     vmac: Vmac | None = None
     promote_secondaries: bool = False
@@ -314,6 +317,8 @@ class Config:
     track_processes: tuple[TrackProcess, ...] = ()
     track_groups: tuple[tuple[str, tuple[str, ...]], ...] = ()  # name, instances
     static_addresses: tuple[VirtualAddress, ...] = ()
+    static_routes: tuple[Route, ...] = ()
+    static_rules: tuple[Rule, ...] = ()
     instances: tuple[VrrpInstance, ...] = ()
     sync_groups: tuple[SyncGroup, ...] = ()
     virtual_servers: tuple[VirtualServer, ...] = ()

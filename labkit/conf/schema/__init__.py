@@ -11,6 +11,7 @@ from typing import Any
 from labkit.conf.schema.balancing import VIRTUAL_SERVER
 from labkit.conf.schema.keyword import NO_TITLE, Block, Keyword, Leaf, Lines, table, words
 from labkit.conf.schema.process import GLOBAL_DEFS
+from labkit.conf.schema.statics import STATIC_IPADDRESS, STATIC_ROUTES, STATIC_RULES, TRACK_GROUP
 from labkit.conf.schema.vrrp import VRRP_INSTANCE, VRRP_SCRIPT, VRRP_SYNC_GROUP
 
 __all__ = ["DIRECTIVES", "ROOT", "Block", "Keyword", "Leaf", "Lines", "homes"]
@@ -22,10 +23,19 @@ ROOT = Block(
     "",
     NO_TITLE,
     "A whole file",
-    table(GLOBAL_DEFS, VRRP_SCRIPT, VRRP_INSTANCE, VRRP_SYNC_GROUP, VIRTUAL_SERVER),
+    table(
+        GLOBAL_DEFS,
+        VRRP_SCRIPT,
+        VRRP_INSTANCE,
+        VRRP_SYNC_GROUP,
+        STATIC_IPADDRESS,
+        STATIC_ROUTES,
+        STATIC_RULES,
+        TRACK_GROUP,
+        VIRTUAL_SERVER,
+    ),
     words(
-        "static_ipaddress static_routes",
-        "static_rules track_group vrrp_track_file track_file vrrp_track_process bfd_instance",
+        "vrrp_track_file track_file vrrp_track_process bfd_instance",
         "garp_group virtual_server_group SSL linkbeat_use_polling net_namespace net_namespace_ipvs",
         "namespace_with_ipsets instance use_pid_dir child_wait_time interface_up_down_delays linkbeat_interfaces",
     ),

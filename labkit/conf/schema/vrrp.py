@@ -1,8 +1,10 @@
 """The keywords of the VRRP part of a file: scripts, virtual routers and sync groups."""
 
-from labkit.conf.addresses import AddressLine
+from labkit.conf.address_line import AddressLine
 from labkit.conf.arguments import WEIGHT, Choice, Flag, Integer, Interface, Seconds, Tracked, User, Word
 from labkit.conf.commands import CommandLine
+from labkit.conf.routes import RouteLine
+from labkit.conf.rules import RuleLine
 from labkit.conf.schema.keyword import LONG, NAME, NO_TITLE, VERSION_NUMBER, Block, Leaf, Lines, table, words
 from labkit.trace import SECOND
 
@@ -57,6 +59,8 @@ GARP_MASTER_DELAY = Leaf(
 GARP_MASTER_REPEAT = Leaf("garp_master_repeat", Integer(1, 255), "Gratuitous ARPs for an address in one round (5)")
 VIRTUAL_IPADDRESS = Lines("virtual_ipaddress", AddressLine(), "The addresses that the MASTER holds and advertises")
 EXCLUDED = Lines("virtual_ipaddress_excluded", AddressLine(), "Addresses that the MASTER holds but does not advertise")
+VIRTUAL_ROUTES = Lines("virtual_routes", RouteLine(), "Routes that are there while the instance is MASTER")
+VIRTUAL_RULES = Lines("virtual_rules", RuleLine(), "Rules that are there while the instance is MASTER")
 TRACK_SCRIPT = Lines("track_script", Tracked(Word("the name of a vrrp_script")), "Scripts to watch")
 TRACK_INTERFACE = Lines("track_interface", Tracked(Interface()), "Interfaces to watch")
 
@@ -74,6 +78,8 @@ VRRP_INSTANCE = Block(
         AUTHENTICATION,
         VIRTUAL_IPADDRESS,
         EXCLUDED,
+        VIRTUAL_ROUTES,
+        VIRTUAL_RULES,
         NOPREEMPT,
         PREEMPT_DELAY,
         ACCEPT,
@@ -88,7 +94,7 @@ VRRP_INSTANCE = Block(
         "track_process track_src_ip mcast_src_ip mcast_dst_ip unicast_src_ip unicast_peer unicast_ttl",
         "unicast_fault_no_peer old_unicast_checksum check_unicast_src lvs_sync_daemon_interface garp_extra_if",
         "garp_master_refresh garp_master_refresh_repeat garp_lower_prio_delay garp_lower_prio_repeat vmac_garp_intvl",
-        "lower_prio_no_advert higher_prio_send_advert down_timer_adverts virtual_routes virtual_rules no_accept",
+        "lower_prio_no_advert higher_prio_send_advert down_timer_adverts no_accept",
         "preempt debug notify_master_rx_lower_pri notify_deleted notify_priority_changes promote_secondaries",
         "strict_mode skip_check_adv_addr linkbeat_use_polling kernel_rx_buf_size thread_timer_expired",
         "timer_expired_backup owner_ignore_adverts no_virtual_ipaddress v3_checksum_as_v2 auth_hmac",
