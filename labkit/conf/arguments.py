@@ -71,6 +71,27 @@ class Flag:
         return True
 
 
+_ON = ("on", "true", "yes")
+_OFF = ("off", "false", "no")
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """on or off; the keyword alone means on, unless a word is `needed`."""
+
+    needed: bool = False
+    wanted: str = "on or off (true or false, yes or no)"
+
+    def read(self, words: Sequence[str]) -> bool:
+        """Read the one word, if there is one."""
+        if not words and not self.needed:
+            return True
+        take(self.wanted, words, 1, 1)
+        if words[0] not in _ON + _OFF:
+            raise unfit(0, words[0], self.wanted)
+        return words[0] in _ON
+
+
 _INTEGER = re.compile(r"[+-]?[0-9]{1,12}", re.ASCII)
 
 
@@ -105,6 +126,19 @@ class Integer:
         raise unfit(word, text, self.wanted)
 
 
+@dataclass(frozen=True, slots=True)
+class Integers:
+    """Whole numbers, at least one."""
+
+    number: Integer
+    wanted: str
+
+    def read(self, words: Sequence[str]) -> tuple[int, ...]:
+        """Read all words of the line."""
+        take(self.wanted, words, 1, len(words))
+        return tuple(self.number.parse(text, word) for word, text in enumerate(words))
+
+
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
 
 
@@ -129,12 +163,19 @@ class Seconds:
             return self.absent
         if len(words) != 1:
             take(self.wanted, words, 1, 1)
-        text = words[0]
+        return self.parse(words[0])
+
+    def parse(self, text: str, word: int = 0) -> Micros:
+        """Read one word.
+
+        Raises:
+            UnfitError: it is no such number, or out of bounds.
+        """
         if _DECIMAL.fullmatch(text):
             micros = int(Decimal(text) * SECOND)
             if self.low <= micros <= self.high and not (self.whole and micros % SECOND):
                 return micros
-        raise unfit(0, text, self.wanted)
+        raise unfit(word, text, self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +254,31 @@ PORT = Integer(1, 65535)
 
 
 @dataclass(frozen=True, slots=True)
+class Path:
+    """The path of a file, beginning with `/`."""
+
+    wanted: str = "a path that begins with `/`"
+    absent: str | None = None  # the value when nothing is written after the keyword
+
+    def read(self, words: Sequence[str]) -> str:
+        """Read the one word; nothing, where nothing has a meaning."""
+        if not words and self.absent is not None:
+            return self.absent
+        take(self.wanted, words, 1, 1)
+        return self.parse(words[0])
+
+    def parse(self, text: str) -> str:
+        """Read one word.
+
+        Raises:
+            UnfitError: it does not begin with `/`.
+        """
+        if not text.startswith("/"):
+            raise unfit(0, text, self.wanted)
+        return text
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """A host name or address, and a port where it is not 25."""
 
@@ -234,56 +300,3 @@ class User:
         """Read one word or two."""
         take(self.wanted, words, 1, 2)
         return words[0], words[1] if len(words) == 2 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Tracked:
-    """The name of what is tracked, and `weight N`."""
-
-    name: Argument[str]
-
-    @property
-    def wanted(self) -> str:
-        """What to write."""
-        return f"{self.name.wanted}; then, if needed, `weight` and a number"
-
-    def read(self, words: Sequence[str]) -> tuple[str, int | None]:
-        """Read one word or three."""
-        take(self.wanted, words, 1, 4)
-        name = self.name.read(words[:1])
-        if len(words) == 1:
-            return name, None
-        if words[1] != "weight":
-            raise unfit(1, words[1], "`weight` and a number, or nothing")
-        return name, WEIGHT.read_from(words, 2)
-
-
-@dataclass(frozen=True, slots=True)
-class Weight:
-    """What a tracker adds to a priority, -253..253."""
-
-    number: Integer = Integer(-253, 253)
-
-    @property
-    def wanted(self) -> str:
-        """What to write."""
-        return self.number.wanted
-
-    def read(self, words: Sequence[str]) -> int:
-        """Read the one word."""
-        return self.read_from(words, 0)
-
-    def read_from(self, words: Sequence[str], start: int) -> int:
-        """Read the word at `start` and what follows it.
-
-        Raises:
-            UnfitError: it is no weight, or something follows it.
-        """
-        if words[start + 1 : start + 2] == ["reverse"]:
-            message = "`reverse` is known to keepalived but not supported by labkit yet"
-            raise UnfitError(start + 1, message, "remove it")
-        take(self.wanted, words, start + 1, start + 1)
-        return self.number.parse(words[start], start)
-
-
-WEIGHT = Weight()

@@ -7,10 +7,10 @@ single quotes keep the blanks of an argument (keepalived.conf(5), "Quoted string
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from labkit.conf.arguments import UnfitError, take
-from labkit.conf.model import Command
+from labkit.conf.arguments import Path, UnfitError, User, take
+from labkit.conf.model import Command, Fifo
 
 SHELL = "/bin/sh"
 
@@ -42,24 +42,62 @@ def needs_bash(line: Command) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """A command: one word in quotes, or (where `many`) all words of the line."""
+    """All words of the line are one command."""
 
-    many: bool
     wanted: str = "a command; in quotes if it has arguments"
 
     def read(self, words: Sequence[str]) -> Command:
-        """Read the one word, or all words of the line."""
+        """Read all words of the line."""
         take(self.wanted, words, 1, len(words))
-        if not self.many and len(words) > 1:
-            message = (
-                f"a user after a notify script (`{words[1]}`) is known to keepalived but not supported by labkit yet"
-            )
-            raise UnfitError(1, message, "remove it; put quotes around a command with arguments")
-        text = words[0] if len(words) == 1 else " ".join(map(_requoted, words))
-        try:
-            return command(text)
-        except ValueError:
-            raise UnfitError(0, f"`{text}` cannot be run", f"write {self.wanted}") from None
+        return parse_command(words[0] if len(words) == 1 else " ".join(map(_requoted, words)), self.wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class UsersCommand:
+    """A command in one word (in quotes if it has arguments), then who runs it."""
+
+    wanted: str = "a command, in quotes if it has arguments; then, if needed, a user and a group"
+
+    def read(self, words: Sequence[str]) -> Command:
+        """Read up to three words."""
+        take(self.wanted, words, 1, 3)
+        line = parse_command(words[0], self.wanted)
+        return replace(line, user=User().read(words[1:])) if len(words) > 1 else line
+
+
+@dataclass(frozen=True, slots=True)
+class MaybeCommand:
+    """Nothing, or a command and who runs it."""
+
+    wanted: str = "nothing; or a command, in quotes if it has arguments, then, if needed, a user and a group"
+
+    def read(self, words: Sequence[str]) -> Command | None:
+        """Read up to three words."""
+        return UsersCommand(self.wanted).read(words) if words else None
+
+
+@dataclass(frozen=True, slots=True)
+class FifoLine:
+    """The path of a FIFO, then whose it is."""
+
+    wanted: str = "the path of a FIFO; then, if needed, a user and a group"
+
+    def read(self, words: Sequence[str]) -> Fifo:
+        """Read up to three words."""
+        take(self.wanted, words, 1, 3)
+        return Fifo(path=Path(self.wanted).parse(words[0]), user=User().read(words[1:]) if len(words) > 1 else None)
+
+
+def parse_command(text: str, wanted: str) -> Command:
+    """Read a command.
+
+    Raises:
+        UnfitError: it cannot be run.
+    """
+    try:
+        return command(text)
+    except ValueError:
+        raise UnfitError(0, f"`{text}` cannot be run", f"write {wanted}") from None
 
 
 def _requoted(word: str) -> str:

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import VrrpInstance
 from labkit.conf.schema import Leaf, process, vrrp
 from labkit.conf.section import Section
-from labkit.conf.shared import notifies, require
+from labkit.conf.shared import first, notifies, require
 from labkit.conf.statics import check_routes, rules_of
+from labkit.conf.tracking import Known, entries_of, track, tracks_of
+from labkit.conf.transport import Transport
 from labkit.conf.virtual_addresses import addresses_of, check_addresses, family_of
-from labkit.diagnostics import did_you_mean
 from labkit.trace import SECOND, Micros
-from labkit.vrrp.config import RouterConfig, Track, TrackKind
+from labkit.vrrp.config import OWNER, RouterConfig, Track, TrackKind
 
 PASSWORD_BYTES = 8
 """So much of a password is in an advert (RFC 2338 5.3.6.1)."""
@@ -21,12 +23,27 @@ _V3_STEP: Micros = 10_000  # centiseconds, in 12 bits (RFC 9568 5.2.7)
 _V3_LONGEST: Micros = 4095 * _V3_STEP
 
 
+_SHARED: tuple[tuple[str, Leaf[Any], Leaf[Any]], ...] = (
+    ("announce_repeat", vrrp.GARP_MASTER_REPEAT, process.VRRP_GARP_REPEAT),
+    ("announce_delay", vrrp.GARP_MASTER_DELAY, process.VRRP_GARP_DELAY),
+    ("refresh_interval", vrrp.GARP_MASTER_REFRESH, process.VRRP_GARP_REFRESH),
+    ("refresh_repeat", vrrp.GARP_MASTER_REFRESH_REPEAT, process.VRRP_GARP_REFRESH_REPEAT),
+    ("lower_prio_delay", vrrp.GARP_LOWER_PRIO_DELAY, process.VRRP_GARP_LOWER_PRIO_DELAY),
+    ("lower_prio_repeat", vrrp.GARP_LOWER_PRIO_REPEAT, process.VRRP_GARP_LOWER_PRIO_REPEAT),
+    ("lower_prio_no_advert", vrrp.LOWER_PRIO_NO_ADVERT, process.VRRP_LOWER_PRIO_NO_ADVERT),
+    ("higher_prio_send_advert", vrrp.HIGHER_PRIO_SEND_ADVERT, process.VRRP_HIGHER_PRIO_SEND_ADVERT),
+    ("down_timer_adverts", vrrp.DOWN_TIMER_ADVERTS, process.VRRP_DOWN_TIMER_ADVERTS),
+    ("skip_check_adv_addr", vrrp.SKIP_CHECK_ADV_ADDR, process.VRRP_SKIP_CHECK_ADV_ADDR),
+)
+"""Fields of RouterConfig, the keyword of an instance that sets each, and the keyword of global_defs for all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What instances take from the rest of the file: global defaults, and the scripts with their weights."""
+    """What instances take from the rest of the file: global defaults, and the trackers with their weights."""
 
     global_defs: Section
-    script_weights: Mapping[str, int]
+    known: Known
     preferences: Mapping[int, int]
 
 
@@ -52,37 +69,66 @@ class _Builder:
         require(section, self.complaints, vrrp.INTERFACE, vrrp.VIRTUAL_ROUTER_ID, vrrp.VIRTUAL_IPADDRESS)
         check_addresses(section, self.complaints)
         check_routes(section, self.complaints)
-        interval, auth, tracks, priority = self._advert_interval(), self._auth(), self._tracks(), self._priority()
-        preempt, preempt_delay = self._preempt(), self._preempt_delay()
+        transport = Transport(section, self.around.global_defs, self.family, self.complaints)
+        fields = self._election() | self._shared() | transport.fields()
         interface, vrid = section.get(vrrp.INTERFACE), section.get(vrrp.VIRTUAL_ROUTER_ID)
+        vmac = transport.vmac(vrid or 0)
         if self.complaints.errors > errors or interface is None or vrid is None or section.title is None:
             return None
-        advertised = section.lines(vrrp.VIRTUAL_IPADDRESS)
         router = RouterConfig(
             name=str(section.title),
             interface=interface,
             vrid=vrid,
-            addresses=tuple(entry.value.address.ip for entry in advertised),
+            addresses=tuple(entry.value.address.ip for entry in section.lines(vrrp.VIRTUAL_IPADDRESS)),
             family=self.family,
             version=self.version,
-            priority=priority,
-            advert_interval=interval,
-            auth=auth,
-            preempt=preempt,
-            preempt_delay=preempt_delay,
-            tracks=tracks,
-            announce_repeat=self._first(vrrp.GARP_MASTER_REPEAT, process.VRRP_GARP_REPEAT, 5),
-            announce_delay=self._first(vrrp.GARP_MASTER_DELAY, process.VRRP_GARP_DELAY, 5 * SECOND),
+            **fields,
         )
+        extra = first(section.get(vrrp.GARP_EXTRA_IF), self.around.global_defs.get(process.VRRP_GARP_EXTRA_IF))
         return VrrpInstance(
             router=router,
             addresses=addresses_of(section, interface),
             routes=tuple(entry.value for entry in section.lines(vrrp.VIRTUAL_ROUTES)),
             rules=rules_of(section, vrrp.VIRTUAL_RULES, self.around.preferences),
             state_master=self.is_master,
+            vmac=vmac,
+            promote_secondaries=section.says(vrrp.PROMOTE_SECONDARIES),
+            garp_extra_interval=extra.interval or None if extra else None,
+            garp_extra_all=extra.every if extra else False,
+            notify_master_rx_lower_pri=section.get(vrrp.NOTIFY_MASTER_RX_LOWER_PRI),
+            notify_deleted=vrrp.NOTIFY_DELETED.name in section.values,
+            notify_deleted_script=section.get(vrrp.NOTIFY_DELETED),
             span=section.span(),
-            **notifies(section),
+            **notifies(section, self.around.global_defs),
         )
+
+    def _election(self) -> dict[str, Any]:
+        """Return what decides who is MASTER, after complaining."""
+        self._check_opposites(vrrp.PREEMPT, vrrp.NOPREEMPT)
+        self._check_opposites(vrrp.ACCEPT, vrrp.NO_ACCEPT)
+        return {
+            "advert_interval": self._advert_interval(),
+            "auth": self._auth(),
+            "tracks": self._tracks(),
+            "priority": self._priority(),
+            "preempt": self._preempt(),
+            "preempt_delay": self._preempt_delay(),
+            "accept": not self.section.says(vrrp.NO_ACCEPT),
+        }
+
+    def _shared(self) -> dict[str, Any]:
+        """Return what the instance says, or else global_defs."""
+        global_defs = self.around.global_defs
+        written = {name: first(self.section.get(own), global_defs.get(shared)) for name, own, shared in _SHARED}
+        fields = {name: value for name, value in written.items() if value is not None}
+        delay = global_defs.get(process.VRRP_STARTUP_DELAY)
+        few = {"announce_repeat": 1, "announce_delay": 0} if global_defs.get(process.VRRP_MIN_GARP) else {}
+        return few | fields | {"start_delay": delay or 0}
+
+    def _check_opposites(self, one: Leaf[bool], other: Leaf[bool]) -> None:
+        if self.section.says(one) and self.section.says(other):
+            message = f"`{one.name}` and `{other.name}` contradict each other"
+            self.complaints.error(self.section.span(other), message, "remove one of them")
 
     def _version(self) -> int:
         """IPv6 has version 3 only (RFC 9568 1); keepalived takes it, whatever is written."""
@@ -91,12 +137,6 @@ class _Builder:
             message = "VRRP version 2 has no IPv6: labkit uses version 3, as keepalived does"
             self.complaints.warning(self.section.span(vrrp.VERSION), message, "write `version 3`")
         return 3 if self.family == 6 else own or self.around.global_defs.get(process.VRRP_VERSION) or 2
-
-    def _first(self, own: Leaf[int], shared: Leaf[int], default: int) -> int:
-        for value in (self.section.get(own), self.around.global_defs.get(shared)):
-            if value is not None:
-                return value
-        return default
 
     def _priority(self) -> int:
         if self.is_master and self.section.lacks(vrrp.PRIORITY):
@@ -154,16 +194,17 @@ class _Builder:
         return delay
 
     def _tracks(self) -> tuple[Track, ...]:
-        weights = self.around.script_weights
-        tracks: dict[tuple[TrackKind, str], Track] = {}
-        for kind, keyword in (TrackKind.SCRIPT, vrrp.TRACK_SCRIPT), (TrackKind.INTERFACE, vrrp.TRACK_INTERFACE):
-            for entry in self.section.lines(keyword):
-                name, weight = entry.value
-                span = self.section.entry_span(entry)
-                if kind is TrackKind.SCRIPT and name not in weights:
-                    self.complaints.error(span, f"no vrrp_script is called `{name}`", did_you_mean(name, weights))
-                if (kind, name) in tracks:
-                    self.complaints.error(span, f"`{name}` is tracked already", "track it once")
-                default = weights.get(name, 0) if kind is TrackKind.SCRIPT else 0
-                tracks[kind, name] = Track(kind=kind, name=name, weight=default if weight is None else weight)
-        return tuple(tracks.values())
+        """Return what is tracked; keepalived leaves out the instance's own interface, which it watches anyway."""
+        tracks = tracks_of(self.section, self.around.known, self.complaints)
+        own = self.section.get(vrrp.INTERFACE)
+        for kind, entry in entries_of(self.section):
+            place = self.section.entry_span(entry)
+            if kind is TrackKind.INTERFACE and entry.value.name == own:
+                message = f"`{own}` is watched anyway, as the interface of the instance"
+                self.complaints.warning(place, message, "remove it")
+            elif self.section.get(vrrp.PRIORITY) == OWNER and track(kind, entry, self.around.known).weight:
+                message = (
+                    f"the weight of `{entry.value.name}` has no effect on the owner of the addresses (priority 255)"
+                )
+                self.complaints.error(place, message, "write `weight 0`: its failure is FAULT; or a lower priority")
+        return tuple(track for track in tracks if (track.kind, track.name) != (TrackKind.INTERFACE, own))

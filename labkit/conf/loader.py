@@ -14,19 +14,16 @@ from typing import Any
 from labkit.conf.complaints import Complaints
 from labkit.conf.instance import Surroundings, build_instance
 from labkit.conf.lvs import build_virtual_server, check_services
-from labkit.conf.model import Config, GlobalDefs
+from labkit.conf.model import Config
+from labkit.conf.process import build_global_defs
 from labkit.conf.reader import Document, Statement, lines_of, read
-from labkit.conf.schema import ROOT, Block, balancing, process, vrrp
+from labkit.conf.schema import ROOT, Block, balancing, process, trackers, vrrp
 from labkit.conf.section import Section, bind
 from labkit.conf.shared import unique_titles
 from labkit.conf.statics import assign_preferences, build_statics, track_statics
-from labkit.conf.vrrp import (
-    build_groups,
-    build_scripts,
-    check_shared_addresses,
-    check_vrids,
-    check_weights_in_groups,
-)
+from labkit.conf.trackers import build_files, build_processes, build_scripts
+from labkit.conf.tracking import check_tracks_in_groups, known_trackers
+from labkit.conf.vrrp import build_groups, check_shared_addresses, check_vrids
 from labkit.diagnostics import Diagnostic, Span
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -94,50 +91,39 @@ def _refused(file: str, message: str, hint: str) -> Loaded:
 
 def _build(top: Section, file: str, complaints: Complaints) -> Config:
     """Build every block, whatever is wrong with the others; a result with errors is not to be used."""
-    scripts, instances = top.sections(vrrp.VRRP_SCRIPT), top.sections(vrrp.VRRP_INSTANCE)
+    scripts, instances = top.sections(trackers.VRRP_SCRIPT), top.sections(vrrp.VRRP_INSTANCE)
+    files, processes = top.sections(trackers.TRACK_FILE_BLOCK), top.sections(trackers.VRRP_TRACK_PROCESS)
     groups, services = top.sections(vrrp.VRRP_SYNC_GROUP), top.sections(balancing.VIRTUAL_SERVER)
-    for sections in (scripts, instances, groups):
+    for sections in (scripts, files, processes, instances, groups):
         unique_titles(sections, complaints)
     check_vrids(instances, complaints)
     check_shared_addresses(instances, complaints)
-    weights = {str(script.title): script.get(vrrp.SCRIPT_WEIGHT) or 0 for script in scripts if script.title is not None}
-    check_weights_in_groups(groups, instances, weights, complaints)
+    known = known_trackers(top)
+    check_tracks_in_groups(groups, instances, known, complaints)
     check_services(services, complaints)
     global_defs = next(iter(top.sections(process.GLOBAL_DEFS)), _absent(top.document, process.GLOBAL_DEFS))
     preferences = assign_preferences(top, complaints)
-    around = Surroundings(global_defs=global_defs, script_weights=weights, preferences=preferences)
+    around = Surroundings(global_defs=global_defs, known=known, preferences=preferences)
     built_instances = [build_instance(section, around, complaints) for section in instances]
     names = [str(section.title) for section in instances if section.title is not None]
-    values = _global_defs(global_defs)
+    values = build_global_defs(global_defs, top, complaints)
     statics = build_statics(top, names, preferences, values.default_interface, complaints)
     built_services = [build_virtual_server(section, complaints) for section in services]
     return Config(
         file=file,
         global_defs=values,
         scripts=build_scripts(scripts, complaints),
+        track_files=build_files(files, complaints),
+        track_processes=build_processes(processes, complaints),
         track_groups=statics.groups,
         static_addresses=statics.addresses,
         static_routes=statics.routes,
         static_rules=statics.rules,
         instances=track_statics((instance for instance in built_instances if instance is not None), statics),
-        sync_groups=build_groups(groups, instances, complaints),
+        sync_groups=build_groups(groups, instances, around, complaints),
         virtual_servers=tuple(service for service in built_services if service is not None),
     )
 
 
 def _absent(document: Document, block: Block[Any]) -> Section:
     return Section(document, Statement([block.name], 0, 0, []), None)
-
-
-def _global_defs(section: Section) -> GlobalDefs:
-    server, port = section.get(process.SMTP_SERVER) or (None, 25)
-    return GlobalDefs(
-        notification_email=tuple(entry.value for entry in section.lines(process.NOTIFICATION_EMAIL)),
-        notification_email_from=section.get(process.NOTIFICATION_EMAIL_FROM),
-        smtp_server=server,
-        smtp_port=port,
-        smtp_connect_timeout=section.get(process.SMTP_CONNECT_TIMEOUT) or 30_000_000,
-        router_id=section.get(process.ROUTER_ID),
-        script_user=section.get(process.SCRIPT_USER),
-        enable_script_security=section.says(process.SCRIPT_SECURITY),
-    )

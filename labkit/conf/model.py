@@ -63,11 +63,12 @@ class GlobalDefs:
     script_user: User | None = None
     enable_script_security: bool = False
     startup_script: Command | None = None
-    startup_script_timeout: Micros = 0
+    startup_script_timeout: Micros = 10_000_000
     shutdown_script: Command | None = None
-    shutdown_script_timeout: Micros = 0
+    shutdown_script_timeout: Micros = 10_000_000
     umask: int | None = None
     process_names: bool = False
+    process_name: str | None = None
     vrrp_process_name: str | None = None
     checker_process_name: str | None = None
     child_wait_time: Micros = 5_000_000
@@ -80,10 +81,6 @@ class GlobalDefs:
     checker_scheduling: Scheduling = field(default_factory=Scheduling)
     garp_interval: Micros = 0  # between two gratuitous ARPs on one interface, microseconds
     gna_interval: Micros = 0
-    garp_extra_interval: Micros | None = None  # vrrp_garp_extra_if
-    garp_extra_all: bool = False
-    garp_vmac_interval: Micros | None = None  # vrrp_vmac_garp_intvl
-    garp_vmac_all: bool = False
     default_interface: str | None = None
     vmac_prefix: str = "vrrp"
     vmac_addr_prefix: str | None = None
@@ -98,7 +95,7 @@ class GlobalDefs:
     rs_init_notifies: bool = False
     reload_time_file: str | None = None
     reload_repeat: bool = False
-    reload_file: str | None = None
+    reload_file: str | None = None  # empty: keepalived.reload beside the pid files
     state_dump_file: str = "/tmp/keepalived.data"
     stats_dump_file: str = "/tmp/keepalived.stats"
     json_dump_file: str = "/tmp/keepalived.json"
@@ -215,6 +212,9 @@ class Vmac:
 class VrrpInstance:
     """A `vrrp_instance` block: the core's part, the kernel's part (addresses) and whom to tell (notify).
 
+    Addresses on other interfaces are announced each `garp_extra_interval` (garp_extra_if; None: never), on VMACs only
+    or on all of them (`garp_extra_all`).
+
     `addresses` are those of `virtual_ipaddress`, then those of `virtual_ipaddress_excluded`.
     """
 
@@ -227,8 +227,6 @@ class VrrpInstance:
     promote_secondaries: bool = False
     garp_extra_interval: Micros | None = None
     garp_extra_all: bool = False
-    garp_vmac_interval: Micros | None = None
-    garp_vmac_all: bool = False
     notify: Command | None = None
     notify_master: Command | None = None
     notify_backup: Command | None = None
@@ -236,6 +234,7 @@ class VrrpInstance:
     notify_stop: Command | None = None
     notify_master_rx_lower_pri: Command | None = None
     notify_deleted: bool = False
+    notify_deleted_script: Command | None = None
     notify_priority_changes: bool = False
     smtp_alert: bool = False
     sync_daemon_interface: str | None = None

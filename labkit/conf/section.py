@@ -4,6 +4,7 @@
 (a missing priority, the same VRID twice) is not known here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Generic, TypeVar, cast
@@ -32,7 +33,7 @@ class Section:
     `values`, `entries` and `blocks` hold what stands in it by the keyword's name; a value that did not fit is None.
     """
 
-    __slots__ = ("blocks", "document", "entries", "misspelt", "statement", "title", "values")
+    __slots__ = ("blocks", "document", "empty", "entries", "misspelt", "statement", "title", "values")
 
     def __init__(self, document: Document, statement: Statement, title: object) -> None:
         self.document = document
@@ -41,12 +42,18 @@ class Section:
         self.values: dict[str, tuple[object, Statement]] = {}
         self.entries: dict[str, list[Entry[Any]]] = {}
         self.blocks: dict[str, list[Section]] = {}
+        self.empty: dict[str, Statement] = {}
         self.misspelt: set[str] = set()
 
     def get(self, leaf: Leaf[T]) -> T | None:
         """Return the value of a keyword; None where it is absent or did not fit."""
         given = self.values.get(leaf.name)
         return None if given is None else cast("T", given[0])
+
+    def given(self, fields: Mapping[str, Leaf[Any]]) -> dict[str, Any]:
+        """Return the values of those keywords that are written, by the name each has in `fields`."""
+        values = {field: self.get(leaf) for field, leaf in fields.items()}
+        return {field: value for field, value in values.items() if value is not None}
 
     def says(self, flag: Leaf[bool]) -> bool:
         """Tell whether a keyword without value stands here."""
@@ -121,7 +128,8 @@ class _Binder:
         if len(statement.words) > 1:
             self._error(statement, 1, f"`{statement.words[1]}` is a word too many", f"write `{keyword.name} {{`")
         if not statement.body:
-            return  # an empty block is as good as none
+            section.empty.setdefault(keyword.name, statement)  # most of them are as good as none
+            return
         entries = section.entries.setdefault(keyword.name, [])
         for line in statement.body:
             if line.body is not None:

@@ -1,13 +1,15 @@
 """What building any block needs: that required keywords are there, names are not taken, and who is to be told."""
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import Command
 from labkit.conf.reader import Statement
-from labkit.conf.schema import Keyword, Leaf, Lines, vrrp
+from labkit.conf.schema import Keyword, Leaf, Lines, process, vrrp
 from labkit.conf.section import Section
+
+T = TypeVar("T")
 
 
 def line_of(section: Section, statement: Statement) -> int:
@@ -46,6 +48,11 @@ def unique_titles(sections: Sequence[Section], complaints: Complaints) -> None:
             )
 
 
+def first(*values: T | None) -> T | None:
+    """Return the first value that is written."""
+    return next((value for value in values if value is not None), None)
+
+
 class Notifies(TypedDict):
     """Whom to tell about changes of state."""
 
@@ -54,16 +61,20 @@ class Notifies(TypedDict):
     notify_backup: Command | None
     notify_fault: Command | None
     notify_stop: Command | None
+    notify_priority_changes: bool
     smtp_alert: bool
 
 
-def notifies(section: Section) -> Notifies:
+def notifies(section: Section, global_defs: Section) -> Notifies:
     """Return whom an instance or a group tells about changes of state."""
+    mail = (section.get(vrrp.SMTP_ALERT), global_defs.get(process.SMTP_ALERT_VRRP), global_defs.get(process.SMTP_ALERT))
+    priorities = section.get(vrrp.NOTIFY_PRIORITY_CHANGES), global_defs.get(process.VRRP_NOTIFY_PRIORITY_CHANGES)
     return Notifies(
         notify=section.get(vrrp.NOTIFY),
         notify_master=section.get(vrrp.NOTIFY_MASTER),
         notify_backup=section.get(vrrp.NOTIFY_BACKUP),
         notify_fault=section.get(vrrp.NOTIFY_FAULT),
         notify_stop=section.get(vrrp.NOTIFY_STOP),
-        smtp_alert=section.says(vrrp.SMTP_ALERT),
+        notify_priority_changes=first(*priorities) or False,
+        smtp_alert=first(*mail) or False,
     )

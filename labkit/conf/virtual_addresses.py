@@ -13,19 +13,22 @@ MOST_ADDRESSES = 255
 
 
 def family_of(section: Section) -> int:
-    """Return 4 or 6: the family of the first advertised address."""
+    """Return 4 or 6: the family of the first advertised address, or else what `native_ipv6` says."""
     advertised = section.lines(vrrp.VIRTUAL_IPADDRESS)
-    return advertised[0].value.address.version if advertised else 4
+    return advertised[0].value.address.version if advertised else 6 if section.says(vrrp.NATIVE_IPV6) else 4
 
 
 def addresses_of(section: Section, interface: str) -> tuple[VirtualAddress, ...]:
     """Return all addresses, the advertised ones first; those without a device are on `interface`."""
     entries = section.lines(vrrp.VIRTUAL_IPADDRESS) + section.lines(vrrp.EXCLUDED)
-    return tuple(_on_device(entry.value, interface) for entry in entries)
+    every = section.says(vrrp.USE_VMAC_ADDR)
+    return tuple(_on_device(entry.value, interface, every) for entry in entries)
 
 
-def _on_device(address: VirtualAddress, interface: str) -> VirtualAddress:
-    return address if address.device else replace(address, device=interface)
+def _on_device(address: VirtualAddress, interface: str, every: bool) -> VirtualAddress:
+    if not address.device or address.device == interface:
+        return replace(address, device=interface)
+    return replace(address, use_vmac=address.use_vmac or every)
 
 
 def check_addresses(section: Section, complaints: Complaints) -> None:
@@ -57,7 +60,10 @@ def _check_family(section: Section, complaints: Complaints) -> None:
             message = f"an advert of IPv{family} addresses has no room for {entry.value.address.ip}"
             hint = "move it to `virtual_ipaddress_excluded`, or to an instance of its own"
             complaints.error(section.entry_span(entry), message, hint)
-    if family == 6 and not advertised[0].value.address.is_link_local:  # RFC 9568 5.2.9
+    if family == 4 and section.says(vrrp.NATIVE_IPV6):
+        message = "`native_ipv6`, but the addresses are not IPv6"
+        complaints.error(section.span(vrrp.NATIVE_IPV6), message, "remove it")
+    if family == 6 and advertised and not advertised[0].value.address.is_link_local:  # RFC 9568 5.2.9
         message = "the first IPv6 address of a virtual router should be link-local"
         hint = "put one from fe80::/10 before it on every router"
         complaints.warning(section.entry_span(advertised[0]), message, hint)

@@ -1,55 +1,20 @@
-"""The `vrrp_script` and `vrrp_sync_group` blocks, and what is wrong between blocks of the VRRP part of a file."""
+"""The `vrrp_sync_group` blocks, and what is wrong between blocks of the VRRP part of a file."""
 
 from collections.abc import Sequence
 
-from labkit.conf.commands import needs_bash
 from labkit.conf.complaints import Complaints
-from labkit.conf.model import SyncGroup, VrrpScript
+from labkit.conf.instance import Surroundings
+from labkit.conf.model import SyncGroup
 from labkit.conf.schema import vrrp
 from labkit.conf.section import Entry, Section
 from labkit.conf.shared import line_of, notifies, require
+from labkit.conf.tracking import tracks_of
 from labkit.diagnostics import did_you_mean
-from labkit.trace import SECOND
-from labkit.vrrp.config import Address, ScriptConfig
-
-
-def build_scripts(sections: Sequence[Section], complaints: Complaints) -> tuple[VrrpScript, ...]:
-    """Return the `vrrp_script` blocks; one that is wrong is left out, after complaining."""
-    scripts = (_script(section, complaints) for section in sections)
-    return tuple(script for script in scripts if script is not None)
-
-
-def _script(section: Section, complaints: Complaints) -> VrrpScript | None:
-    require(section, complaints, vrrp.SCRIPT)
-    command = section.get(vrrp.SCRIPT)
-    if command is None or section.title is None:
-        return None
-    if needs_bash(command):
-        complaints.warning(
-            section.span(vrrp.SCRIPT),
-            f"`{command.text}` needs bash; run by a /bin/sh that is dash it fails for ever",
-            f"write `script \"/bin/bash -c '{command.text}'\"`",
-        )
-    interval = section.get(vrrp.INTERVAL) or SECOND
-    check = ScriptConfig(
-        name=str(section.title),
-        interval=interval,
-        timeout=section.get(vrrp.TIMEOUT) or interval,
-        rise=section.get(vrrp.RISE) or 1,
-        fall=section.get(vrrp.FALL) or 1,
-        init_fail=section.says(vrrp.INIT_FAIL),
-    )
-    return VrrpScript(
-        check=check,
-        command=command,
-        weight=section.get(vrrp.SCRIPT_WEIGHT) or 0,
-        user=section.get(vrrp.SCRIPT_RUN_BY),
-        span=section.span(),
-    )
+from labkit.vrrp.config import Address
 
 
 def build_groups(
-    sections: Sequence[Section], instances: Sequence[Section], complaints: Complaints
+    sections: Sequence[Section], instances: Sequence[Section], around: Surroundings, complaints: Complaints
 ) -> tuple[SyncGroup, ...]:
     """Return the `vrrp_sync_group` blocks, after complaining about members that cannot be."""
     names = [str(instance.title) for instance in instances if instance.title is not None]
@@ -66,8 +31,10 @@ def build_groups(
         SyncGroup(
             name=str(section.title),
             members=tuple(member.value for member in section.lines(vrrp.GROUP)),
+            tracks=tracks_of(section, around.known, complaints),
+            tracking_weight=section.says(vrrp.TRACKING_WEIGHT),
             span=section.span(),
-            **notifies(section),
+            **notifies(section, around.global_defs),
         )
         for section in sections
     )
@@ -83,22 +50,6 @@ def _check_member(
         line = line_of(section, taken[member.value].statement)
         complaints.error(place, f"`{member.value}` is in a group already, in line {line}", "name it in one group, once")
     taken.setdefault(member.value, member)
-
-
-def check_weights_in_groups(
-    groups: Sequence[Section], instances: Sequence[Section], weights: dict[str, int], complaints: Complaints
-) -> None:
-    """Refuse weighted trackers of group members: keepalived ignores them, as members must go together."""
-    grouped = {member.value for group in groups for member in group.lines(vrrp.GROUP)}
-    for instance in instances:
-        if instance.title not in grouped:
-            continue
-        for keyword in (vrrp.TRACK_SCRIPT, vrrp.TRACK_INTERFACE):
-            for entry in instance.lines(keyword):
-                name, weight = entry.value
-                if weights.get(name, 0) if weight is None else weight:
-                    message = f"the weight of `{name}` has no effect in a sync group"
-                    complaints.error(instance.entry_span(entry), message, "use it without weight: its failure is FAULT")
 
 
 def check_vrids(instances: Sequence[Section], complaints: Complaints) -> None:

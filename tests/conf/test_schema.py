@@ -10,8 +10,8 @@ from labkit.conf.schema import DIRECTIVES, ROOT, Block, Keyword, Leaf, Lines
 
 def blocks(block: Block[Any]) -> Iterator[Block[Any]]:
     yield block
-    for keyword in block.children.values():
-        if isinstance(keyword, Block):
+    for name, keyword in block.children.items():
+        if isinstance(keyword, Block) and name == keyword.name:
             yield from blocks(keyword)
 
 
@@ -35,4 +35,4 @@ def test_a_block(block: Block[Any]) -> None:
     for name, keyword in block.children.items():
         assert keyword.description
         assert described(keyword)
-        assert name == keyword.name or (isinstance(keyword, Leaf) and name in keyword.spellings)
+        assert name == keyword.name or (isinstance(keyword, Leaf | Block) and name in keyword.spellings)

@@ -7,6 +7,8 @@ import pytest
 
 from tests.conf.samples import INSTANCE, SCRIPT, SECOND, UNSUPPORTED, said
 
+WEIGHTLESS = "write `weight 0`: its failure is FAULT; or add `sync_group_tracking_weight` to the group"
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),
@@ -66,8 +68,8 @@ from tests.conf.samples import INSTANCE, SCRIPT, SECOND, UNSUPPORTED, said
             + SECOND.replace(" B ", " C ").replace("22", "23").replace("30", "40")
             + "vrrp_sync_group G { group { A C } }",
             [
-                "6:20: the weight of `chk` has no effect in a sync group; use it without weight: its failure is FAULT",
-                "8:2: the weight of `eth2` has no effect in a sync group; use it without weight: its failure is FAULT",
+                f"6:20: the weight of `chk` has no effect in a sync group; {WEIGHTLESS}",
+                f"8:2: the weight of `eth2` has no effect in a sync group; {WEIGHTLESS}",
             ],
             id="weights-in-a-group",
         ),

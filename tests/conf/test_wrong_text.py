@@ -154,9 +154,9 @@ def test_the_texts_that_the_tables_change_are_right() -> None:
         ),
         pytest.param(
             "    priority",
-            "    use_vmac\n    priority",
-            [f"5:5: `use_vmac` {UNSUPPORTED}; remove the line"],
-            id="use_vmac",
+            "    use_ipvlan\n    priority",
+            [f"5:5: `use_ipvlan` {UNSUPPORTED}; remove the line"],
+            id="use_ipvlan",
         ),
         pytest.param(
             "priority 150\n",

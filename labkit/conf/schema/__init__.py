@@ -10,9 +10,10 @@ from typing import Any
 
 from labkit.conf.schema.balancing import VIRTUAL_SERVER
 from labkit.conf.schema.keyword import NO_TITLE, Block, Keyword, Leaf, Lines, table, words
-from labkit.conf.schema.process import GLOBAL_DEFS
+from labkit.conf.schema.process import ANYWHERE, GLOBAL_DEFS
 from labkit.conf.schema.statics import STATIC_IPADDRESS, STATIC_ROUTES, STATIC_RULES, TRACK_GROUP
-from labkit.conf.schema.vrrp import VRRP_INSTANCE, VRRP_SCRIPT, VRRP_SYNC_GROUP
+from labkit.conf.schema.trackers import TRACK_FILE_BLOCK, VRRP_SCRIPT, VRRP_TRACK_PROCESS
+from labkit.conf.schema.vrrp import VRRP_INSTANCE, VRRP_SYNC_GROUP
 
 __all__ = ["DIRECTIVES", "ROOT", "Block", "Keyword", "Leaf", "Lines", "homes"]
 
@@ -25,7 +26,10 @@ ROOT = Block(
     "A whole file",
     table(
         GLOBAL_DEFS,
+        *ANYWHERE,
         VRRP_SCRIPT,
+        TRACK_FILE_BLOCK,
+        VRRP_TRACK_PROCESS,
         VRRP_INSTANCE,
         VRRP_SYNC_GROUP,
         STATIC_IPADDRESS,
@@ -35,9 +39,9 @@ ROOT = Block(
         VIRTUAL_SERVER,
     ),
     words(
-        "vrrp_track_file track_file vrrp_track_process bfd_instance",
-        "garp_group virtual_server_group SSL linkbeat_use_polling net_namespace net_namespace_ipvs",
-        "namespace_with_ipsets instance use_pid_dir child_wait_time interface_up_down_delays linkbeat_interfaces",
+        "bfd_instance",
+        "garp_group virtual_server_group SSL linkbeat_use_polling net_namespace_ipvs",
+        "namespace_with_ipsets interface_up_down_delays linkbeat_interfaces",
     ),
 )
 
@@ -50,7 +54,7 @@ def homes(name: str) -> Iterable[str]:
 def _homes(block: Block[Any], into: dict[str, list[str]]) -> dict[str, list[str]]:
     for name, keyword in block.children.items():
         into.setdefault(name, []).append(block.name)
-        if isinstance(keyword, Block):
+        if isinstance(keyword, Block) and name == keyword.name:
             _homes(keyword, into)
     return into
 

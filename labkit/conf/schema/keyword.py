@@ -40,6 +40,7 @@ class Block(Generic[T]):
     children: Mapping[str, "Keyword"] = field(hash=False)
     unsupported: frozenset[str] = frozenset()
     once: bool = False
+    spellings: tuple[str, ...] = ()
 
 
 Keyword: TypeAlias = Leaf[Any] | Lines[Any] | Block[Any]
@@ -50,7 +51,7 @@ def table(*keywords: Keyword) -> dict[str, Keyword]:
     table: dict[str, Keyword] = {}
     for keyword in keywords:
         table[keyword.name] = keyword
-        if isinstance(keyword, Leaf):
+        if isinstance(keyword, Leaf | Block):
             table.update(dict.fromkeys(keyword.spellings, keyword))
     return table
 

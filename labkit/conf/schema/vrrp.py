@@ -1,42 +1,43 @@
-"""The keywords of the VRRP part of a file: scripts, virtual routers and sync groups."""
+"""The keywords of virtual routers and sync groups."""
 
 from labkit.conf.address_line import AddressLine
-from labkit.conf.arguments import WEIGHT, Choice, Flag, Integer, Interface, Seconds, Tracked, User, Word
-from labkit.conf.commands import CommandLine
+from labkit.conf.addresses import AnyAddress, Group, PeerLine
+from labkit.conf.arguments import Choice, Flag, Integer, Interface, Seconds, Switch, Word
+from labkit.conf.commands import MaybeCommand, UsersCommand
+from labkit.conf.extra import EveryInterface
+from labkit.conf.macvlan import VmacLine
 from labkit.conf.routes import RouteLine
 from labkit.conf.rules import RuleLine
 from labkit.conf.schema.keyword import LONG, NAME, NO_TITLE, VERSION_NUMBER, Block, Leaf, Lines, table, words
+from labkit.conf.schema.trackers import TRACKS
 from labkit.trace import SECOND
 
 # --- notify (in vrrp_instance and vrrp_sync_group) --------------------------------------------------------------------
 
-NOTIFY = Leaf("notify", CommandLine(many=False), "Run at every change of state, with kind, name, state and priority")
-NOTIFY_MASTER = Leaf("notify_master", CommandLine(many=False), "Run on becoming MASTER")
-NOTIFY_BACKUP = Leaf("notify_backup", CommandLine(many=False), "Run on becoming BACKUP")
-NOTIFY_FAULT = Leaf("notify_fault", CommandLine(many=False), "Run on going to FAULT")
-NOTIFY_STOP = Leaf("notify_stop", CommandLine(many=False), "Run when keepalived stops")
-SMTP_ALERT = Leaf("smtp_alert", Flag(), "Send mail at every change of state")
-_NOTIFIES = (NOTIFY, NOTIFY_MASTER, NOTIFY_BACKUP, NOTIFY_FAULT, NOTIFY_STOP, SMTP_ALERT)
+_COMMAND = UsersCommand()
 
-# --- vrrp_script ------------------------------------------------------------------------------------------------------
-
-SCRIPT = Leaf("script", CommandLine(many=True), "The command; exit status 0 means healthy")
-INTERVAL = Leaf("interval", Seconds(1_000, LONG), "From the start of one run to the start of the next (1)")
-TIMEOUT = Leaf("timeout", Seconds(1_000, LONG), "A run that takes longer counts as failed (the interval)")
-SCRIPT_WEIGHT = Leaf("weight", WEIGHT, "Added to the priority; 0: a failure is FAULT (0)")
-RISE = Leaf("rise", Integer(1, 2**31 - 1), "So many successes in a row count as healthy (1)")
-FALL = Leaf("fall", Integer(1, 2**31 - 1), "So many failures in a row count as failed (1)")
-SCRIPT_RUN_BY = Leaf("user", User(), "Who runs this script")
-INIT_FAIL = Leaf("init_fail", Flag(), "Counts as failed until it has succeeded")
-
-VRRP_SCRIPT = Block(
-    "vrrp_script",
-    NAME,
-    "A command that tells whether this machine is healthy",
-    table(SCRIPT, INTERVAL, TIMEOUT, SCRIPT_WEIGHT, RISE, FALL, SCRIPT_RUN_BY, INIT_FAIL),
+NOTIFY = Leaf("notify", _COMMAND, "Run at every change of state, with kind, name, state and priority")
+NOTIFY_MASTER = Leaf("notify_master", _COMMAND, "Run on becoming MASTER")
+NOTIFY_BACKUP = Leaf("notify_backup", _COMMAND, "Run on becoming BACKUP")
+NOTIFY_FAULT = Leaf("notify_fault", _COMMAND, "Run on going to FAULT")
+NOTIFY_STOP = Leaf("notify_stop", _COMMAND, "Run when keepalived stops")
+NOTIFY_PRIORITY_CHANGES = Leaf(
+    "notify_priority_changes",
+    Switch(),
+    "Tell FIFOs and `notify` of changed priorities too (vrrp_notify_priority_changes)",
+)
+SMTP_ALERT = Leaf("smtp_alert", Switch(), "Send mail at every change of state (smtp_alert_vrrp, smtp_alert)")
+_NOTIFIES = (
+    NOTIFY,
+    NOTIFY_MASTER,
+    NOTIFY_BACKUP,
+    NOTIFY_FAULT,
+    NOTIFY_STOP,
+    NOTIFY_PRIORITY_CHANGES,
+    SMTP_ALERT,
 )
 
-# --- vrrp_instance ----------------------------------------------------------------------------------------------------
+# --- vrrp_instance: the protocol --------------------------------------------------------------------------------------
 
 AUTH_TYPE = Leaf("auth_type", Choice({"PASS": "PASS"}, words("AH")), "PASS: a password in clear text")
 AUTH_PASS = Leaf("auth_pass", Word("a password of 1 to 8 bytes"), "The password; its first 8 bytes count")
@@ -49,54 +50,169 @@ INTERFACE = Leaf("interface", Interface(may_be_loopback=False), "The interface t
 VIRTUAL_ROUTER_ID = Leaf("virtual_router_id", Integer(1, 255), "The VRID, the same on all routers of the group")
 PRIORITY = Leaf("priority", Integer(1, 255), "The highest is MASTER; 255 is the owner of the addresses (100)")
 ADVERT_INT = Leaf("advert_int", Seconds(10_000, 255 * SECOND), "Time from advert to advert (1)")
-VERSION = Leaf("version", VERSION_NUMBER, "The VRRP version (2)")
+VERSION = Leaf("version", VERSION_NUMBER, "The VRRP version (vrrp_version; IPv6 has 3 only)")
 NOPREEMPT = Leaf("nopreempt", Flag(), "A MASTER of lower priority keeps its place")
+PREEMPT = Leaf("preempt", Flag(), "The opposite of `nopreempt`, which is so anyway")
 PREEMPT_DELAY = Leaf("preempt_delay", Seconds(0, 1000 * SECOND), "Wait so long after start before preempting (0)")
-ACCEPT = Leaf("accept", Flag(), "Accept packets to the virtual addresses (as always here)")
-GARP_MASTER_DELAY = Leaf(
-    "garp_master_delay", Seconds(0, LONG, whole=True), "The second round of gratuitous ARP comes so late (5)"
+ACCEPT = Leaf("accept", Flag(), "Accept packets to the virtual addresses (so without `no_accept`)")
+NO_ACCEPT = Leaf("no_accept", Flag(), "Drop packets to the virtual addresses, unless the priority is 255")
+DOWN_TIMER_ADVERTS = Leaf(
+    "down_timer_adverts", Integer(1, 100), "A MASTER is lost after so many adverts missed (vrrp_down_timer_adverts, 3)"
 )
-GARP_MASTER_REPEAT = Leaf("garp_master_repeat", Integer(1, 255), "Gratuitous ARPs for an address in one round (5)")
+LOWER_PRIO_NO_ADVERT = Leaf(
+    "lower_prio_no_advert", Switch(), "Do not answer an advert of lower priority (vrrp_lower_prio_no_advert, off)"
+)
+HIGHER_PRIO_SEND_ADVERT = Leaf(
+    "higher_prio_send_advert",
+    Switch(),
+    "Send one more advert before giving way to a higher priority (vrrp_higher_prio_send_advert, off)",
+)
+SKIP_CHECK_ADV_ADDR = Leaf(
+    "skip_check_adv_addr",
+    Switch(),
+    "Compare the addresses of an advert only when its sender changes (vrrp_skip_check_adv_addr, off)",
+)
+_PROTOCOL = (
+    STATE,
+    INTERFACE,
+    VIRTUAL_ROUTER_ID,
+    PRIORITY,
+    ADVERT_INT,
+    VERSION,
+    AUTHENTICATION,
+    NOPREEMPT,
+    PREEMPT,
+    PREEMPT_DELAY,
+    ACCEPT,
+    DOWN_TIMER_ADVERTS,
+    LOWER_PRIO_NO_ADVERT,
+    HIGHER_PRIO_SEND_ADVERT,
+    SKIP_CHECK_ADV_ADDR,
+)
+
+# --- vrrp_instance: addresses and announcements -----------------------------------------------------------------------
+
 VIRTUAL_IPADDRESS = Lines("virtual_ipaddress", AddressLine(), "The addresses that the MASTER holds and advertises")
 EXCLUDED = Lines("virtual_ipaddress_excluded", AddressLine(), "Addresses that the MASTER holds but does not advertise")
 VIRTUAL_ROUTES = Lines("virtual_routes", RouteLine(), "Routes that are there while the instance is MASTER")
 VIRTUAL_RULES = Lines("virtual_rules", RuleLine(), "Rules that are there while the instance is MASTER")
-TRACK_SCRIPT = Lines("track_script", Tracked(Word("the name of a vrrp_script")), "Scripts to watch")
-TRACK_INTERFACE = Lines("track_interface", Tracked(Interface()), "Interfaces to watch")
+NATIVE_IPV6 = Leaf("native_ipv6", Flag(), "The addresses are IPv6, as can be seen from them")
+GARP_MASTER_DELAY = Leaf(
+    "garp_master_delay",
+    Seconds(0, LONG, whole=True),
+    "The second round of gratuitous ARP comes so late, 0: never (vrrp_garp_master_delay, 5)",
+)
+GARP_MASTER_REPEAT = Leaf(
+    "garp_master_repeat", Integer(1, 255), "Gratuitous ARPs for an address in one round (vrrp_garp_master_repeat, 5)"
+)
+GARP_MASTER_REFRESH = Leaf(
+    "garp_master_refresh",
+    Seconds(0, LONG, whole=True),
+    "A MASTER announces itself again so often, 0: never (vrrp_garp_master_refresh, 0)",
+)
+GARP_MASTER_REFRESH_REPEAT = Leaf(
+    "garp_master_refresh_repeat",
+    Integer(1, 255),
+    "Gratuitous ARPs for an address then (vrrp_garp_master_refresh_repeat, 1)",
+)
+GARP_LOWER_PRIO_DELAY = Leaf(
+    "garp_lower_prio_delay",
+    Seconds(0, LONG, whole=True),
+    "The second round after an advert of lower priority (vrrp_garp_lower_prio_delay, garp_master_delay)",
+)
+GARP_LOWER_PRIO_REPEAT = Leaf(
+    "garp_lower_prio_repeat",
+    Integer(0, 255),
+    "Gratuitous ARPs after an advert of lower priority (vrrp_garp_lower_prio_repeat, garp_master_repeat)",
+)
+GARP_EXTRA_IF = Leaf(
+    "garp_extra_if",
+    EveryInterface(),
+    "Announce addresses that are not on the instance's interface so often (vrrp_garp_extra_if, never)",
+    ("vmac_garp_intvl",),
+)
+_ADDRESSES = (
+    VIRTUAL_IPADDRESS,
+    EXCLUDED,
+    VIRTUAL_ROUTES,
+    VIRTUAL_RULES,
+    NATIVE_IPV6,
+    GARP_MASTER_DELAY,
+    GARP_MASTER_REPEAT,
+    GARP_MASTER_REFRESH,
+    GARP_MASTER_REFRESH_REPEAT,
+    GARP_LOWER_PRIO_DELAY,
+    GARP_LOWER_PRIO_REPEAT,
+    GARP_EXTRA_IF,
+)
+
+# --- vrrp_instance: how adverts travel --------------------------------------------------------------------------------
+
+MCAST_SRC_IP = Leaf("mcast_src_ip", AnyAddress(), "Where adverts come from (the primary address of the interface)")
+UNICAST_SRC_IP = Leaf("unicast_src_ip", AnyAddress(), "Where unicast adverts come from (the primary address)")
+TRACK_SRC_IP = Leaf("track_src_ip", Flag(), "FAULT while the machine does not have the address that adverts come from")
+MCAST_DST_IP = Leaf("mcast_dst_ip", Group(), "The multicast group (vrrp_mcast_group4, vrrp_mcast_group6)")
+UNICAST_PEER = Lines("unicast_peer", PeerLine(), "Send adverts to these addresses, not to a multicast group")
+UNICAST_FAULT_NO_PEER = Leaf("unicast_fault_no_peer", Flag(), "Unicast with no peers is FAULT, instead of refused")
+UNICAST_TTL = Leaf("unicast_ttl", Integer(0, 255), "TTL or hop limit of unicast adverts (255)")
+CHECK_UNICAST_SRC = Leaf(
+    "check_unicast_src", Flag(), "Take unicast adverts from `unicast_peer` only (vrrp_check_unicast_src, off)"
+)
+USE_VMAC = Leaf(
+    "use_vmac", VmacLine(), "Adverts and addresses have the virtual MAC address, on a macvlan made for them"
+)
+VMAC_XMIT_BASE = Leaf("vmac_xmit_base", Flag(), "With use_vmac: adverts go through the interface below the macvlan")
+USE_VMAC_ADDR = Leaf("use_vmac_addr", Flag(), "Addresses on other interfaces have the virtual MAC address, too")
+PROMOTE_SECONDARIES = Leaf(
+    "promote_secondaries",
+    Flag(),
+    "Removing an address does not remove others of its network (net.ipv4…promote_secondaries)",
+)
+DONT_TRACK_PRIMARY = Leaf("dont_track_primary", Flag(), "The instance's own interface may fail")
+_TRANSPORT = (
+    MCAST_SRC_IP,
+    UNICAST_SRC_IP,
+    TRACK_SRC_IP,
+    MCAST_DST_IP,
+    UNICAST_PEER,
+    UNICAST_FAULT_NO_PEER,
+    UNICAST_TTL,
+    CHECK_UNICAST_SRC,
+    USE_VMAC,
+    VMAC_XMIT_BASE,
+    USE_VMAC_ADDR,
+    PROMOTE_SECONDARIES,
+    DONT_TRACK_PRIMARY,
+)
+
+# --- vrrp_instance: whom to tell --------------------------------------------------------------------------------------
+
+NOTIFY_MASTER_RX_LOWER_PRI = Leaf(
+    "notify_master_rx_lower_pri", _COMMAND, "Run when a MASTER hears an advert of lower priority"
+)
+NOTIFY_DELETED = Leaf(
+    "notify_deleted",
+    MaybeCommand(),
+    "An instance that a reload removes is DELETED to `notify` and FIFOs, not FAULT; the command is run then",
+)
 
 VRRP_INSTANCE = Block(
     "vrrp_instance",
     NAME,
     "A virtual router",
     table(
-        STATE,
-        INTERFACE,
-        VIRTUAL_ROUTER_ID,
-        PRIORITY,
-        ADVERT_INT,
-        VERSION,
-        AUTHENTICATION,
-        VIRTUAL_IPADDRESS,
-        EXCLUDED,
-        VIRTUAL_ROUTES,
-        VIRTUAL_RULES,
-        NOPREEMPT,
-        PREEMPT_DELAY,
-        ACCEPT,
-        GARP_MASTER_DELAY,
-        GARP_MASTER_REPEAT,
-        TRACK_SCRIPT,
-        TRACK_INTERFACE,
+        *_PROTOCOL,
+        NO_ACCEPT,
+        *_ADDRESSES,
+        *_TRANSPORT,
+        *TRACKS,
         *_NOTIFIES,
+        NOTIFY_MASTER_RX_LOWER_PRI,
+        NOTIFY_DELETED,
     ),
     words(
-        "use_vmac use_vmac_addr use_ipvlan vmac_xmit_base native_ipv6 vrf dont_track_primary track_bfd track_file",
-        "track_process track_src_ip mcast_src_ip mcast_dst_ip unicast_src_ip unicast_peer unicast_ttl",
-        "unicast_fault_no_peer old_unicast_checksum check_unicast_src lvs_sync_daemon_interface garp_extra_if",
-        "garp_master_refresh garp_master_refresh_repeat garp_lower_prio_delay garp_lower_prio_repeat vmac_garp_intvl",
-        "lower_prio_no_advert higher_prio_send_advert down_timer_adverts no_accept",
-        "preempt debug notify_master_rx_lower_pri notify_deleted notify_priority_changes promote_secondaries",
-        "strict_mode skip_check_adv_addr linkbeat_use_polling kernel_rx_buf_size thread_timer_expired",
+        "use_ipvlan vrf track_bfd old_unicast_checksum lvs_sync_daemon_interface debug",
+        "strict_mode linkbeat_use_polling kernel_rx_buf_size thread_timer_expired",
         "timer_expired_backup owner_ignore_adverts no_virtual_ipaddress v3_checksum_as_v2 auth_hmac",
     ),
 )
@@ -104,14 +220,17 @@ VRRP_INSTANCE = Block(
 # --- vrrp_sync_group --------------------------------------------------------------------------------------------------
 
 GROUP = Lines("group", Word("the name of a vrrp_instance"), "The instances that change state together", each_word=True)
+TRACKING_WEIGHT = Leaf(
+    "sync_group_tracking_weight",
+    Flag(),
+    "Weights of the members' own trackers count; they must be such that members win or lose together",
+    ("global_tracking",),
+)
 
 VRRP_SYNC_GROUP = Block(
     "vrrp_sync_group",
     NAME,
     "Instances that change state together",
-    table(GROUP, *_NOTIFIES),
-    words(
-        "track_interface track_script track_file track_process track_bfd sync_group_tracking_weight global_tracking",
-        "notify_priority_changes",
-    ),
+    table(GROUP, *TRACKS, TRACKING_WEIGHT, *_NOTIFIES),
+    words("track_bfd"),
 )

@@ -1,0 +1,34 @@
+"""What may follow `umask`: a number, or the names of permissions."""
+
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from labkit.conf.arguments import take, unfit
+
+_BITS = {
+    name.removeprefix("S_"): getattr(stat, name) for name in dir(stat) if name.startswith(("S_IR", "S_IW", "S_IX"))
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FileMode:
+    """A number (octal with a leading 0, hexadecimal with 0x), or names such as IWGRP, parted by `|`."""
+
+    wanted: str = "a number up to 0777, or names such as IWGRP|IWOTH"
+
+    def read(self, words: Sequence[str]) -> int:
+        """Read the words: a `|` may have blanks around it."""
+        take(self.wanted, words, 1, len(words))
+        text = "".join(words)
+        names = text.split("|")
+        if all(name in _BITS for name in names):
+            return sum({_BITS[name] for name in names})
+        digits, base = (text[1:], 8) if text.startswith("0") and text[1:].isdecimal() else (text, 0)
+        try:
+            number = int(digits, base)
+        except ValueError:
+            raise unfit(0, words[0], self.wanted) from None
+        if not 0 <= number <= 0o777:
+            raise unfit(0, words[0], self.wanted)
+        return number

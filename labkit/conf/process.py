@@ -1,0 +1,106 @@
+"""The `global_defs` block, and what may stand at the top of a file, as one value."""
+
+from dataclasses import replace
+from typing import Any
+
+from labkit.conf.complaints import Complaints
+from labkit.conf.model import Fifo, GlobalDefs, Scheduling
+from labkit.conf.schema import Leaf, process
+from labkit.conf.section import Section
+
+_PLAIN: dict[str, Leaf[Any]] = {
+    "notification_email_from": process.NOTIFICATION_EMAIL_FROM,
+    "smtp_connect_timeout": process.SMTP_CONNECT_TIMEOUT,
+    "smtp_helo_name": process.SMTP_HELO_NAME,
+    "smtp_alert": process.SMTP_ALERT,
+    "smtp_alert_vrrp": process.SMTP_ALERT_VRRP,
+    "smtp_alert_checker": process.SMTP_ALERT_CHECKER,
+    "no_email_faults": process.NO_EMAIL_FAULTS,
+    "router_id": process.ROUTER_ID,
+    "script_user": process.SCRIPT_USER,
+    "enable_script_security": process.SCRIPT_SECURITY,
+    "startup_script": process.STARTUP_SCRIPT,
+    "startup_script_timeout": process.STARTUP_SCRIPT_TIMEOUT,
+    "shutdown_script": process.SHUTDOWN_SCRIPT,
+    "shutdown_script_timeout": process.SHUTDOWN_SCRIPT_TIMEOUT,
+    "vrrp_notify_priority_changes": process.VRRP_NOTIFY_PRIORITY_CHANGES,
+    "fifo_write_states_on_reload": process.FIFO_WRITE_STATES,
+    "garp_interval": process.VRRP_GARP_INTERVAL,
+    "gna_interval": process.VRRP_GNA_INTERVAL,
+    "default_interface": process.DEFAULT_INTERFACE,
+    "vmac_prefix": process.VMAC_PREFIX,
+    "vmac_addr_prefix": process.VMAC_ADDR_PREFIX,
+    "disable_local_igmp": process.DISABLE_LOCAL_IGMP,
+    "log_unknown_vrids": process.LOG_UNKNOWN_VRIDS,
+    "process_names": process.PROCESS_NAMES,
+    "process_name": process.PROCESS_NAME,
+    "vrrp_process_name": process.VRRP_PROCESS_NAME,
+    "checker_process_name": process.CHECKER_PROCESS_NAME,
+    "umask": process.UMASK,
+    "reload_time_file": process.RELOAD_TIME_FILE,
+    "reload_repeat": process.RELOAD_REPEAT,
+    "reload_file": process.RELOAD_FILE,
+    "state_dump_file": process.STATE_DUMP_FILE,
+    "stats_dump_file": process.STATS_DUMP_FILE,
+    "json_dump_file": process.JSON_DUMP_FILE,
+    "json_version": process.JSON_VERSION,
+    "data_use_instance": process.DATA_USE_INSTANCE,
+}
+_ANYWHERE: dict[str, Leaf[Any]] = {
+    "net_namespace": process.NET_NAMESPACE,
+    "instance": process.INSTANCE,
+    "use_pid_dir": process.USE_PID_DIR,
+    "child_wait_time": process.CHILD_WAIT_TIME,
+}
+_VRRP: dict[str, Leaf[Any]] = {
+    "nice": process.VRRP_PRIORITY,
+    "realtime": process.VRRP_RT_PRIORITY,
+    "realtime_limit": process.VRRP_RLIMIT_RTTIME,
+    "no_swap": process.VRRP_NO_SWAP,
+    "affinity": process.VRRP_CPU_AFFINITY,
+}
+_CHECKER: dict[str, Leaf[Any]] = {
+    "nice": process.CHECKER_PRIORITY,
+    "realtime": process.CHECKER_RT_PRIORITY,
+    "realtime_limit": process.CHECKER_RLIMIT_RTTIME,
+    "no_swap": process.CHECKER_NO_SWAP,
+    "affinity": process.CHECKER_CPU_AFFINITY,
+}
+_FIFOS = {
+    "notify_fifo": (process.NOTIFY_FIFO, process.NOTIFY_FIFO_SCRIPT),
+    "vrrp_notify_fifo": (process.VRRP_NOTIFY_FIFO, process.VRRP_NOTIFY_FIFO_SCRIPT),
+    "lvs_notify_fifo": (process.LVS_NOTIFY_FIFO, process.LVS_NOTIFY_FIFO_SCRIPT),
+}
+
+
+def build_global_defs(section: Section, top: Section, complaints: Complaints) -> GlobalDefs:
+    """Return what `global_defs` and the top of the file say together."""
+    server, port = section.get(process.SMTP_SERVER) or (None, 25)
+    return GlobalDefs(
+        notification_email=tuple(entry.value for entry in section.lines(process.NOTIFICATION_EMAIL)),
+        smtp_server=server,
+        smtp_port=port,
+        vrrp_scheduling=Scheduling(**section.given(_VRRP)),
+        checker_scheduling=Scheduling(**section.given(_CHECKER)),
+        **section.given(_PLAIN),
+        **(section.given(_ANYWHERE) | top.given(_ANYWHERE)),
+        **_fifos(section, complaints),
+    )
+
+
+def _fifos(section: Section, complaints: Complaints) -> dict[str, Any]:
+    fifos: dict[str, Any] = {}
+    paths: dict[str, str] = {}
+    for name, (leaf, script) in _FIFOS.items():
+        fifo: Fifo | None = section.get(leaf)
+        if fifo is None:
+            if section.get(script) is not None:
+                message = f"`{script.name}` has nothing to read"
+                complaints.error(section.span(script), message, f"add `{leaf.name}` and {leaf.argument.wanted}")
+            continue
+        if fifo.path in paths:
+            message = f"{fifo.path} is the FIFO of `{paths[fifo.path]}` already"
+            complaints.error(section.span(leaf), message, "write another path")
+        paths[fifo.path] = name
+        fifos[name] = replace(fifo, script=section.get(script))
+    return fifos

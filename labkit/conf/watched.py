@@ -1,0 +1,48 @@
+"""What may follow `init_file` and `process`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from labkit.conf.arguments import Integer, take
+
+
+class Initial(NamedTuple):
+    """What is written to a tracked file at start, and whether over what stands in it."""
+
+    value: int = 0
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InitialValue:
+    """A number, `overwrite`, both in any order, or nothing (0)."""
+
+    wanted: str = "a whole number (0 if there is none); then, if needed, `overwrite`"
+
+    def read(self, words: Sequence[str]) -> Initial:
+        """Read up to two words."""
+        take(self.wanted, words, 0, 2)
+        numbers = [(place, word) for place, word in enumerate(words) if word != "overwrite"]
+        take(self.wanted, [word for _, word in numbers], 0, 1)
+        value = Integer(-(2**31), 2**31 - 1).parse(numbers[0][1], numbers[0][0]) if numbers else 0
+        return Initial(value, "overwrite" in words)
+
+
+class ProgramLine(NamedTuple):
+    """A program and its parameters."""
+
+    program: str
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The name or path of a program, then its parameters."""
+
+    wanted: str = "the name of a program, then the parameters that it must have"
+
+    def read(self, words: Sequence[str]) -> ProgramLine:
+        """Read all words of the line."""
+        take(self.wanted, words, 1, len(words))
+        return ProgramLine(words[0], tuple(words[1:]))
