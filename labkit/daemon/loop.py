@@ -44,6 +44,11 @@ class Loop:
         del self._handlers[descriptor]
         self._epoll.unregister(descriptor)
 
+    def wait_for(self, source: Source | int, *, reading: bool = True, writing: bool = False) -> None:
+        """Say what the handler of a watched source is to be called for; a hang-up always counts."""
+        descriptor = source if isinstance(source, int) else source.fileno()
+        self._epoll.modify(descriptor, (select.EPOLLIN if reading else 0) | (select.EPOLLOUT if writing else 0))
+
     def step(self, deadline: Micros | None) -> None:
         """Wait until a source is ready or `deadline` (absolute microseconds) has come, and call the handlers once."""
         self._timer.set(deadline)

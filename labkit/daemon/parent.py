@@ -1,47 +1,39 @@
-"""The parent process: reads the configuration, keeps the VRRP process running, hands signals and reloads to it.
+"""The parent process: reads the configuration, keeps the others running, hands signals and reloads to them, answers.
 
-It does nothing that could delay an advert, because it sends none: a slow disk under the configuration file or a big
-reload is felt here only.  When it dies, the end of the socket between the two tells the VRRP process to withdraw.
+It does nothing that could delay an advert, because it sends none: a slow disk under the configuration file, a big
+reload or a crowd at the control socket is felt here only.  When it dies, the end of the socket between the two tells
+the VRRP process to withdraw.
 """
 
-import contextlib
 import os
-import pickle
 import signal
-import socket
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
-from labkit.conf.loader import load
+from labkit.conf.loader import Loaded, load
 from labkit.conf.model import Config
+from labkit.daemon.answers import Answers
+from labkit.daemon.control import ControlError, ControlServer
+from labkit.daemon.inquiry import Inquiry
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import Loop, Signals
-from labkit.daemon.runner import LENGTH_BYTES, run_vrrp
-from labkit.diagnostics import Diagnostic, LabkitError, Severity
-from labkit.kernel.process import now
-from labkit.trace import SECOND, Micros
+from labkit.daemon.messages import Page, TakeConfig, Taken, Told
+from labkit.daemon.offspring import Family, ForkError, Kind, Offspring
+from labkit.daemon.runner import run_vrrp
+from labkit.diagnostics import Diagnostic, Severity
+from labkit.trace import Micros
+from labkit.vrrp.events import SetPriority
 
-_CHILD_WAIT: Micros = 5 * SECOND
-_LONGEST_DELAY: Micros = 60 * SECOND
-_LONG_RUN: Micros = 60 * SECOND
-_PERMANENT = LabkitError.exit_code
-_SEND_TIMEOUT_S = 5.0
-
-
-class ForkError(LabkitError):
-    """The machine has no room for another process."""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+EVENTS = 1000
+"""How many records of the trace are remembered for those who ask later."""
 
 
-@dataclass(slots=True, kw_only=True)
-class _Child:
-    """The VRRP process that runs now."""
-
-    pid: int
-    descriptor: int
-    control: socket.socket
-    started: Micros
-    ready: bool = False
+Reloaded: TypeAlias = Callable[[Loaded], None]
 
 
 def log_diagnostics(diagnostics: tuple[Diagnostic, ...], log: Log) -> None:
@@ -50,184 +42,218 @@ def log_diagnostics(diagnostics: tuple[Diagnostic, ...], log: Log) -> None:
         log.say(str(diagnostic), Level.WARNING if diagnostic.severity is Severity.WARNING else Level.ERROR)
 
 
-class Parent:
-    """Keeps one VRRP process running until it is told to stop."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the command line says of a running daemon."""
 
-    def __init__(self, *, file: Path, vrrp_pid: Path, trace: str | None, log: Log, ready: Callable[[], None]) -> None:
+    file: Path
+    vrrp_pid: Path
+    control: Path
+    trace: str | None = None
+
+
+class Parent:
+    """Keeps the children running until it is told to stop."""
+
+    def __init__(self, settings: Settings, log: Log, ready: Callable[[], None]) -> None:
         """Be ready to run; `ready` is called once, when the VRRP process has everything it needs.
 
-        Where the log has no console, the VRRP process lets go of the caller's standard error.
+        Where the log has no console, the children let go of the caller's standard error.
         """
-        self._file = file
-        self._vrrp_pid = vrrp_pid
-        self._trace = trace
+        self.settings = settings
+        self.started = time.time()
+        self.events: deque[str] = deque(maxlen=EVENTS)
         self._log = log
         self._tell_ready = ready
         self._loop = Loop()
-        caught = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-        self._signals = Signals(caught)
+        self._signals = Signals(_SIGNALS)
         self._loop.watch(self._signals, self._signalled)
-        self._child: _Child | None = None
-        self._delay: Micros = 0
-        self._respawn_at: Micros | None = None
-        self._kill_at: Micros | None = None
+        family = Family(loop=self._loop, log=log, release=self._release, heard=self._heard, changed=self._child_changed)
+        self.vrrp = Offspring(self._vrrp_kind(), family)
+        self._children = (self.vrrp,)
+        self.inquiry = Inquiry(self.vrrp.send)
+        self._control: ControlServer | None = None
+        self._answers = Answers(self)
+        self._taking: tuple[Loaded, list[Reloaded]] | None = None  # a configuration the VRRP process has not taken yet
+        self._again: list[Reloaded] = []  # who asked for a reload meanwhile
+        self._overrides: dict[str, int] = {}
         self._stopping = False
-        self._started_once = False
         self._status: int | None = None
+
+    def _vrrp_kind(self) -> Kind:
+        trace = self.settings.trace
+        return Kind(
+            name="VRRP",
+            tag="Keepalived_vrrp",
+            run=lambda config, end, log: run_vrrp(config, end, log, trace),
+            wanted=lambda config: True,
+            pid_file=self.settings.vrrp_pid,
+            essential=True,
+        )
 
     def run(self, config: Config) -> int:
         """Run `config`, and what a reload brings, until told to stop; return the exit status."""
-        self._config = config
+        self.config = config
         self._mention(config)
-        self._start()
+        self._listen()
+        self._configure()
         while self._status is None:
             self._log.flush()
-            self._loop.step(self._kill_at or self._respawn_at)
+            self._loop.step(min((time for time in self._deadlines() if time is not None), default=None))
             self._fire()
-        self._vrrp_pid.unlink(missing_ok=True)
+        for child in self._children:
+            if child.kind.pid_file is not None:
+                child.kind.pid_file.unlink(missing_ok=True)
         self._log.say("Stopped Keepalived")
         self._log.flush()
         return self._status
+
+    def close(self) -> None:
+        """Remove the control socket; who waits on it for the end of the daemon is told by that."""
+        if self._control is not None:
+            self._control.close()
 
     def _mention(self, config: Config) -> None:
         if config.virtual_servers:
             text = "virtual_server blocks are checked only: balancing is not part of this version, VRRP runs"
             self._log.say(text, Level.WARNING)
 
-    # --- the VRRP process ---------------------------------------------------------------------------------------------
-
-    def _start(self) -> None:
-        self._log.flush()
-        ours, theirs = socket.socketpair()
+    def _listen(self) -> None:
         try:
-            pid = os.fork()
-        except OSError as error:
-            raise ForkError(f"cannot start the VRRP process: {error.strerror}") from error
-        if pid == 0:
-            ours.close()
-            self._become_vrrp(theirs)
-        theirs.close()
-        ours.settimeout(_SEND_TIMEOUT_S)
-        descriptor = os.pidfd_open(pid)
-        self._child = _Child(pid=pid, descriptor=descriptor, control=ours, started=now())
-        self._loop.watch(descriptor, self._ended)
-        self._loop.watch(ours, self._told)
-        self._log.say(f"Starting VRRP child process, pid={pid}")
-        with contextlib.suppress(OSError):
-            self._vrrp_pid.parent.mkdir(parents=True, exist_ok=True)
-            self._vrrp_pid.write_text(f"{pid}\n")
+            self._control = ControlServer(self._loop, self.settings.control, self._answers.answer)
+        except ControlError as error:  # VRRP is worth more than being asked
+            self._log.say(str(error), Level.WARNING)
 
-    def _become_vrrp(self, control: socket.socket) -> None:
-        """Go on as the VRRP process; never returns."""
-        status = 1
-        try:
-            self._loop.close()
-            self._log.rename("Keepalived_vrrp")
-            if not self._log.on_console:  # or whoever waits for the end of our caller's output waits for ours
-                os.dup2(os.open(os.devnull, os.O_RDWR), 2)
-            status = run_vrrp(self._config, control, self._log, self._trace)
-        finally:
-            os._exit(status)
-
-    def _told(self) -> None:
-        """Hear that the VRRP process is ready; its end is told by its pidfd."""
-        child = self._child
-        if child is None:
-            return
-        try:
-            answer = child.control.recv(16)
-        except OSError:
-            answer = b""
-        if not answer:
-            self._loop.unwatch(child.control)
-        elif not child.ready:
-            child.ready = True
-            if not self._started_once:
-                self._started_once = True
-                self._log.say("Startup complete")
-                self._tell_ready()
-
-    def _ended(self) -> None:
-        child, self._child = self._child, None
-        if child is None:
-            return
-        _, status = os.waitpid(child.pid, 0)
-        code = os.waitstatus_to_exitcode(status)
-        self._loop.unwatch(child.descriptor)
-        os.close(child.descriptor)
-        child.control.close()
-        if self._stopping:
-            self._status = os.EX_OK
-        elif code == _PERMANENT or not self._started_once:
-            self._log.say(f"pid {child.pid} exited with permanent error. Terminating", Level.ERROR)
-            self._status = code if code > 0 else 1
-        else:
-            self._plan_respawn(child, code)
-
-    def _plan_respawn(self, child: _Child, code: int) -> None:
-        """Start another at once, and ever later when they keep dying."""
-        ending = f"exited with status {code}" if code >= 0 else f"exited due to signal {-code}"
-        self._log.say(f"pid {child.pid} {ending}", Level.WARNING)
-        self._log.say(f"VRRP child process({child.pid}) died: Respawning", Level.WARNING)
-        if now() - child.started > _LONG_RUN:
-            self._delay = 0
-        self._delay_respawn()
-
-    def _delay_respawn(self) -> None:
-        self._respawn_at = now() + self._delay
-        self._delay = min(max(2 * self._delay, SECOND), _LONGEST_DELAY)
+    def _deadlines(self) -> list[Micros | None]:
+        times = [child.deadline for child in self._children]
+        return times if self._control is None else [*times, self._control.deadline]
 
     def _fire(self) -> None:
-        moment = now()
-        if self._respawn_at is not None and self._respawn_at <= moment and not self._stopping:
-            self._respawn_at = None
+        for child in self._children:
+            child.fire()
+        if self._control is not None:
+            self._control.fire()
+
+    # --- children -----------------------------------------------------------------------------------------------------
+
+    def _configure(self) -> None:
+        """Have every child run that the configuration needs."""
+        for child in self._children:
             try:
-                self._start()
+                child.configure(replace(self.config, virtual_servers=()))
             except ForkError as error:
+                if child.kind.essential:
+                    raise
                 self._log.say(str(error), Level.ERROR)
-                self._delay_respawn()
-        if self._kill_at is not None and self._kill_at <= moment and self._child is not None:
-            self._log.say("VRRP process failed to die - forcing termination", Level.ERROR)
-            os.kill(self._child.pid, signal.SIGKILL)
-            self._kill_at = None
+
+    def _release(self) -> None:
+        """Let go, in a new child, of everything that is the parent's."""
+        self._loop.close()
+        for child in self._children:
+            child.release()
+        if self._control is not None:
+            self._control.abandon()
+
+    def _heard(self, child: Offspring, message: object) -> None:
+        match message:
+            case Page():
+                self.inquiry.page(message)
+            case Told():
+                for record in message.records:
+                    line = record.to_json()
+                    self.events.append(line)
+                    if self._control is not None:
+                        self._control.tell(line)
+            case Taken():
+                self._taken()
+
+    def _child_changed(self, child: Offspring, failed: int | None) -> None:
+        if failed is not None and child.kind.essential and not self._stopping:
+            self._status = failed
+            return
+        if child is self.vrrp and child.pid is None:
+            self.inquiry.gone()
+            self._taken()  # the next one starts with it
+        if self._stopping:
+            if not any(other.pid for other in self._children):
+                self._status = os.EX_OK
+        elif child is self.vrrp and child.ready:
+            for router, priority in self._overrides.items():
+                child.send(SetPriority(router=router, priority=priority))
+            if self._tell_ready is not _nothing:
+                self._log.say("Startup complete")
+                self._tell_ready()
+                self._tell_ready = _nothing
+
+    def override(self, router: str, priority: int | None) -> bool:
+        """Give a router this base priority until told otherwise; False: there is no VRRP process to tell.
+
+        It outlives a VRRP process that died, and ends with the daemon.
+        """
+        if priority is None:
+            self._overrides.pop(router, None)
+        else:
+            self._overrides[router] = priority
+        return self.vrrp.send(SetPriority(router=router, priority=priority))
 
     # --- signals ------------------------------------------------------------------------------------------------------
 
     def _signalled(self) -> None:
-        for number in self._signals.caught():
-            match number:
-                case signal.SIGTERM | signal.SIGINT:
-                    self._stop()
-                case signal.SIGHUP:
-                    self._reload()
+        caught = self._signals.caught()
+        if signal.SIGTERM in caught or signal.SIGINT in caught:
+            self.stop()
+        elif signal.SIGHUP in caught:  # many at once are one
+            self.reload(lambda loaded: None)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Tell every child to end, and end with the last."""
         if self._stopping:
             return
         self._stopping = True
         self._log.say("Stopping")
         self._log.flush()
-        self._respawn_at = None
-        if self._child is None:
+        for child in self._children:
+            child.stop(self.config.global_defs.child_wait_time)
+        if not any(child.pid for child in self._children):
             self._status = os.EX_OK
-            return
-        self._kill_at = now() + _CHILD_WAIT
-        os.kill(self._child.pid, signal.SIGTERM)
+
+    def reload(self, answered: Reloaded) -> None:
+        """Read the file again; a file with errors changes nothing.
+
+        `answered` is called with what became of the file, when it is refused or the VRRP process has taken it.
+        However many ask, the VRRP process is given one configuration at a time.
+        """
+        self._again.append(answered)
+        if self._taking is None:
+            self._reload()
 
     def _reload(self) -> None:
-        """Read the file again; a file with errors changes nothing."""
+        asking, self._again = self._again, []
         self._log.say("Reloading ...")
-        self._log.explain(f"Opening file '{self._file}'.")
-        loaded = load(self._file)
+        self._log.explain(f"Opening file '{self.settings.file}'.")
+        loaded = load(self.settings.file)
         log_diagnostics(loaded.diagnostics, self._log)
+        self._taking = (loaded, asking)
         if loaded.config is None:
-            self._log.say(f"{self._file} is refused, the configuration before it runs on", Level.ERROR)
+            text = f"{self.settings.file} is refused, the configuration before it runs on"
+            self._log.say(text, Level.ERROR)
+            self._taken()
             return
-        self._config = loaded.config
+        self.config = loaded.config
         self._mention(loaded.config)
-        message = pickle.dumps(replace(loaded.config, virtual_servers=()))
-        if self._child is not None:
-            try:
-                self._child.control.sendall(len(message).to_bytes(LENGTH_BYTES) + message)
-            except OSError as error:
-                self._log.say(f"the VRRP process does not take the configuration: {error}", Level.ERROR)
+        self._configure()
+        if not self.vrrp.send(TakeConfig(config=replace(loaded.config, virtual_servers=()))):
+            self._taken()  # there is no VRRP process: the next one starts with it
+
+    def _taken(self) -> None:
+        taking, self._taking = self._taking, None
+        if taking is not None:
+            loaded, asking = taking
+            for answered in asking:
+                answered(loaded)
+        if self._again and self._taking is None:
+            self._reload()
+
+
+def _nothing() -> None:
+    """Tell nobody: it was told already."""

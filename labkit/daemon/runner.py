@@ -11,30 +11,30 @@ How much is heard at a time is bounded, so that a flood of packets cannot hold a
 
 import gc
 import os
-import pickle
 import signal
 import socket
 from collections import deque
 from functools import partial
 
 from labkit.conf.model import Config
+from labkit.daemon.channel import Channel
 from labkit.daemon.children import Children
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import Loop, Signals
+from labkit.daemon.messages import AskPage, ClearStatistics, Ready, TakeConfig, Taken
 from labkit.daemon.service import Service
+from labkit.daemon.teller import Teller
 from labkit.daemon.tracer import Tracer
 from labkit.kernel.process import now, set_process_name
 from labkit.kernel.wire import Port, WireError
 from labkit.trace import SECOND, Kind, Micros
 from labkit.vrrp.config import GroupConfig, TrackKind
-from labkit.vrrp.events import Configure, Event, ScriptExited, Stop, Wake
+from labkit.vrrp.events import Configure, Event, ScriptExited, SetPriority, Stop, Wake
 from labkit.vrrp.hearing import hear4
 from labkit.vrrp.speaker import Speaker
 
 PROCESS_NAME = "keepalived_vrrp"
-READY = b"R"
-LENGTH_BYTES = 8
 _PACKETS_A_TURN = 64
 _PACKETS_QUEUED = 512  # more than a default socket buffer holds
 _STALL: Micros = 50_000  # later than this by a deadline, and the trace says that the host did not run us
@@ -59,17 +59,16 @@ def configure_event(config: Config) -> Configure:
 class Runner:
     """Runs a speaker until it is told to stop."""
 
-    def __init__(self, *, control: socket.socket, log: Log, tracer: Tracer) -> None:
+    def __init__(self, *, control: socket.socket, log: Log, trace: str | None) -> None:
         """Be ready to run; `control` leads to the parent, whose end (or death) means stop.
 
         Raises:
             WireError: raw sockets are not permitted.
         """
         self._log = log
-        self._tracer = tracer
-        self._control = control
-        self._received = bytearray()
         self._loop = Loop()
+        self._parent = Channel(self._loop, control, heard=self._told, ended=self._orphaned)
+        self._tracer = Tracer(trace, now, self._parent.send)
         self._signals = Signals((signal.SIGTERM,))
         for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(ignored, signal.SIG_IGN)
@@ -89,8 +88,9 @@ class Runner:
             children=self._children,
             script_ended=self._script_ended,
             log=log,
-            tracer=tracer,
+            tracer=self._tracer,
         )
+        self._teller = Teller(self._speaker, self._service, self._interfaces, now)
         log.explain("Registering gratuitous ARP shared channel")
 
     # --- the loop -----------------------------------------------------------------------------------------------------
@@ -103,9 +103,7 @@ class Runner:
         self._configure(config, starting=True)
         self._loop.watch(self._interfaces, self._interfaces_changed)
         self._loop.watch(self._signals, self._signalled)
-        self._loop.watch(self._control, self._told)
-        self._control.setblocking(False)
-        self._control.send(READY)
+        self._parent.send(Ready())
         gc.collect()
         gc.freeze()
         gc.disable()  # nothing here makes cycles; a collection would come at the worst moment
@@ -164,26 +162,25 @@ class Runner:
     def _signalled(self) -> None:
         self._stopping = bool(self._signals.caught()) or self._stopping
 
-    def _told(self) -> None:
-        """Take in what the parent sends; the end of the parent is the end of this process."""
-        try:
-            data = self._control.recv(1 << 16)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._stopping = True
-            self._loop.unwatch(self._control)
-            return
-        self._received += data
-        while len(self._received) >= LENGTH_BYTES + (size := int.from_bytes(self._received[:LENGTH_BYTES])):
-            message = bytes(self._received[LENGTH_BYTES : LENGTH_BYTES + size])
-            del self._received[: LENGTH_BYTES + size]
-            self._log.say("Reloading")
-            self._configure(pickle.loads(message), starting=False)
-            self._log.say("Reload complete")
-            self._log.flush()
+    def _told(self, message: object) -> None:
+        """Do what the parent asks for."""
+        match message:
+            case TakeConfig():
+                self._log.say("Reloading")
+                self._configure(message.config, starting=False)
+                self._parent.send(Taken())
+                self._log.say("Reload complete")
+                self._log.flush()
+            case AskPage():
+                self._parent.send(self._teller.page(message.first, self._watched))
+            case SetPriority():
+                self._handle(message)
+            case ClearStatistics():
+                self._speaker.clear_counters()
+
+    def _orphaned(self) -> None:
+        """Stop: the end of the parent is the end of this process."""
+        self._stopping = True
 
     # --- configuration and interfaces ---------------------------------------------------------------------------------
 
@@ -246,7 +243,7 @@ def run_vrrp(config: Config, control: socket.socket, log: Log, trace: str | None
     set_process_name(PROCESS_NAME)
     runner: Runner | None = None
     try:
-        runner = Runner(control=control, log=log, tracer=Tracer(trace, now))
+        runner = Runner(control=control, log=log, trace=trace)
         runner.run(config)
     except WireError as error:
         log.say(str(error), Level.ERROR)

@@ -5,6 +5,7 @@ follow when all of that is done.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from labkit.conf.model import Config, SyncGroup, VrrpInstance, VrrpScript
@@ -31,6 +32,15 @@ from labkit.vrrp.events import (
     State,
     Transition,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """How it stands with a router's addresses: wanted here, not there although wanted, and what the kernel refused."""
+
+    held: bool
+    missing: tuple[str, ...]
+    problem: str
 
 
 class Service:
@@ -121,6 +131,14 @@ class Service:
     def virtual(self) -> frozenset[Address]:
         """The virtual addresses: none of them is an interface's own."""
         return self._virtual
+
+    def condition(self, router: str) -> Condition:
+        """Return how it stands with a router's addresses."""
+        outlet = self._outlets.get(router)
+        if outlet is None:
+            return Condition(held=False, missing=(), problem="")
+        missing = tuple(str(virtual.address.ip) for virtual in outlet.missing())
+        return Condition(held=outlet.held, missing=missing, problem=self._said.get(router, ""))
 
     def interfaces_changed(self, names: set[str]) -> None:
         """Build messages anew for interfaces that changed, and put back addresses that somebody took off."""

@@ -1,10 +1,14 @@
-"""Sends the trace of one daemon: every record one datagram of JSON to a unix socket, never waiting for the listener."""
+"""Sends the trace of one daemon, never waiting for a listener.
+
+The parent hears all of it; a unix socket, where one is named, gets every record as one datagram of JSON.
+"""
 
 import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterable
 
+from labkit.daemon.messages import Told
 from labkit.trace import Kind, Micros, Record, Value
 from labkit.vrrp.events import Action, PriorityChanged, Rejected, ScriptChanged, Transition
 
@@ -32,30 +36,41 @@ def _told(action: Action) -> tuple[Kind, dict[str, Value]] | None:
 
 
 class Tracer:
-    """The sending end; without a path it sends nothing."""
+    """The sending end: to the parent, and to a unix socket where one is named."""
 
-    def __init__(self, path: str | None, clock: Callable[[], Micros]) -> None:
-        """Send to the datagram socket at `path`; it need not exist yet, records that nobody hears are lost."""
+    def __init__(
+        self, path: str | None, clock: Callable[[], Micros], parent: Callable[[Told], bool] | None = None
+    ) -> None:
+        """Send to the datagram socket at `path`; it need not exist yet, records that nobody hears are lost.
+
+        `parent` takes what the trace tells, or answers False: then the number of lost records is told with the next.
+        """
         self._path = path
         self._clock = clock
+        self._parent = parent
+        self._lost = 0
         self._node = os.uname().nodename
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) if path else None
 
     def actions(self, actions: Iterable[Action]) -> None:
         """Send what the actions amount to."""
-        if self._socket is not None:
-            for record in records(actions, self._clock(), self._node):
-                self._send(record)
+        if self._socket is not None or self._parent is not None:
+            self._send(records(actions, self._clock(), self._node))
 
     def say(self, kind: Kind, data: dict[str, Value]) -> None:
         """Send one record of another kind."""
-        if self._socket is not None:
-            self._send(Record(at=self._clock(), kind=kind, node=self._node, data=data))
+        self._send([Record(at=self._clock(), kind=kind, node=self._node, data=data)])
 
-    def _send(self, record: Record) -> None:
+    def _send(self, told: list[Record]) -> None:
+        if not told:
+            return
+        if self._parent is not None:
+            taken = self._parent(Told(records=tuple(told), lost=self._lost))
+            self._lost = 0 if taken else self._lost + len(told)
         if self._socket is not None and self._path is not None:
-            with contextlib.suppress(OSError):
-                self._socket.sendto(record.to_json().encode(), self._path)
+            for record in told:
+                with contextlib.suppress(OSError):
+                    self._socket.sendto(record.to_json().encode(), self._path)
 
     def close(self) -> None:
         """Close the sending end."""

@@ -7,6 +7,7 @@ what it missed.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import assert_never
 
 from labkit.agenda import Agenda
@@ -37,7 +38,7 @@ from labkit.vrrp.group import SyncGroup
 from labkit.vrrp.packet import DecodeError, ErrorKind
 from labkit.vrrp.rejections import Rejections
 from labkit.vrrp.router import VirtualRouter
-from labkit.vrrp.status import RouterStatus, ScriptStatus
+from labkit.vrrp.status import Counters, RouterStatus, ScriptStatus
 from labkit.vrrp.track import ScriptCheck, Standing, judge
 
 
@@ -69,6 +70,15 @@ class Speaker:
         """A snapshot of every virtual router by name, in the order of configuration."""
         return {name: router.status for name, router in self._routers.items()}
 
+    def page(self, first: int, count: int) -> list[RouterStatus]:
+        """Snapshots of at most `count` virtual routers from number `first` on: what a busy node can tell at once."""
+        return [router.status for router in islice(self._routers.values(), first, first + count)]
+
+    @property
+    def router_count(self) -> int:
+        """How many virtual routers there are."""
+        return len(self._routers)
+
     @property
     def scripts(self) -> Mapping[str, ScriptStatus]:
         """A snapshot of every check script that some router tracks, by name."""
@@ -83,6 +93,12 @@ class Speaker:
     def errors(self) -> Mapping[ErrorKind, int]:
         """Refused packets that belong to no router of ours."""
         return dict(self._errors)
+
+    def clear_counters(self) -> None:
+        """Count from zero (keepalived's SIGSTATS_CLEAR)."""
+        for router in self._routers.values():
+            router.counters = Counters()
+        self._errors.clear()
 
     # --- told ---------------------------------------------------------------------------------------------------------
 

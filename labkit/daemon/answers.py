@@ -1,0 +1,92 @@
+"""What the parent answers at the control socket; docs/control.md has the fields."""
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from labkit.conf.loader import Loaded
+from labkit.daemon.compose import About, compose
+from labkit.daemon.control import Ask, Client, Request
+from labkit.daemon.inquiry import Snapshot
+from labkit.daemon.release import version
+from labkit.daemon.report import to_json
+from labkit.diagnostics import did_you_mean
+from labkit.kernel.process import now
+
+if TYPE_CHECKING:
+    from labkit.daemon.parent import Parent
+
+
+_NO_VRRP = {"ok": False, "error": "the VRRP process does not run at the moment; ask again"}
+
+
+class Answers:
+    """Answers requests for one parent."""
+
+    def __init__(self, parent: "Parent") -> None:
+        self._parent = parent
+
+    def answer(self, client: Client, request: Request) -> None:
+        """Answer a request, now or as soon as the VRRP process has answered."""
+        match request.ask:
+            case Ask.STATUS:
+                self._status(client, request.instance)
+            case Ask.EVENTS:
+                self._events(client, follow=request.follow)
+            case Ask.RELOAD:
+                self._parent.reload(lambda loaded: client.reply(_reloaded(loaded)))
+            case Ask.STOP:
+                client.reply({"ok": True, "pid": os.getpid()})
+                self._parent.stop()
+            case Ask.PRIO:
+                self._prio(client, request)
+
+    def _status(self, client: Client, only: str) -> None:
+        parent = self._parent
+        if only and only not in {instance.router.name for instance in parent.config.instances}:
+            client.reply(_no_instance(only, self._names()))
+            return
+
+        def told(snapshot: Snapshot | None) -> None:
+            if snapshot is None:
+                client.reply(_NO_VRRP)
+                return
+            about = About(
+                version=version(),
+                node=os.uname().nodename,
+                pid=os.getpid(),
+                vrrp_pid=parent.vrrp.pid,
+                file=str(parent.settings.file),
+                started=parent.started,
+            )
+            client.reply({"ok": True, "report": to_json(compose(parent.config, snapshot, time.time(), about, only))})
+
+        parent.inquiry.want(told)
+
+    def _events(self, client: Client, *, follow: bool) -> None:
+        events = list(self._parent.events)
+        client.following = follow
+        client.reply({"ok": True, "count": len(events), "now_us": now(), "time": time.time()})
+        for line in events:
+            client.add(line)
+
+    def _prio(self, client: Client, request: Request) -> None:
+        if request.instance not in self._names():
+            client.reply(_no_instance(request.instance, self._names()))
+            return
+        if self._parent.override(request.instance, request.priority):
+            client.reply({"ok": True})
+        else:
+            client.reply(_NO_VRRP)
+
+    def _names(self) -> list[str]:
+        return [instance.router.name for instance in self._parent.config.instances]
+
+
+def _reloaded(loaded: Loaded) -> dict[str, object]:
+    diagnostics = [str(diagnostic) for diagnostic in loaded.diagnostics]
+    return {"ok": True, "taken": loaded.config is not None, "diagnostics": diagnostics}
+
+
+def _no_instance(name: str, known: list[str]) -> dict[str, object]:
+    return {"ok": False, "error": f"there is no vrrp_instance '{name}'; {did_you_mean(name, known)}"}

@@ -1,0 +1,148 @@
+"""`pykeepalived status`, `events`, `metrics`, `reload`, `stop` and `prio`: asking a daemon that runs.
+
+Exit statuses: 0 it is so, 1 no daemon answers or it cannot be, 2 wrong options, 5 a reload was refused.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from labkit.daemon.asking import Connection
+from labkit.daemon.places import PID_FILE, control_path
+from labkit.daemon.report import to_json
+from labkit.diagnostics import LabkitError
+
+EX_USAGE, EX_REFUSED = 2, 5
+_HIGHEST = 254
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pykeepalived", description="Ask a keepalived that runs.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        where = made.add_mutually_exclusive_group()
+        where.add_argument(
+            "-p", "--pid", type=Path, default=PID_FILE, metavar="FILE", help="the pid file of the daemon"
+        )
+        where.add_argument("--control", type=Path, metavar="SOCKET", help="the control socket of the daemon")
+        return made
+
+    status = command("status", "say who is master and why")
+    status.add_argument("instance", nargs="?", default="", metavar="INSTANCE")
+    status.add_argument("--json", action="store_true", help="one JSON object, as docs/control.md describes it")
+    events = command("events", "say what happened")
+    events.add_argument("-f", "--follow", action="store_true", help="and what happens from now on")
+    events.add_argument("--json", action="store_true", help="one JSON object a line: the trace")
+    metrics = command("metrics", "say the figures as Prometheus reads them")
+    metrics.add_argument("--listen", metavar="HOST:PORT", help="serve them at http://HOST:PORT/metrics until ended")
+    command("reload", "have the daemon read its file again, and say whether it was taken")
+    command("stop", "stop the daemon and wait until it is down")
+    prio = command("prio", "override the priority of an instance until the daemon is told otherwise or ends")
+    prio.add_argument("instance", metavar="INSTANCE")
+    prio.add_argument("priority", type=_priority, metavar="N|default", help="1 to 254, or `default`: as configured")
+    return parser
+
+
+def _priority(word: str) -> int | None:
+    if word == "default":
+        return None
+    if word.isascii() and word.isdecimal() and 1 <= int(word) <= _HIGHEST:
+        return int(word)
+    raise argparse.ArgumentTypeError(f"'{word}' is not a priority; 1 to 254, or 'default'")
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command and return its exit status."""
+    try:
+        options = _parser().parse_args(argv)
+    except SystemExit as exit_:  # argparse has said what is wrong
+        return exit_.code if isinstance(exit_.code, int) else EX_USAGE
+    try:
+        return COMMANDS[options.command](options)
+    except LabkitError as error:
+        sys.stderr.write(f"pykeepalived: {error}\n")
+        return error.exit_code
+    except (BrokenPipeError, KeyboardInterrupt):  # `pykeepalived events -f | head`, or enough was seen
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return os.EX_OK
+
+
+def _connect(options: argparse.Namespace) -> Connection:
+    return Connection(options.control or control_path(options.pid.absolute()))
+
+
+def _status(options: argparse.Namespace) -> int:
+    with _connect(options) as connection:
+        report = connection.status(options.instance)
+    if options.json:
+        sys.stdout.write(json.dumps(to_json(report), indent=1) + "\n")
+    else:
+        from labkit.daemon.screen import render  # what --json does not need
+
+        sys.stdout.write(render(report, colour=sys.stdout.isatty()))
+    return os.EX_OK
+
+
+def _events(options: argparse.Namespace) -> int:
+    from labkit.daemon.screen import event_line
+
+    with _connect(options) as connection:
+        offset, records = connection.events(follow=options.follow)
+        for record in records:
+            sys.stdout.write(f"{record if options.json else event_line(record, offset)}\n")
+            sys.stdout.flush()
+    return os.EX_OK
+
+
+def _metrics(options: argparse.Namespace) -> int:
+    from labkit.daemon.metrics import tell
+
+    def ask() -> str:
+        with _connect(options) as connection:
+            return tell(connection.status())
+
+    if options.listen:
+        from labkit.daemon.metrics_server import serve  # asyncio is slow to load
+
+        return serve(options.listen, ask)
+    sys.stdout.write(ask())
+    return os.EX_OK
+
+
+def _reload(options: argparse.Namespace) -> int:
+    with _connect(options) as connection:
+        taken, diagnostics = connection.reload()
+    for line in diagnostics:
+        sys.stderr.write(f"{line}\n")
+    if not taken:
+        sys.stderr.write("pykeepalived: the file is refused, the configuration before it runs on\n")
+    return os.EX_OK if taken else EX_REFUSED
+
+
+def _stop(options: argparse.Namespace) -> int:
+    with _connect(options) as connection:
+        if connection.stop():
+            return os.EX_OK
+    sys.stderr.write("pykeepalived: it was told to stop and runs still\n")
+    return 1
+
+
+def _prio(options: argparse.Namespace) -> int:
+    with _connect(options) as connection:
+        connection.ask(ask="prio", instance=options.instance, priority=options.priority)
+    return os.EX_OK
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "status": _status,
+    "events": _events,
+    "metrics": _metrics,
+    "reload": _reload,
+    "stop": _stop,
+    "prio": _prio,
+}

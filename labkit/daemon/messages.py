@@ -1,0 +1,100 @@
+"""What the parent and the VRRP process say to each other.
+
+The VRRP process is asked for its state a page at a time: a page is small, so that a thousand routers are told between
+adverts and never in front of one.
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from labkit.conf.model import Config
+from labkit.trace import Micros, Record
+from labkit.vrrp.events import SetPriority, State
+from labkit.vrrp.packet import ErrorKind
+from labkit.vrrp.status import RouterStatus, ScriptStatus
+
+PAGE = 16
+"""How many routers one page holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeConfig:
+    """Run this configuration from now on; answered by `Taken`."""
+
+    config: Config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskPage:
+    """Tell of the routers from number `first` on; answered by a `Page`."""
+
+    first: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearStatistics:
+    """Count from zero."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """The process has everything it needs and runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The configuration that was sent last runs now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceState:
+    """An interface that the configuration names, as the VRRP process knows it."""
+
+    name: str
+    exists: bool
+    up: bool
+    index: int = 0
+    lladdr: str = ""
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterState:
+    """A router as the VRRP process knows it: the core's status, whether its addresses are held, what went wrong."""
+
+    status: RouterStatus
+    held: bool
+    missing: tuple[str, ...] = ()  # addresses that should be held and are not there
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """What the VRRP process knows beside its routers."""
+
+    at: Micros
+    router_count: int
+    scripts: tuple[ScriptStatus, ...] = ()
+    groups: tuple[tuple[str, State], ...] = ()
+    interfaces: tuple[InterfaceState, ...] = ()
+    errors: tuple[tuple[ErrorKind, int], ...] = ()  # packets that were for no router of ours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The routers from number `first` on, at most `PAGE`; the page that begins at 0 has the rest too."""
+
+    first: int
+    routers: tuple[RouterState, ...]
+    common: Common | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the trace tells; `lost` records before these were not sent, because the parent did not read."""
+
+    records: tuple[Record, ...]
+    lost: int = field(default=0)
+
+
+Message: TypeAlias = TakeConfig | AskPage | ClearStatistics | SetPriority | Ready | Taken | Page | Told

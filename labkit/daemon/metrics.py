@@ -1,0 +1,117 @@
+"""The figures of a daemon in Prometheus' text format, by the names that keepalived-exporter has made known.
+Pure: a report in, text out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from labkit.daemon.report import Report, RouterReport
+
+_STATES = {"INIT": 0, "BACKUP": 1, "MASTER": 2, "FAULT": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    labels: dict[str, str]
+    value: float
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def _family(name: str, kind: str, text: str, samples: Iterable[_Sample]) -> str:
+    lines = [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
+    for sample in samples:
+        labels = ",".join(f'{key}="{_escaped(value)}"' for key, value in sample.labels.items())
+        value = int(sample.value) if float(sample.value).is_integer() else sample.value
+        lines.append(f"{name}{{{labels}}} {value}" if labels else f"{name} {value}")
+    return "\n".join(lines) + "\n"
+
+
+_ERRORS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "packet_length_errors": ("Packets too short, or as long as no advert is", ("length",)),
+    "advertisements_interval_errors": ("Adverts with another interval", ("interval",)),
+    "ip_ttl_errors": ("Packets with a TTL that is not allowed", ("ttl",)),
+    "invalid_type_received": ("Packets that are no advert", ("type",)),
+    "address_list_errors": ("Adverts with other addresses", ("addresses",)),
+    "authentication_invalid": ("Adverts with an authentication type that is unknown", ("auth-unknown",)),
+    "authentication_mismatch": ("Adverts with another authentication type", ("auth-type",)),
+    "authentication_failure": ("Adverts with a wrong password", ("password",)),
+}
+"""The exporter's counters of refused packets: what they count, and which kinds of refusal those are here."""
+
+
+def _counters(router: RouterReport) -> dict[str, tuple[str, float]]:
+    counters = router.counters
+    errors = {
+        name: (text, float(sum(counters.errors.get(kind, 0) for kind in kinds)))
+        for name, (text, kinds) in _ERRORS.items()
+    }
+    return {
+        "advertisements_received": ("Adverts received", counters.adverts_received),
+        "advertisements_sent": ("Adverts sent", counters.adverts_sent),
+        "become_master": ("Times that the router became MASTER", counters.became_master),
+        "release_master": ("Times that the router ceased to be MASTER", counters.released_master),
+        **errors,
+        "priority_zero_received": ("Adverts with priority 0 received", counters.priority_zero_received),
+        "priority_zero_sent": ("Adverts with priority 0 sent", counters.priority_zero_sent),
+        "gratuitous_arp_delay": ("Seconds between the two rounds of announcements", router.garp_delay),
+    }
+
+
+def tell(report: Report | None) -> str:
+    """Return every figure of a daemon; None: it does not answer."""
+    text = _family("keepalived_up", "gauge", "Whether keepalived answers", [_Sample({}, report is not None)])
+    if report is None:
+        return text
+    return text + "".join([*_exporter_s(report), *_ours(report)])
+
+
+def _exporter_s(report: Report) -> Iterable[str]:
+    """Yield the families of keepalived-exporter, with its labels."""
+    states = [
+        _Sample({**_names(router, address.interface), "ip_address": address.address}, _STATES[router.state])
+        for router in report.routers
+        for address in router.addresses
+    ]
+    yield _family("keepalived_vrrp_state", "gauge", "State of the router: 0 INIT, 1 BACKUP, 2 MASTER, 3 FAULT", states)
+    labels = [{**_names(router, router.interface), "state": router.state} for router in report.routers]
+    counters = [_counters(router) for router in report.routers]
+    for name, (text, _) in counters[0].items() if counters else ():
+        samples = [_Sample(own, figures[name][1]) for own, figures in zip(labels, counters, strict=True)]
+        yield _family(f"keepalived_{name}_total", "counter", text, samples)
+    scripts = [tracker for tracker in report.trackers if tracker.kind == "script"]
+    healthy = [_Sample({"name": script.name}, bool(script.healthy)) for script in scripts]
+    yield _family("keepalived_script_status", "gauge", "Whether the script succeeds", healthy)
+    running = [_Sample({"name": script.name}, script.running) for script in scripts]
+    yield _family("keepalived_script_state", "gauge", "Whether the script runs: 0 idle, 1 running", running)
+
+
+def _ours(report: Report) -> Iterable[str]:
+    """Yield what the exporter does not know."""
+    routers = [(router, _names(router, router.interface)) for router in report.routers]
+    priority = [_Sample(names, router.priority) for router, names in routers]
+    yield _family("keepalived_vrrp_priority", "gauge", "Effective priority of the router", priority)
+    since = [_Sample(names, router.since) for router, names in routers]
+    yield _family(
+        "keepalived_vrrp_last_transition_timestamp_seconds", "gauge", "When the router came into its state", since
+    )
+    refused = [
+        _Sample({**names, "error": kind}, number)
+        for router, names in routers
+        for kind, number in sorted(router.counters.errors.items())
+    ]
+    yield _family("keepalived_advertisements_refused_total", "counter", "Adverts refused, by what was wrong", refused)
+    suspects = [
+        _Sample({**names, "source": suspect.address, "error": suspect.error}, suspect.count)
+        for router, names in routers
+        for suspect in router.suspects
+    ]
+    yield _family("keepalived_vrrp_suspects_total", "counter", "Refused adverts that claim our VRID", suspects)
+    started = [_Sample({}, report.started)]
+    yield _family("keepalived_start_timestamp_seconds", "gauge", "When keepalived started", started)
+
+
+def _names(router: RouterReport, interface: str) -> dict[str, str]:
+    return {"iname": router.name, "intf": interface, "vrid": str(router.vrid)}

@@ -1,0 +1,11 @@
+"""The version of labkit that runs."""
+
+
+def version() -> str:
+    """Return the version of the installed distribution."""
+    from importlib.metadata import PackageNotFoundError, version  # slow, and needed seldom
+
+    try:
+        return version("labkit")
+    except PackageNotFoundError:
+        return "of a checkout"

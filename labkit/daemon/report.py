@@ -1,0 +1,181 @@
+"""What `pykeepalived status` tells: plain values that go over the control socket as JSON (docs/control.md).
+
+Times are seconds of the epoch, durations have their unit in their name.  Nothing here imports the configuration or the
+protocol, so that the commands that ask a daemon start quickly.
+"""
+
+import types
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressReport:
+    """A virtual address: where it belongs, and whether it is there now."""
+
+    address: str
+    interface: str
+    excluded: bool = False
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerReport:
+    """A sender of adverts for this virtual router that were accepted."""
+
+    address: str
+    priority: int
+    received: int
+    heard: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspectReport:
+    """A sender whose adverts for our VRID are refused: `why` in words, how often, and when last."""
+
+    address: str
+    error: str
+    why: str
+    count: int
+    heard: float
+    claims_master: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackReport:
+    """Something a router depends on; `healthy` is None before the first answer."""
+
+    kind: str
+    name: str
+    weight: int
+    healthy: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CounterReport:
+    """What a router counts; the figures of keepalived's statistics file, `errors` by their kind."""
+
+    adverts_received: int = 0
+    adverts_sent: int = 0
+    became_master: int = 0
+    released_master: int = 0
+    priority_zero_received: int = 0
+    priority_zero_sent: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterReport:
+    """One virtual router.
+
+    `why` says in words why it is in its state, `priority` is the effective priority, `master` whom a BACKUP follows;
+    `problem` is what the kernel refuses.
+    """
+
+    name: str
+    interface: str
+    vrid: int
+    family: int
+    version: int
+    state: str
+    reason: str
+    why: str
+    since: float
+    priority: int
+    base_priority: int
+    operator_priority: int | None = None
+    master: str | None = None
+    advert_interval_us: int = 0
+    master_down_interval_us: int = 0
+    preempt: bool = True
+    group: str = ""
+    garp_delay: int = 0
+    addresses: tuple[AddressReport, ...] = ()
+    tracks: tuple[TrackReport, ...] = ()
+    peers: tuple[PeerReport, ...] = ()
+    suspects: tuple[SuspectReport, ...] = ()
+    problem: str = ""
+    counters: CounterReport = field(default_factory=CounterReport)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupReport:
+    """One sync group."""
+
+    name: str
+    state: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerReport:
+    """A tracked script, file or process: `status` is the exit status, the number in the file, or how many run."""
+
+    kind: str
+    name: str
+    healthy: bool | None
+    status: int | None
+    running: bool = False
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceReport:
+    """An interface that the configuration names."""
+
+    name: str
+    exists: bool
+    up: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A whole daemon at the time `at`."""
+
+    at: float
+    version: str
+    node: str
+    pid: int
+    vrrp_pid: int | None
+    file: str
+    started: float
+    routers: tuple[RouterReport, ...] = ()
+    groups: tuple[GroupReport, ...] = ()
+    trackers: tuple[TrackerReport, ...] = ()
+    interfaces: tuple[InterfaceReport, ...] = ()
+    errors: dict[str, int] = field(default_factory=dict)  # refused packets that were for no router of ours
+
+
+def to_json(report: Report) -> dict[str, object]:
+    """Return the report as what `json` writes."""
+    return asdict(report)
+
+
+def from_json(kind: type[R], value: object) -> R:
+    """Read back what `to_json` wrote; fields that a newer daemon has added are left out.
+
+    Raises:
+        TypeError: it is something else.
+        KeyError: a field is missing.
+    """
+    return cast("R", _read(kind, value))
+
+
+def _read(kind: Any, value: Any) -> Any:  # noqa: ANN401 - driven by the annotations of the classes above
+    if is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(value, Mapping):
+            raise TypeError(f"{kind.__name__} is an object")
+        hints = get_type_hints(kind)
+        return kind(**{f.name: _read(hints[f.name], value[f.name]) for f in fields(kind) if f.name in value})
+    if get_origin(kind) is tuple:
+        return tuple(_read(get_args(kind)[0], item) for item in value)
+    if isinstance(kind, types.UnionType):
+        return None if value is None else _read(get_args(kind)[0], value)
+    if kind is float and isinstance(value, int):
+        return float(value)
+    if not isinstance(value, get_origin(kind) or kind):
+        raise TypeError(f"{value!r} is not {kind.__name__}")
+    return value

@@ -1,0 +1,52 @@
+"""What the VRRP process tells its parent of itself: pages of snapshots, made when they are asked for."""
+
+from collections.abc import Callable, Collection
+
+from labkit.daemon.interfaces import Interfaces
+from labkit.daemon.messages import PAGE, Common, InterfaceState, Page, RouterState
+from labkit.daemon.service import Service
+from labkit.trace import Micros
+from labkit.vrrp.speaker import Speaker
+
+
+class Teller:
+    """Makes pages; nothing here changes what it looks at."""
+
+    def __init__(self, speaker: Speaker, service: Service, interfaces: Interfaces, clock: Callable[[], Micros]) -> None:
+        self._speaker = speaker
+        self._service = service
+        self._interfaces = interfaces
+        self._clock = clock
+
+    def page(self, first: int, watched: Collection[str]) -> Page:
+        """Return the page from router `first` on; `watched` are the interfaces that the configuration names."""
+        routers: list[RouterState] = []
+        for status in self._speaker.page(first, PAGE):
+            condition = self._service.condition(status.name)
+            routers.append(
+                RouterState(status=status, held=condition.held, missing=condition.missing, problem=condition.problem)
+            )
+        return Page(first=first, routers=tuple(routers), common=None if first else self._common(watched))
+
+    def _common(self, watched: Collection[str]) -> Common:
+        return Common(
+            at=self._clock(),
+            router_count=self._speaker.router_count,
+            scripts=tuple(self._speaker.scripts.values()),
+            groups=tuple(self._speaker.groups.items()),
+            interfaces=tuple(self._interface(name) for name in sorted(watched)),
+            errors=tuple(self._speaker.errors.items()),
+        )
+
+    def _interface(self, name: str) -> InterfaceState:
+        interface = self._interfaces[name]
+        if interface is None:
+            return InterfaceState(name=name, exists=False, up=False)
+        return InterfaceState(
+            name=name,
+            exists=True,
+            up=interface.running,
+            index=interface.index,
+            lladdr=interface.lladdr.hex(":"),
+            addresses=tuple(str(address) for address in interface.addresses),
+        )
