@@ -26,9 +26,9 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/coverage run --source=labkit.vrrp,labkit.conf -m pytest tests/vrrp tests/conf
+	$(BIN)/coverage run --source=labkit.vrrp,labkit.lvs,labkit.conf -m pytest tests/vrrp tests/lvs tests/conf
 	$(BIN)/coverage report --fail-under=100 --skip-covered
-	$(BIN)/pytest --ignore=tests/vrrp --ignore=tests/conf
+	$(BIN)/pytest --ignore=tests/vrrp --ignore=tests/lvs --ignore=tests/conf
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.topology
