@@ -104,7 +104,7 @@ def _remark(action: Action, instances: Instances) -> list[Line]:
         case PriorityChanged():
             return [Line(f"({action.router}) Changing effective priority from {action.old} to {action.new}")]
         case GroupTransition():
-            return [Line(f"VRRP_Group({action.group}) Syncing instances to {action.new} state")]
+            return _group(action)
         case ScriptChanged():
             return [Line(_script(action))]
         case Noticed():
@@ -112,6 +112,13 @@ def _remark(action: Action, instances: Instances) -> list[Line]:
         case Rejected():
             return [Line(_rejected(action))]
     return []
+
+
+def _group(action: GroupTransition) -> list[Line]:
+    """C keepalived says nothing of a group that begins or ends, which its members say of themselves."""
+    if action.new is State.INIT or (action.old, action.new) == (State.INIT, State.BACKUP):
+        return []
+    return [Line(f"VRRP_Group({action.group}) Syncing instances to {action.new} state")]
 
 
 def exit_words(status: int | None) -> str:

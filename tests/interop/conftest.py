@@ -28,6 +28,16 @@ def captured() -> list[Frame]:
     return []
 
 
+@pytest.fixture(scope="session")
+def repeated(request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """What did not happen again when a situation was repeated; told at the end of the run."""
+    found: list[str] = []
+    yield found
+    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+    if found and reporter is not None:
+        reporter.write_line("\nrepeated once, and then right:\n" + "\n".join(found))
+
+
 @pytest.fixture
 def lan() -> Iterator[Lan]:
     """Three hosts and an observer."""

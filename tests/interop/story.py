@@ -24,6 +24,11 @@ class Differs:
     why: str
 
 
+def advertised(host: int, vrid: int = 21, interface: str = "eth0", version: int = 3) -> str:
+    """The subject of the facet `priorities` for multicast over IPv4."""
+    return f"{interface} v{version} vrid {vrid} 192.168.{int(interface[3:]) + 1}.{20 + host} > 224.0.0.18"
+
+
 def tell(programs: Mapping[int, Program], network: Network) -> Story:
     """Return the story of every host with a program."""
     return {

@@ -1,0 +1,94 @@
+"""Another configuration and SIGHUP: what changed takes effect, what did not is left alone."""
+
+from tests.interop.configs import VIP, vi
+from tests.interop.situation import Run, Script, situation
+
+SECOND = "192.168.1.30"
+
+
+def reloaded(s: Run, number: int, config: str) -> Script:
+    s.reload(number, config)
+    yield s.logged(number, "Reload complete") if s.casting[number - 1] == "ours" else s.logged(number, "Reload")
+
+
+@situation(vi(150), vi(120))
+def test_the_same_file_changes_nothing(s: Run) -> Script:
+    yield from s.settled()
+    before = s.last_advert(1)
+    yield from reloaded(s, 1, vi(150))
+    after = yield s.advert(1)
+    assert after.at - before.at < 0.25
+    yield from reloaded(s, 2, vi(120))
+    yield s.adverts(1, 5)
+    yield s.owner(1)
+
+
+@situation(vi(150), vi(120), loose=("priorities",))
+def test_a_lower_priority_gives_the_address_away(s: Run) -> Script:
+    yield from s.settled()
+    yield from reloaded(s, 1, vi(110))
+    yield s.advert(1, priority=110)
+    yield s.owner(2)
+    yield s.entered(1, "BACKUP")
+
+
+@situation(vi(150), vi(120), loose=("announced",))
+def test_a_higher_priority_takes_the_address(s: Run) -> Script:
+    yield from s.settled()
+    yield from reloaded(s, 2, vi(200))
+    yield s.owner(2)
+    yield s.advert(2, priority=200)
+
+
+@situation(vi(150, vips=(VIP,)), vi(120, vips=(VIP,)), loose=("announced", "states", "priorities"))
+def test_an_added_address_appears_on_the_master(s: Run) -> Script:
+    yield from s.settled()
+    for host, priority in ((2, 120), (1, 150)):
+        yield from reloaded(s, host, vi(priority, vips=(VIP, SECOND)))
+    yield s.owner(1, SECOND)
+    yield s.owner(1)
+
+
+@situation(
+    vi(150, vips=(VIP, SECOND)), vi(120, vips=(VIP, SECOND)), loose=("announced", "states", "priorities", "held 2")
+)
+def test_a_removed_address_disappears(s: Run) -> Script:
+    yield from s.settled()
+    yield s.owner(1, SECOND)
+    for host, priority in ((2, 120), (1, 150)):
+        yield from reloaded(s, host, vi(priority))
+    yield s.holds(1, SECOND, present=False)
+    yield s.holds(2, SECOND, present=False)
+    yield s.owner(1)
+
+
+@situation(vi(150), vi(120))
+def test_an_added_instance_runs_beside_the_old_one(s: Run) -> Script:
+    yield from s.settled()
+    more = vi(150, name="W", vrid=22, vips=(SECOND,))
+    yield from reloaded(s, 1, vi(150) + more)
+    yield s.owner(1, SECOND)
+    yield s.entered(1, "MASTER", "W")
+    yield s.owner(1)
+
+
+@situation(vi(150) + vi(150, name="W", vrid=22, vips=(SECOND,)), vi(120))
+def test_a_removed_instance_withdraws(s: Run) -> Script:
+    yield from s.settled()
+    yield s.owner(1, SECOND)
+    yield from reloaded(s, 1, vi(150))
+    yield s.holds(1, SECOND, present=False)
+    yield s.adverts(1, 3)
+    yield s.owner(1)
+
+
+@situation(vi(150), vi(120))
+def test_another_interval_is_learned_by_the_backup(s: Run) -> Script:
+    yield from s.settled()
+    yield from reloaded(s, 1, vi(150, timing="version 3\n advert_int 0.3"))
+    yield s.adverts(1, 2)
+    first = yield s.advert(1)
+    second = yield s.advert(1)
+    s.apart(first, second, 0.3, late=0.05)
+    yield s.adverts(1, 2)
+    yield s.owner(1)
