@@ -146,7 +146,9 @@ class RouterConfig:
     `source` is mcast_src_ip or unicast_src_ip; None: the interface's primary address.  With `peers` adverts go to
     these and to nobody else; `destination` is mcast_dst_ip or the global group, None: the protocol's own.
     `start_delay` holds back the first start (vrrp_startup_delay).  `watch_interface` is false with
-    dont_track_primary, `watch_source` is true with track_src_ip.
+    dont_track_primary, `watch_source` is true with track_src_ip.  Addresses on other interfaces are announced every
+    `extra_interval`, those on interfaces with a virtual MAC address every `vmac_interval` (garp_extra_if,
+    vmac_garp_intvl); 0: not.
     """
 
     name: str
@@ -186,6 +188,13 @@ class RouterConfig:
     start_delay: Micros = 0
     watch_interface: bool = True
     watch_source: bool = False
+    extra_interval: Micros = 0
+    vmac_interval: Micros = 0
+
+    @property
+    def is_unicast(self) -> bool:
+        """Whether adverts go to peers by their addresses and not to a group."""
+        return self.unicast or bool(self.peers)
 
     def __post_init__(self) -> None:
         if not 1 <= self.vrid <= 255:
