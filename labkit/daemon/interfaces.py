@@ -1,13 +1,14 @@
-"""The machine's interfaces and IPv4 addresses, kept up to date by what the kernel tells over netlink."""
+"""The machine's interfaces and addresses, kept up to date by what the kernel tells over netlink."""
 
 import contextlib
 import errno
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv6Address
 
 from labkit.kernel.links import (
     GROUP_IPV4_ADDRESS,
+    GROUP_IPV6_ADDRESS,
     GROUP_LINK,
     AddressEvent,
     LinkEvent,
@@ -16,6 +17,7 @@ from labkit.kernel.links import (
     decode,
     links,
 )
+from labkit.kernel.links import Interface as AddressAndPrefix
 from labkit.kernel.netlink import Netlink
 from labkit.vrrp.config import Address
 from labkit.vrrp.events import InterfaceChanged
@@ -25,18 +27,35 @@ _READS = 64  # datagrams a turn, so that a storm of events does not hold the tim
 
 @dataclass(slots=True, kw_only=True)
 class Interface:
-    """One interface: `running` is up with carrier; `addresses` (value: whether secondary) in the kernel's order."""
+    """One interface: `running` is up with carrier; `addresses` in the order in which the kernel told of them."""
 
     index: int
     name: str
     running: bool
     lladdr: bytes
-    addresses: dict[IPv4Interface, bool] = field(default_factory=dict)
+    kind: str = ""
+    base: int = 0
+    mtu: int = 0
+    addresses: dict[AddressAndPrefix, AddressEvent] = field(default_factory=dict)
+
+    def own(self, virtual: Collection[Address]) -> Iterator[Address]:
+        """Yield the addresses that packets may come from and that are not `virtual`."""
+        for address, event in self.addresses.items():
+            if event.usable and address.ip not in virtual:
+                yield address.ip
 
     def primary(self, virtual: Collection[Address]) -> IPv4Address | None:
-        """Return the first address that is not `virtual`: the source of our adverts."""
-        own = (address.ip for address, secondary in self.addresses.items() if not secondary)
-        return next((address for address in own if address not in virtual), None)
+        """Return the first IPv4 address that is not `virtual`: the source of our adverts."""
+        for address, event in self.addresses.items():
+            own = address.ip
+            if isinstance(own, IPv4Address) and not event.secondary and own not in virtual:
+                return own
+        return None
+
+    def link_local(self, virtual: Collection[Address]) -> IPv6Address | None:
+        """Return the IPv6 link-local address: the source of our adverts over IPv6 (RFC 9568 5.1.2.1)."""
+        own = (address for address in self.own(virtual) if isinstance(address, IPv6Address))
+        return next((address for address in own if address.is_link_local), None)
 
 
 class Interfaces:
@@ -44,7 +63,7 @@ class Interfaces:
 
     def __init__(self) -> None:
         self.commands = Netlink()
-        self._monitor = Netlink(GROUP_LINK | GROUP_IPV4_ADDRESS)
+        self._monitor = Netlink(GROUP_LINK | GROUP_IPV4_ADDRESS | GROUP_IPV6_ADDRESS)
         self._monitor.socket.setblocking(False)
         self._by_index: dict[int, Interface] = {}
         self._by_name: dict[str, Interface] = {}
@@ -113,15 +132,16 @@ class Interfaces:
         lladdr = bytes.fromhex(event.lladdr.replace(":", ""))
         interface = known or Interface(index=event.index, name=event.name, running=False, lladdr=lladdr)
         interface.name, interface.running, interface.lladdr = event.name, event.running, lladdr
+        interface.kind, interface.base, interface.mtu = event.kind or interface.kind, event.base, event.mtu
         self._by_index[event.index] = self._by_name[event.name] = interface
         return touched
 
     def _apply_address(self, event: AddressEvent) -> set[str]:
         interface = self._by_index.get(event.index)
-        if interface is None or not isinstance(event.address, IPv4Interface):
+        if interface is None:
             return set()
         if event.present:
-            interface.addresses[event.address] = event.secondary
+            interface.addresses[event.address] = event
         else:
             interface.addresses.pop(event.address, None)
         return {interface.name}
@@ -131,5 +151,11 @@ class Interfaces:
         interface = self._by_name.get(name)
         if interface is None:
             return InterfaceChanged(interface=name, exists=False, up=False, primary=None)
-        primary = interface.primary(virtual)
-        return InterfaceChanged(interface=name, exists=True, up=interface.running, primary=primary)
+        return InterfaceChanged(
+            interface=name,
+            exists=True,
+            up=interface.running,
+            primary=interface.primary(virtual),
+            link_local=interface.link_local(virtual),
+            addresses=frozenset(interface.own(virtual)),
+        )

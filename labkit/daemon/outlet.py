@@ -1,34 +1,39 @@
 """What one virtual router does to the network: adverts, addresses, announcements; all prepared before it is needed."""
 
 import errno
-from collections.abc import Mapping
-from ipaddress import IPv4Address
+from collections.abc import Iterator
+from ipaddress import IPv4Address, ip_interface
 
+from labkit.conf.model import Interface as AddressAndPrefix
 from labkit.conf.model import VirtualAddress, VrrpInstance
 from labkit.daemon.interfaces import Interfaces
-from labkit.kernel.links import add_address, remove_address
+from labkit.daemon.ports import Ports, key
+from labkit.kernel.frames import announcement, ipv6
+from labkit.kernel.links import AddressOptions, add_address, remove_address
 from labkit.kernel.netlink import KernelRefusedError
-from labkit.kernel.wire import Announcer, Port, gratuitous_arp, ipv4
-from labkit.vrrp.config import OWNER
-from labkit.vrrp.packet import Advert, encode
+from labkit.kernel.settings import forwards
+from labkit.kernel.wire import Announcer
+from labkit.vrrp.config import OWNER, Address, RouterConfig
+from labkit.vrrp.events import SendAdvert
+from labkit.vrrp.packet import Advert
+from labkit.vrrp.sending import destinations, message, packet4
 
 _LAST_IDENTIFICATION = 65535
+_ID_AT = 4  # where it is in an IPv4 header
 
 
 class Outlet:
     """The outlet of one router; its methods return what failed, in words, or nothing."""
 
-    def __init__(
-        self, instance: VrrpInstance, interfaces: Interfaces, ports: Mapping[str, Port], announcer: Announcer
-    ) -> None:
+    def __init__(self, instance: VrrpInstance, interfaces: Interfaces, ports: Ports, announcer: Announcer) -> None:
         self.instance = instance
         self.held = False
         self._interfaces = interfaces
         self._ports = ports
         self._announcer = announcer
         self._identification = 0
-        self._cached: tuple[Advert, IPv4Address] | None = None
-        self._message = b""
+        self._cached: tuple[Advert, Address, RouterConfig] | None = None
+        self._made: list[tuple[bytes, str]] = []
         self._basis: tuple[VrrpInstance, set[tuple[str, int, bytes]]] | None = None
         self._frames: list[tuple[str, bytes]] = []
         self._additions: dict[VirtualAddress, bytes] = {}
@@ -50,31 +55,51 @@ class Outlet:
             device = devices[virtual.device]
             if device is None:
                 continue
-            self._additions[virtual] = add_address(
-                device.index,
-                virtual.address,
-                label=virtual.label,
-                scope=virtual.scope,
-                broadcast=virtual.broadcast,
-            )
+            self._additions[virtual] = add_address(device.index, virtual.address, _options(virtual))
             if virtual not in self._own:
-                self._removals[virtual] = remove_address(device.index, virtual.address)
-            if len(device.lladdr) == 6 and isinstance(virtual.address.ip, IPv4Address):
-                self._frames.append((device.name, gratuitous_arp(device.lladdr, virtual.address.ip)))
+                self._removals[virtual] = remove_address(device.index, virtual.address, virtual.peer)
+            if len(device.lladdr) == 6:
+                router = virtual.address.version == 6 and forwards(device.name, 6)
+                frame = announcement(device.lladdr, virtual.address.ip, router=router)
+                self._frames.append((device.name, frame))
 
-    def send(self, advert: Advert, source: IPv4Address | None) -> str:
-        """Send an advert from the primary address `source`."""
-        port = self._ports.get(self.instance.router.interface)
+    def send(self, action: SendAdvert, source: Address | None) -> str:
+        """Send an advert from `source` to the group, or to each peer; one that cannot be reached holds nobody up."""
+        port = self._ports.get(key(self.instance))
         if port is None or source is None:
             return "no interface or no address to send from"
-        if self._cached != (advert, source):
-            self._cached, self._message = (advert, source), encode(advert, source)
+        problem = ""
+        for packet, destination in self._packets(action, source):
+            try:
+                port.send(packet, destination)
+            except OSError as error:
+                problem = problem or f"{destination}: {error.strerror or error}"
+        return problem
+
+    def _packets(self, action: SendAdvert, source: Address) -> Iterator[tuple[bytes, str]]:
+        """Yield every packet of an advert and whom it is for; unsigned bytes are kept while nothing changes."""
+        router = self.instance.router
+        wanted = (action.advert, source, router)
+        if action.sequence or self._cached != wanted:
+            self._cached = None if action.sequence else wanted
+            self._made = [(self._packet(action, source, to), str(to)) for to in destinations(router)]
+        for packet, destination in self._made:
+            if router.family == 4 and not action.sequence:
+                yield packet[:_ID_AT] + self._next_identification() + packet[_ID_AT + 2 :], destination
+            else:
+                yield packet, destination
+
+    def _packet(self, action: SendAdvert, source: Address, destination: Address) -> bytes:
+        router = self.instance.router
+        if isinstance(source, IPv4Address) and isinstance(destination, IPv4Address):
+            number = self._next_identification() if action.sequence else b"\0\1"
+            return packet4(router, action, source, destination, int.from_bytes(number))
+        payload = message(router, action, source, destination)
+        return ipv6(payload, source, destination, router.ttl)
+
+    def _next_identification(self) -> bytes:
         self._identification = self._identification % _LAST_IDENTIFICATION + 1
-        try:
-            port.send(ipv4(self._message, source, self._identification))
-        except OSError as error:
-            return error.strerror or str(error)
-        return ""
+        return self._identification.to_bytes(2)
 
     def hold(self) -> str:
         """Put every configured address on its interface."""
@@ -97,7 +122,7 @@ class Outlet:
         return self._ask(gone, errno.EADDRNOTAVAIL, errno.ENODEV) or self.hold()
 
     def announce(self, repeat: int) -> str:
-        """Send `repeat` rounds of gratuitous ARP for every address."""
+        """Send `repeat` rounds of gratuitous ARP, or unsolicited neighbour advertisements, for every address."""
         for interface, frame in self._frames * repeat:
             try:
                 self._announcer.send(interface, frame)
@@ -117,7 +142,7 @@ class Outlet:
 
     def _present(self, virtual: VirtualAddress) -> bool:
         device = self._interfaces[virtual.device]
-        return device is not None and virtual.address in device.addresses
+        return device is not None and _on_link(virtual) in device.addresses
 
     def _ask(self, requests: list[bytes], *allow: int) -> str:
         try:
@@ -127,3 +152,25 @@ class Outlet:
         except OSError as error:
             return error.strerror or str(error)
         return ""
+
+
+def _options(virtual: VirtualAddress) -> AddressOptions:
+    return AddressOptions(
+        label=virtual.label,
+        scope=virtual.scope,
+        broadcast=virtual.broadcast,
+        peer=virtual.peer,
+        home=virtual.home,
+        detect_duplicates=virtual.no_dad,
+        manage_temporary=virtual.manage_temporary,
+        no_prefix_route=virtual.no_prefix_route,
+        auto_join=virtual.auto_join,
+        preferred_lft=virtual.preferred_lft,
+    )
+
+
+def _on_link(virtual: VirtualAddress) -> AddressAndPrefix:
+    """Return an address as the kernel tells of it: with the prefix length of its far end, where it has one."""
+    if virtual.peer is None:
+        return virtual.address
+    return ip_interface((virtual.address.ip, virtual.peer.network.prefixlen))

@@ -23,6 +23,7 @@ from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import Loop, Signals
 from labkit.daemon.messages import AskPage, ClearStatistics, Ready, TakeConfig, Taken
+from labkit.daemon.ports import Ports
 from labkit.daemon.service import Service
 from labkit.daemon.teller import Teller
 from labkit.daemon.tracer import Tracer
@@ -31,7 +32,6 @@ from labkit.kernel.wire import Port, WireError
 from labkit.trace import SECOND, Kind, Micros
 from labkit.vrrp.config import GroupConfig, TrackKind
 from labkit.vrrp.events import Configure, Event, ScriptExited, SetPriority, Stop, Wake
-from labkit.vrrp.hearing import hear4
 from labkit.vrrp.speaker import Speaker
 
 PROCESS_NAME = "keepalived_vrrp"
@@ -73,12 +73,11 @@ class Runner:
         for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(ignored, signal.SIG_IGN)
         self._speaker = Speaker()
-        self._ports: dict[str, Port] = {}
         self._watched: set[str] = set()  # every interface that the configuration names
-        self._used: set[str] = set()  # the ones that adverts go through
         self._pending: deque[Event] = deque()
         self._stopping = False
         self._interfaces = Interfaces()
+        self._ports = Ports(self._interfaces, log, opened=self._listen, closing=self._loop.unwatch)
         log.explain("Registering Kernel netlink reflector")
         log.explain("Registering Kernel netlink command channel")
         self._children = Children(self._loop)
@@ -120,7 +119,7 @@ class Runner:
         late = now() - deadline
         if late < 0:
             return
-        for port in list(self._ports.values()):
+        for port in self._ports:
             self._hear(port, _PACKETS_QUEUED)
         self._handle(Wake())
         if late > _STALL:
@@ -149,8 +148,11 @@ class Runner:
     # --- sources ------------------------------------------------------------------------------------------------------
 
     def _hear(self, port: Port, limit: int) -> None:
-        for packet in port.receive(limit):
-            self._handle(hear4(port.interface, packet))
+        for received in port.receive(limit):
+            self._handle(received)
+
+    def _listen(self, port: Port) -> None:
+        self._loop.watch(port, partial(self._hear, port, _PACKETS_A_TURN))
 
     def _script_ended(self, script: str, status: int | None) -> None:
         event = ScriptExited(script=script, status=status)
@@ -186,16 +188,15 @@ class Runner:
 
     def _configure(self, config: Config, *, starting: bool) -> None:
         event = configure_event(config)
-        self._used = {router.interface for router in event.routers}
-        self._watched = self._used | {
+        self._watched = {router.interface for router in event.routers} | {
             track.name for router in event.routers for track in router.tracks if track.kind is TrackKind.INTERFACE
         }
-        self._open_ports()
+        self._ports.configure(config.instances)
         self._service.configure(config, starting=starting)
         self._describe(self._watched)
         self._handle(event, starting=starting)
         self._service.configured()
-        self._close_ports()
+        self._ports.prune()
         self._log.flush()
 
     def _describe(self, names: set[str]) -> None:
@@ -204,38 +205,11 @@ class Runner:
 
     def _interfaces_changed(self) -> None:
         names = self._interfaces.read()
-        if names & self._watched:
-            self._close_ports()
-            self._open_ports()
+        if names:
+            self._ports.refresh()
         self._service.interfaces_changed(names)
         self._describe(names & self._watched)
         self._log.flush()
-
-    def _open_ports(self) -> None:
-        """Open what adverts need on interfaces that are there; a missing one is opened when it appears."""
-        for name in sorted(self._used - set(self._ports)):
-            interface = self._interfaces[name]
-            if interface is None:
-                self._log.say(f"interface {name} doesn't exist", Level.WARNING)
-                continue
-            try:
-                port = Port(name, interface.index)
-            except WireError as error:
-                self._log.say(str(error), Level.WARNING)
-                continue
-            self._ports[name] = port
-            self._loop.watch(port, partial(self._hear, port, _PACKETS_A_TURN))
-            place = f"ifindex({interface.index:3}), family(IPv4), proto(112), fd({port.fileno()})"
-            self._log.explain(f"VRRP sockpool: [{place} multicast, address(224.0.0.18)]")
-
-    def _close_ports(self) -> None:
-        """Close what is not used any more, or belongs to an interface that was removed."""
-        for name, port in list(self._ports.items()):
-            interface = self._interfaces[name]
-            if name not in self._used or interface is None or interface.index != port.index:
-                self._loop.unwatch(port)
-                port.close()
-                del self._ports[name]
 
 
 def run_vrrp(config: Config, control: socket.socket, log: Log, trace: str | None) -> int:

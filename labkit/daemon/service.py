@@ -6,7 +6,6 @@ follow when all of that is done.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 from labkit.conf.model import Config, SyncGroup, VrrpInstance, VrrpScript
 from labkit.daemon.children import Account, Children, NoSuchAccountError, account
@@ -14,10 +13,11 @@ from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
 from labkit.daemon.notify import Notifier
 from labkit.daemon.outlet import Outlet
+from labkit.daemon.ports import Ports
 from labkit.daemon.tracer import Tracer
 from labkit.daemon.trackers import Trackers
 from labkit.daemon.wording import tell
-from labkit.kernel.wire import Announcer, Port
+from labkit.kernel.wire import Announcer
 from labkit.vrrp.config import OWNER, Address
 from labkit.vrrp.events import (
     Action,
@@ -50,7 +50,7 @@ class Service:
         self,
         *,
         interfaces: Interfaces,
-        ports: Mapping[str, Port],
+        ports: Ports,
         children: Children,
         script_ended: Callable[[str, int | None], None],
         log: Log,
@@ -173,8 +173,7 @@ class Service:
     def _act(self, action: Action) -> None:
         match action:
             case SendAdvert(router=name):
-                primary = self._primary(name)
-                self._complain(name, self._outlets[name].send(action.advert, primary), "advert not sent")
+                self._complain(name, self._outlets[name].send(action, self._source(name)), "advert not sent")
             case HoldAddresses(router=name):
                 self._complain(name, self._outlets[name].hold(), "addresses not set")
             case ReleaseAddresses(router=name):
@@ -195,9 +194,13 @@ class Service:
             case KillScript():
                 self.trackers.kill(action.script, force=action.force)
 
-    def _primary(self, router: str) -> IPv4Address | None:
-        interface = self._interfaces[self._outlets[router].instance.router.interface]
-        return interface.primary(self._virtual) if interface else None
+    def _source(self, router: str) -> Address | None:
+        """Return what a router's adverts come from: what is configured, or else what its interface has."""
+        config = self._outlets[router].instance.router
+        interface = self._interfaces[config.interface]
+        if config.source is not None or interface is None:
+            return config.source
+        return interface.primary(self._virtual) if config.family == 4 else interface.link_local(self._virtual)
 
     def _complain(self, router: str, problem: str, what: str = "") -> None:
         """Say a problem of a router when it begins, and not again while it lasts."""

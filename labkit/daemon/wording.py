@@ -35,6 +35,8 @@ class Line:
     detail: bool = False
 
 
+_ONE = {4: "gratuitous ARP", 6: "unsolicited Neighbour Advert"}
+_MANY = {4: "gratuitous ARPs", 6: "Unsolicited Neighbour Adverts"}
 Instances: TypeAlias = Mapping[str, VrrpInstance]
 
 
@@ -71,10 +73,16 @@ def _doing(action: SendAdvert | HoldAddresses | ReleaseAddresses | Announce, ins
         case Announce():
             instance = instances.get(action.router)
             places = [(v.device, v.address.ip) for v in instance.addresses] if instance else []
-            lead = f"({action.router}) Sending/queueing gratuitous ARPs on"
-            queued = [Line(f"{lead} {device} for {address}", detail=True) for device, address in places]
+            queued = [
+                Line(
+                    f"({action.router}) Sending/queueing {_MANY[address.version]} on {device} for {address}",
+                    detail=True,
+                )
+                for device, address in places
+            ]
             sent = [
-                Line(f"Sending gratuitous ARP on {device} for {address}", detail=True) for device, address in places
+                Line(f"Sending {_ONE[address.version]} on {device} for {address}", detail=True)
+                for device, address in places
             ]
             return queued + sent * action.repeat
 

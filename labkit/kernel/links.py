@@ -5,6 +5,7 @@ into values.
 """
 
 import struct
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, ip_address
@@ -26,21 +27,23 @@ from labkit.kernel.netlink import (
 Address: TypeAlias = IPv4Address | IPv6Address
 Interface: TypeAlias = IPv4Interface | IPv6Interface
 
-GROUP_LINK, GROUP_NEIGHBOUR, GROUP_IPV4_ADDRESS = 0x1, 0x4, 0x10  # RTMGRP_*
+GROUP_LINK, GROUP_NEIGHBOUR, GROUP_IPV4_ADDRESS, GROUP_IPV6_ADDRESS = 0x1, 0x4, 0x10, 0x100  # RTMGRP_*
 
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_SETLINK = 16, 17, 18, 19
 _RTM_NEWADDR, _RTM_DELADDR, _RTM_GETADDR = 20, 21, 22
 _RTM_NEWROUTE, _RTM_DELROUTE = 24, 25
 _RTM_NEWNEIGH, _RTM_DELNEIGH, _RTM_GETNEIGH = 28, 29, 30
-_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MASTER, _IFLA_OPERSTATE, _IFLA_LINKINFO = 1, 3, 10, 16, 18
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 4, 5, 10, 18
 _IFLA_NET_NS_FD, _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 28, 1, 2, 1
 _IFLA_PROTINFO, _IFLA_BRPORT_STATE, _IFLA_BR_FORWARD_DELAY, _IFLA_BR_MCAST_SNOOPING = 12, 1, 1, 23
 _AF_INET6 = 10
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_BROADCAST = 1, 2, 3, 4
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_BROADCAST, _IFA_CACHEINFO, _IFA_FLAGS = 1, 2, 3, 4, 6, 8
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5
 _NDA_DST, _NDA_LLADDR = 1, 2
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40
-_IFA_F_SECONDARY = 0x1
+_IFA_F_SECONDARY, _IFA_F_NODAD, _IFA_F_DADFAILED, _IFA_F_HOMEADDRESS, _IFA_F_TENTATIVE = 0x1, 0x2, 0x8, 0x10, 0x40
+_IFA_F_OPTIMISTIC, _IFA_F_MANAGETEMPADDR, _IFA_F_NOPREFIXROUTE, _IFA_F_MCAUTOJOIN = 0x4, 0x100, 0x200, 0x400
+_FOREVER = 0xFFFFFFFF
 _NUD_VALID = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80  # REACHABLE STALE DELAY PROBE NOARP PERMANENT
 _BR_STATE_FORWARDING = 3
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
@@ -48,7 +51,10 @@ SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkEvent:
-    """An interface exists in this form, or was removed; `running` means up with carrier."""
+    """An interface exists in this form, or was removed; `running` means up with carrier.
+
+    `kind` is its driver's name as ip-link(8) writes it, empty for hardware; `base` the index of what it stands on.
+    """
 
     index: int
     name: str
@@ -56,16 +62,25 @@ class LinkEvent:
     running: bool
     lladdr: str
     present: bool = True
+    kind: str = ""
+    base: int = 0
+    mtu: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressEvent:
-    """An address is on an interface, or left it; `secondary` as the kernel sorts IPv4 addresses of one network."""
+    """An address is on an interface, or left it; `secondary` as the kernel sorts IPv4 addresses of one network.
+
+    Nothing may come from an IPv6 address that is not `usable`: whether a neighbour has it is still being found out
+    (RFC 4862 5.4), or one has.  `peer` is the far end of a point-to-point address.
+    """
 
     index: int
     address: Interface
     secondary: bool
     present: bool = True
+    usable: bool = True
+    peer: Interface | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,34 +149,72 @@ def set_master(index: int, master: int) -> bytes:
     return message(_RTM_SETLINK, 0, _ifinfo(index) + number(_IFLA_MASTER, master))
 
 
-def _address_body(
-    index: int, interface: Interface, label: str | None, scope: str | None, broadcast: IPv4Address | None
-) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressOptions:
+    """What may be said of an address besides itself (ip-address(8)).
+
+    Whether a neighbour has an IPv6 address already is asked only with `detect_duplicates`: that takes a second, and who
+    takes over cannot wait.  `preferred_lft` is in seconds, None: for ever.
+    """
+
+    label: str | None = None
+    scope: str | None = None
+    broadcast: IPv4Address | None = None
+    peer: Interface | None = None
+    home: bool = False
+    detect_duplicates: bool = False
+    manage_temporary: bool = False
+    no_prefix_route: bool = False
+    auto_join: bool = False
+    preferred_lft: int | None = None
+
+    @property
+    def flags(self) -> int:
+        """Return the IFA_F_* bits, those that IPv4 has no use for left out."""
+        return (
+            _IFA_F_MANAGETEMPADDR * self.manage_temporary
+            | _IFA_F_NOPREFIXROUTE * self.no_prefix_route
+            | _IFA_F_MCAUTOJOIN * self.auto_join
+        )
+
+
+_PLAIN = AddressOptions()
+
+
+def _scope_number(scope: str | None) -> int:
+    return SCOPES[scope] if scope in SCOPES else int(scope or 0)
+
+
+def _address_body(index: int, interface: Interface, options: AddressOptions) -> bytes:
     family = 2 if interface.version == 4 else _AF_INET6
-    packed = interface.ip.packed
-    body = struct.pack("=BBBBi", family, interface.network.prefixlen, 0, SCOPES[scope or "global"], index)
-    body += attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
-    if broadcast is not None:
-        body += attribute(_IFA_BROADCAST, broadcast.packed)
-    return body + (text(_IFA_LABEL, label) if label else b"")
+    far = options.peer or interface
+    body = struct.pack("=BBBBi", family, far.network.prefixlen, 0, _scope_number(options.scope), index)
+    body += attribute(_IFA_LOCAL, interface.ip.packed) + attribute(_IFA_ADDRESS, far.ip.packed)
+    if options.broadcast is not None:
+        body += attribute(_IFA_BROADCAST, options.broadcast.packed)
+    return body + (text(_IFA_LABEL, options.label) if options.label else b"")
 
 
 def add_address(
     index: int,
     interface: Interface,
-    *,
-    label: str | None = None,
-    scope: str | None = None,
-    broadcast: IPv4Address | None = None,
+    options: AddressOptions = _PLAIN,
 ) -> bytes:
     """Put an address on an interface; refused with EEXIST when it is there."""
-    body = _address_body(index, interface, label, scope, broadcast)
+    body = _address_body(index, interface, options)
+    flags = options.flags
+    if interface.version == 6:
+        flags |= (0 if options.detect_duplicates else _IFA_F_NODAD) | _IFA_F_HOMEADDRESS * options.home
+    if flags:
+        body += number(_IFA_FLAGS, flags)
+    if options.preferred_lft is not None:
+        body += attribute(_IFA_CACHEINFO, struct.pack("=IIII", options.preferred_lft, _FOREVER, 0, 0))
     return message(_RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, body)
 
 
-def remove_address(index: int, interface: Interface) -> bytes:
+def remove_address(index: int, interface: Interface, peer: Interface | None = None) -> bytes:
     """Take an address off an interface; refused with EADDRNOTAVAIL when it is not there."""
-    return message(_RTM_DELADDR, 0, _address_body(index, interface, None, None, None))
+    return message(_RTM_DELADDR, 0, _address_body(index, interface, AddressOptions(peer=peer)))
 
 
 def add_route(network: IPv4Network, *, gateway: IPv4Address | None = None, index: int | None = None) -> bytes:
@@ -194,21 +247,36 @@ def _link(kind: int, body: bytes) -> LinkEvent:
         running=bool(flags & _IFF_UP and flags & _IFF_RUNNING),
         lladdr=_lladdr(found.get(_IFLA_ADDRESS, b"")),
         present=kind == _RTM_NEWLINK,
+        kind=attributes(found.get(_IFLA_LINKINFO, b"")).get(_IFLA_INFO_KIND, b"").rstrip(b"\0").decode(),
+        base=int.from_bytes(found.get(_IFLA_LINK, b""), sys.byteorder),
+        mtu=int.from_bytes(found.get(_IFLA_MTU, b""), sys.byteorder),
     )
 
 
 def _address(kind: int, body: bytes) -> AddressEvent | None:
     _, prefix, flags, _, index = struct.unpack_from("=BBBBi", body)
     found = attributes(body[8:])
-    raw = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)
-    if raw is None:
+    far = found.get(_IFA_ADDRESS)
+    own = found.get(_IFA_LOCAL) or far
+    if own is None or far is None:
         return None
-    interface: Interface = (
-        IPv4Interface((raw, prefix)) if len(raw) == 4 else IPv6Interface((int.from_bytes(raw), prefix))
-    )
+    if _IFA_FLAGS in found:
+        (flags,) = struct.unpack("=I", found[_IFA_FLAGS])
+    waiting = flags & _IFA_F_TENTATIVE and not flags & _IFA_F_OPTIMISTIC
     return AddressEvent(
-        index=index, address=interface, secondary=bool(flags & _IFA_F_SECONDARY), present=kind == _RTM_NEWADDR
+        index=index,
+        address=_interface(own, prefix),
+        secondary=bool(flags & _IFA_F_SECONDARY and len(own) == 4),
+        present=kind == _RTM_NEWADDR,
+        usable=not (waiting or flags & _IFA_F_DADFAILED),
+        peer=None if far == own else _interface(far, prefix),
     )
+
+
+def _interface(packed: bytes, prefix: int) -> Interface:
+    if len(packed) == 4:
+        return IPv4Interface((packed, prefix))
+    return IPv6Interface((packed, prefix))
 
 
 def _neighbour(kind: int, body: bytes) -> NeighbourEvent | None:

@@ -1,28 +1,30 @@
-"""The sockets of VRRP: adverts in and out, and gratuitous ARP out.
+"""The sockets of VRRP: adverts in and out, and announcements out.
 
 All of them are opened when an interface appears, never when a router takes over: opening a packet socket costs 16 ms.
-The IP header is written here, because what C keepalived 2.2.7 sends is the contract: TOS 0xC0, TTL 255, no DF, and an
-identification that counts adverts from 1.
-
-    IPv4:  45 c0 len16 | id16 0000 | ff 70 sum16 | source | 224.0.0.18            (RFC 791; RFC 9568 5.1.1)
-    ARP:   ff:ff:ff:ff:ff:ff sender 0806 | 0001 0800 06 04 0001 | sender VIP | ff:ff:ff:ff:ff:ff VIP     (RFC 826)
+IP headers are written by us (`frames.py`, `labkit.vrrp.sending`): what C keepalived 2.2.7 sends is the contract.
 """
 
+import contextlib
+import ctypes
 import socket
 import struct
-from collections.abc import Iterator
-from ipaddress import IPv4Address
+from collections.abc import Collection, Iterator
+from ipaddress import IPv6Address
 
 from labkit.diagnostics import LabkitError
-from labkit.vrrp.packet import GROUP4, PROTOCOL, TTL
+from labkit.vrrp.config import Address
+from labkit.vrrp.events import Received
+from labkit.vrrp.hearing import hear4, hear6
+from labkit.vrrp.packet import AH_LENGTH, AH_PROTOCOL, PROTOCOL
 
-_HEADER = struct.Struct("!BBHHHBBH4s4s")
-_ARP = struct.Struct("!6s6sHHHBBH6s4s6s4s")
-_TOS = 0xC0  # CS6, internetwork control
-_IP_MULTICAST_ALL = 49
+_IP_MULTICAST_ALL, _IPV6_MULTICAST_ALL = 49, 29
+_IPV6_RECVPKTINFO, _IPV6_PKTINFO, _IPV6_RECVHOPLIMIT, _IPV6_HOPLIMIT = 49, 50, 51, 52
+_SO_ATTACH_FILTER = 26
 _PRIORITY_CONTROL = 6  # TC_PRIO_CONTROL: the band that queues for routing protocols
-_BROADCAST = b"\xff" * 6
 _LARGEST = 65535
+_ANCILLARY = 256
+_VRID_AT = 1
+_LD_BYTE, _LD_BYTE_AT_X, _LDX_HEADER, _JUMP_IF_EQUAL, _RETURN = 0x30, 0x50, 0xB1, 0x15, 0x06  # linux/bpf_common.h
 
 
 class WireError(LabkitError):
@@ -41,81 +43,135 @@ def _open(kind: int, protocol: int, family: socket.AddressFamily = socket.AF_INE
 
 
 class Port:
-    """An interface as VRRP uses it: a socket that hears adverts and one that sends them.
+    """An interface as VRRP uses it in one address family: a socket that hears adverts and one that sends them.
 
-    It belongs to the interface with `index`; when the interface is removed and made again it needs a new port.
+    It belongs to the interface with `index`; when the interface is removed and made again it needs a new port.  What it
+    hears is said to come in on `heard_as`: a macvlan is part of the interface below it.
     """
 
-    def __init__(self, interface: str, index: int) -> None:
-        """Open both sockets and join 224.0.0.18.
+    def __init__(
+        self, interface: str, index: int, *, family: int = 4, protocol: int = PROTOCOL, heard_as: str = ""
+    ) -> None:
+        """Open both sockets; it hears what is sent to an address of this machine until it joins groups.
 
         Raises:
             WireError: a socket was refused, or the interface is gone already.
         """
         self.interface = interface
         self.index = index
-        self._receiver = _open(socket.SOCK_RAW, PROTOCOL)
-        self._sender = _open(socket.SOCK_RAW, socket.IPPROTO_RAW)  # for sending only: raw(7)
-        group = GROUP4.packed + struct.pack("=4xi", index)  # struct ip_mreqn
-        name = interface.encode()
+        self.family = family
+        self.heard_as = heard_as or interface
+        self.protocol = protocol
+        self._groups: set[Address] = set()
+        socket_family = socket.AF_INET if family == 4 else socket.AF_INET6
+        self._receiver = _open(socket.SOCK_RAW, protocol, socket_family)
+        self._sender = _open(socket.SOCK_RAW, socket.IPPROTO_RAW, socket_family)  # for sending only: raw(7)
         try:
-            self._receiver.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
-            self._receiver.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
-            self._receiver.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
-            self._sender.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
+            for opened in (self._receiver, self._sender):
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
             self._sender.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, _PRIORITY_CONTROL)
             self._sender.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)  # protocol 255 from strangers ends here
-            self._sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, group)
-            self._sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
+            self._set_up4() if family == 4 else self._set_up6()
         except OSError as error:
             self.close()
             raise WireError(f"cannot use {interface}: {error.strerror}") from error
+
+    def _set_up4(self) -> None:
+        self._receiver.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
+        out = struct.pack("=8xi", self.index)  # struct ip_mreqn
+        self._sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, out)
+        self._sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
+
+    def _set_up6(self) -> None:
+        self._receiver.setsockopt(socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)
+        self._receiver.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVPKTINFO, 1)
+        self._receiver.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVHOPLIMIT, 1)
+        self._sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, self.index)
+        self._sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
+
+    def join(self, groups: Collection[Address]) -> None:
+        """Be a member of these groups and of no others.
+
+        Raises:
+            WireError: the kernel refuses a membership.
+        """
+        for group in self._groups - set(groups):
+            with contextlib.suppress(OSError):  # the interface is gone, and the membership with it
+                self._membership(group, member=False)
+        try:
+            for group in set(groups) - self._groups:
+                self._membership(group, member=True)
+        except OSError as error:
+            raise WireError(f"cannot join a group on {self.interface}: {error.strerror}") from error
+        self._groups = set(groups)
+
+    def _membership(self, group: Address, *, member: bool) -> None:
+        if isinstance(group, IPv6Address):
+            request = struct.pack("=16si", group.packed, self.index)  # struct ipv6_mreq
+            option = socket.IPV6_JOIN_GROUP if member else socket.IPV6_LEAVE_GROUP
+            self._receiver.setsockopt(socket.IPPROTO_IPV6, option, request)
+        else:
+            request = struct.pack("=4s4xi", group.packed, self.index)
+            option = socket.IP_ADD_MEMBERSHIP if member else socket.IP_DROP_MEMBERSHIP
+            self._receiver.setsockopt(socket.IPPROTO_IP, option, request)
+
+    def listen_for(self, vrids: Collection[int], *, others: bool = False) -> None:
+        """Hear adverts of these VRIDs only, or with `others` of all but these; the kernel throws the rest away."""
+        wanted = sorted(vrids)
+        program: list[tuple[int, int, int, int]] = []
+        if wanted and self.family == 4:  # behind the IPv4 header, whose length goes to X
+            skipped = AH_LENGTH if self.protocol == AH_PROTOCOL else 0
+            program += [(_LDX_HEADER, 0, 0, 0), (_LD_BYTE_AT_X, 0, 0, skipped + _VRID_AT)]
+        elif wanted:
+            program.append((_LD_BYTE, 0, 0, _VRID_AT))
+        program += [(_JUMP_IF_EQUAL, len(wanted) - place, 0, vrid) for place, vrid in enumerate(wanted)]
+        program += [(_RETURN, 0, 0, _LARGEST if others else 0), (_RETURN, 0, 0, 0 if others else _LARGEST)]
+        code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
+        filter_ = struct.pack("HP", len(program), ctypes.addressof(code))  # struct sock_fprog
+        self._receiver.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_)
 
     def fileno(self) -> int:
         """Return the descriptor to wait on for adverts."""
         return self._receiver.fileno()
 
-    def receive(self, limit: int) -> Iterator[bytes]:
-        """Yield the IPv4 packets that are waiting, at most `limit` of them."""
+    def receive(self, limit: int) -> Iterator[Received]:
+        """Yield what waits here as events for the core, at most `limit` of them."""
+        hear = self._hear4 if self.family == 4 else self._hear6
         for _ in range(limit):
             try:
-                yield self._receiver.recv(_LARGEST)
-            except BlockingIOError:
-                return
-            except OSError:  # the interface went down or away: said once, netlink tells the rest
+                yield hear()
+            except OSError:  # nothing waits; or the interface went down or away, and netlink tells the rest
                 return
 
-    def send(self, packet: bytes) -> None:
-        """Send a whole IPv4 packet to the group.
+    def _hear4(self) -> Received:
+        return hear4(self.heard_as, self._receiver.recv(_LARGEST))
+
+    def _hear6(self) -> Received:
+        message, ancillary, _, address = self._receiver.recvmsg(_LARGEST, _ANCILLARY)
+        particulars = {kind: data for level, kind, data in ancillary if level == socket.IPPROTO_IPV6}
+        return hear6(
+            self.heard_as,
+            message,
+            source=IPv6Address(address[0].split("%")[0]),
+            destination=IPv6Address(particulars[_IPV6_PKTINFO][:16]),
+            hop_limit=struct.unpack("=i", particulars[_IPV6_HOPLIMIT])[0],
+        )
+
+    def send(self, packet: bytes, destination: str) -> None:
+        """Send a whole IP packet to the address `destination`.
 
         Raises:
-            OSError: the interface is down, gone or its queue is full.
+            OSError: the interface is down, gone or its queue is full, or there is no way to the destination.
         """
-        self._sender.sendto(packet, (str(GROUP4), 0))
+        if self.family == 4:
+            self._sender.sendto(packet, (destination, 0))
+        else:
+            self._sender.sendto(packet, (destination, 0, 0, self.index))
 
     def close(self) -> None:
-        """Leave the group and close."""
+        """Leave the groups and close."""
         self._receiver.close()
         self._sender.close()
-
-
-def ipv4(message: bytes, source: IPv4Address, identification: int, destination: IPv4Address = GROUP4) -> bytes:
-    """Return the IPv4 packet that carries a VRRP message; the kernel fills in the header checksum (raw(7)).
-
-    An `identification` of 0 would make the kernel choose one.
-    """
-    length = _HEADER.size + len(message)
-    header = (0x45, _TOS, length, identification, 0, TTL, PROTOCOL, 0, source.packed, destination.packed)
-    return _HEADER.pack(*header) + message
-
-
-def gratuitous_arp(lladdr: bytes, address: IPv4Address) -> bytes:
-    """Return the broadcast frame by which the holder of `address` tells everyone its link-layer address.
-
-    keepalived: the request form, with the target hardware address all ones where RFC 5227 has zeros.
-    """
-    head = (_BROADCAST, lladdr, 0x0806, 1, 0x0800, 6, 4, 1)
-    return _ARP.pack(*head, lladdr, address.packed, _BROADCAST, address.packed)
 
 
 class Announcer:

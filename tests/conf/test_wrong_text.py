@@ -37,7 +37,7 @@ def test_the_texts_that_the_tables_change_are_right() -> None:
             "auth_type PASS",
             "qqq",
             [
-                "7:5: this authentication has no `auth_type`; add `auth_type` and PASS or AH",
+                "7:5: this authentication has no `auth_type`; add `auth_type` and PASS",
                 "8:9: `qqq` is not a keyword in `authentication`; known here: auth_pass, auth_type",
             ],
             id="nothing-near",

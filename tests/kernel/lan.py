@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address
 from pathlib import Path
 
 from labkit.kernel.links import (
@@ -27,7 +27,7 @@ from labkit.kernel.links import (
 )
 from labkit.kernel.netlink import Netlink, message
 from labkit.providers.netns.linux import CLONE_NEWNET, NamespaceError, can_be_root, setns, unshare
-from labkit.vrrp.packet import Advert, decode
+from labkit.vrrp.packet import Advert, decode, decode_message
 
 _ETH_P_ALL = 3
 _SO_TIMESTAMPNS = 35
@@ -57,18 +57,31 @@ class Frame:
 
     @property
     def advert(self) -> Advert | None:
-        if self.data[12:14] != b"\x08\x00" or self.data[23] != 112:
+        if self.data[12:14] == b"\x08\x00" and self.data[23] == 112:
+            content = decode(self.data[14:])[1]
+        elif self.data[12:14] == b"\x86\xdd" and self.data[20] == 112:
+            source, destination = IPv6Address(self.data[22:38]), IPv6Address(self.data[38:54])
+            content = decode_message(self.data[54:], source=source, destination=destination)
+        else:
             return None
-        content = decode(self.data[14:])[1]
         return content if isinstance(content, Advert) else None
 
     @property
     def source(self) -> str:
+        if self.data[12:14] == b"\x86\xdd":
+            return str(IPv6Address(self.data[22:38]))
         return str(IPv4Address(self.data[26:30]))
 
     @property
+    def lladdr(self) -> str:
+        """Whom the frame comes from."""
+        return self.data[6:12].hex(":")
+
+    @property
     def announced(self) -> str:
-        """The address of a gratuitous ARP, else nothing."""
+        """The address of a gratuitous ARP or of an unsolicited neighbour advertisement, else nothing."""
+        if self.data[12:14] == b"\x86\xdd" and self.data[20] == 58 and self.data[54] == 136:
+            return str(IPv6Address(self.data[62:78]))
         is_arp = self.data[12:14] == b"\x08\x06" and self.data[28:32] == self.data[38:42]
         return str(IPv4Address(self.data[38:42])) if is_arp else ""
 

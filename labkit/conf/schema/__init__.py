@@ -10,9 +10,9 @@ from typing import Any
 
 from labkit.conf.schema.balancing import VIRTUAL_SERVER
 from labkit.conf.schema.keyword import NO_TITLE, Block, Keyword, Leaf, Lines, table, words
-from labkit.conf.schema.process import GLOBAL_DEFS, TOP
+from labkit.conf.schema.process import ANYWHERE, GLOBAL_DEFS
 from labkit.conf.schema.statics import STATIC_IPADDRESS, STATIC_ROUTES, STATIC_RULES, TRACK_GROUP
-from labkit.conf.schema.trackers import GARP_GROUP, INTERFACE_DELAYS, TRACK_FILE_BLOCK, VRRP_SCRIPT, VRRP_TRACK_PROCESS
+from labkit.conf.schema.trackers import TRACK_FILE_BLOCK, VRRP_SCRIPT, VRRP_TRACK_PROCESS
 from labkit.conf.schema.vrrp import VRRP_INSTANCE, VRRP_SYNC_GROUP
 
 __all__ = ["DIRECTIVES", "ROOT", "Block", "Keyword", "Leaf", "Lines", "homes"]
@@ -26,12 +26,10 @@ ROOT = Block(
     "A whole file",
     table(
         GLOBAL_DEFS,
-        *TOP,
+        *ANYWHERE,
         VRRP_SCRIPT,
         TRACK_FILE_BLOCK,
         VRRP_TRACK_PROCESS,
-        GARP_GROUP,
-        INTERFACE_DELAYS,
         VRRP_INSTANCE,
         VRRP_SYNC_GROUP,
         STATIC_IPADDRESS,
@@ -42,8 +40,8 @@ ROOT = Block(
     ),
     words(
         "bfd_instance",
-        "virtual_server_group SSL linkbeat_use_polling net_namespace_ipvs",
-        "namespace_with_ipsets linkbeat_interfaces",
+        "garp_group virtual_server_group SSL linkbeat_use_polling net_namespace_ipvs",
+        "namespace_with_ipsets interface_up_down_delays linkbeat_interfaces",
     ),
 )
 

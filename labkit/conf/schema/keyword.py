@@ -12,17 +12,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Leaf(Generic[T]):
-    """A keyword with a value, once in its block; `spellings` are the other names of the same thing.
-
-    With `many` it may stand there many times.  `idle` says why it does nothing here, if it is so.
-    """
+    """A keyword with a value, once in its block; `spellings` are the other names of the same thing."""
 
     name: str
     argument: Argument[T]
     description: str
     spellings: tuple[str, ...] = ()
-    many: bool = False
-    idle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +28,6 @@ class Lines(Generic[T]):
     entry: Argument[T]
     description: str
     each_word: bool = False
-    idle: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ _SCRIPTS = (
 # --- what holds for instances that say nothing else -------------------------------------------------------------------
 
 _WHOLE = Seconds(0, LONG, whole=True)
-_PACE = Seconds(0, LONG)
+_PACE = Seconds(0, SECOND)
 
 VRRP_VERSION = Leaf("vrrp_version", VERSION_NUMBER, "The VRRP version of instances that name none (2)")
 VRRP_GARP_DELAY = Leaf("vrrp_garp_master_delay", _WHOLE, "garp_master_delay of instances that name none (5)")
@@ -126,14 +126,6 @@ VRRP_SKIP_CHECK_ADV_ADDR = Leaf(
 VRRP_CHECK_UNICAST_SRC = Leaf("vrrp_check_unicast_src", Flag(), "check_unicast_src for all instances")
 VRRP_MCAST_GROUP4 = Leaf("vrrp_mcast_group4", Group(4), "The group of IPv4 adverts (224.0.0.18)")
 VRRP_MCAST_GROUP6 = Leaf("vrrp_mcast_group6", Group(6), "The group of IPv6 adverts (ff02::12)")
-VRRP_STRICT = Leaf("vrrp_strict", Switch(), "strict_mode of instances that say nothing (off)")
-VRRP_OWNER_IGNORE_ADVERTS = Leaf(
-    "vrrp_owner_ignore_adverts", Switch(), "owner_ignore_adverts of instances that say nothing (off)"
-)
-V3_CHECKSUM_AS_V2 = Leaf("v3_checksum_as_v2", Switch(), "v3_checksum_as_v2 of instances that say nothing (off)")
-VRRP_DELAY_AFTER_BOOT = Leaf(
-    "vrrp_delay_after_boot", Seconds(1, LONG), "Instances start so long after the machine, at the earliest (0)"
-)
 VRRP_STARTUP_DELAY = Leaf("vrrp_startup_delay", Seconds(1, LONG), "Instances start so long after the daemon (0)")
 VMAC_PREFIX = Leaf(
     "vmac_prefix", Interface("the beginning of a name of an interface"), "Names of macvlans begin so (vrrp)"
@@ -165,10 +157,6 @@ _DEFAULTS = (
     VRRP_CHECK_UNICAST_SRC,
     VRRP_MCAST_GROUP4,
     VRRP_MCAST_GROUP6,
-    VRRP_STRICT,
-    VRRP_OWNER_IGNORE_ADVERTS,
-    V3_CHECKSUM_AS_V2,
-    VRRP_DELAY_AFTER_BOOT,
     VRRP_STARTUP_DELAY,
     VMAC_PREFIX,
     VMAC_ADDR_PREFIX,
@@ -229,18 +217,9 @@ _PROCESSES = (
 RELOAD_TIME_FILE = Leaf("reload_time_file", Path(), "A file with the time of the next reload")
 RELOAD_REPEAT = Leaf("reload_repeat", Flag(), "The reload of reload_time_file comes every day, and the file stays")
 RELOAD_FILE = Leaf("reload_file", Path(absent=""), "Made before the configuration is read, removed after that")
-STATE_DUMP_FILE = Leaf(
-    "state_dump_file",
-    Path(),
-    "Where SIGUSR1 writes (/tmp/keepalived.data); `/` at its end: a directory",
-    ("state_file_location",),
-)
-STATS_DUMP_FILE = Leaf(
-    "stats_dump_file", Path(), "Where SIGUSR2 writes (/tmp/keepalived.stats)", ("stats_file_location",)
-)
-JSON_DUMP_FILE = Leaf(
-    "json_dump_file", Path(), "Where SIGRTMIN+2 writes (/tmp/keepalived.json)", ("json_file_location",)
-)
+STATE_DUMP_FILE = Leaf("state_dump_file", Path(), "Where SIGUSR1 writes (/tmp/keepalived.data)")
+STATS_DUMP_FILE = Leaf("stats_dump_file", Path(), "Where SIGUSR2 writes (/tmp/keepalived.stats)")
+JSON_DUMP_FILE = Leaf("json_dump_file", Path(), "Where SIGRTMIN+2 writes (/tmp/keepalived.json)")
 JSON_VERSION = Leaf("json_version", Choice({"1": 1, "2": 2}), "The shape of that file (1)")
 DATA_USE_INSTANCE = Leaf("data_use_instance", Switch(), "The names of these files hold `instance` and `net_namespace`")
 _FILES = (
@@ -254,7 +233,7 @@ _FILES = (
     DATA_USE_INSTANCE,
 )
 
-# --- at the top of the file -------------------------------------------------------------------------------------------
+# --- at the top of the file, or in global_defs ------------------------------------------------------------------------
 
 NET_NAMESPACE = Leaf("net_namespace", NAME, "Run in this network namespace")
 INSTANCE = Leaf("instance", NAME, "The name of this keepalived among several: in the names of pid files")
@@ -262,15 +241,16 @@ USE_PID_DIR = Leaf("use_pid_dir", Flag(), "The pid files are in /run/keepalived"
 CHILD_WAIT_TIME = Leaf(
     "child_wait_time", Seconds(0, LONG, whole=True), "How long the parent waits for its processes to end (5)"
 )
-TOP = (NET_NAMESPACE, INSTANCE, USE_PID_DIR, CHILD_WAIT_TIME)
+ANYWHERE = (NET_NAMESPACE, INSTANCE, USE_PID_DIR, CHILD_WAIT_TIME)
 
 GLOBAL_DEFS = Block(
     "global_defs",
     NO_TITLE,
     "What holds for the whole process",
-    table(*_MAIL, *_SCRIPTS, *_DEFAULTS, *_PROCESSES, *_FILES),
+    table(*_MAIL, *_SCRIPTS, *_DEFAULTS, *_PROCESSES, *_FILES, *ANYWHERE),
     words(
         "no_checker_emails bfd_process_name random_seed use_symlink_paths set_supplementary_groups",
+        "vrrp_strict vrrp_delay_after_boot vrrp_owner_ignore_adverts v3_checksum_as_v2",
         "vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier vrrp_netlink_cmd_rcv_bufs vrrp_netlink_cmd_rcv_bufs_force",
         "vrrp_netlink_monitor_rcv_bufs vrrp_netlink_monitor_rcv_bufs_force lvs_netlink_cmd_rcv_bufs",
         "lvs_netlink_cmd_rcv_bufs_force lvs_netlink_monitor_rcv_bufs lvs_netlink_monitor_rcv_bufs_force",
