@@ -1,15 +1,17 @@
-"""A small event loop: descriptors, one exact timer, signals.
+"""A small event loop: descriptors, points in time, signals.
 
 epoll and a timerfd, because asyncio rounds its timers to a millisecond; the figures are in docs/adr/0008.
 """
 
+import heapq
 import select
 import signal
 import socket
 from collections.abc import Callable, Iterable
+from itertools import count
 from typing import Protocol, TypeAlias
 
-from labkit.kernel.process import Timer
+from labkit.kernel.process import Timer, now
 from labkit.trace import Micros
 
 Handler: TypeAlias = Callable[[], None]
@@ -23,20 +25,35 @@ class Source(Protocol):
         ...
 
 
+class Appointment:
+    """A handler that is to be called at a point in time, unless it is cancelled before."""
+
+    __slots__ = ("handler",)
+
+    def __init__(self, handler: Handler) -> None:
+        self.handler: Handler | None = handler
+
+    def cancel(self) -> None:
+        """Do not call it any more."""
+        self.handler = None
+
+
 class Loop:
-    """Waits for descriptors and for one point in time."""
+    """Waits for descriptors and for points in time."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._timer = Timer()
         self._epoll.register(self._timer.fileno(), select.EPOLLIN)
         self._handlers: dict[int, Handler] = {}
+        self._agenda: list[tuple[Micros, int, Appointment]] = []
+        self._numbers = count()  # of two appointments for one moment the older comes first
 
-    def watch(self, source: Source | int, handler: Handler) -> None:
-        """Call `handler` whenever `source` is readable or hung up."""
+    def watch(self, source: Source | int, handler: Handler, *, writable: bool = False) -> None:
+        """Call `handler` whenever `source` is readable or hung up; with `writable`: whenever it can be written to."""
         descriptor = source if isinstance(source, int) else source.fileno()
         self._handlers[descriptor] = handler
-        self._epoll.register(descriptor, select.EPOLLIN)
+        self._epoll.register(descriptor, select.EPOLLOUT if writable else select.EPOLLIN)
 
     def unwatch(self, source: Source | int) -> None:
         """Let go of a source that is still open."""
@@ -49,15 +66,41 @@ class Loop:
         descriptor = source if isinstance(source, int) else source.fileno()
         self._epoll.modify(descriptor, (select.EPOLLIN if reading else 0) | (select.EPOLLOUT if writing else 0))
 
+    def at(self, moment: Micros, handler: Handler) -> Appointment:
+        """Call `handler` once at `moment` (absolute microseconds), behind everything that is ready."""
+        appointment = Appointment(handler)
+        heapq.heappush(self._agenda, (moment, next(self._numbers), appointment))
+        return appointment
+
     def step(self, deadline: Micros | None) -> None:
         """Wait until a source is ready or `deadline` (absolute microseconds) has come, and call the handlers once."""
-        self._timer.set(deadline)
+        self._timer.set(self._earliest(deadline))
         for descriptor, _ in self._epoll.poll():
             handler = self._handlers.get(descriptor)  # an earlier handler may have let go of it
             if handler is not None:
                 handler()
             elif descriptor == self._timer.fileno():
                 self._timer.clear()
+        if self._agenda:
+            self._keep_appointments(now())
+
+    def _earliest(self, deadline: Micros | None) -> Micros | None:
+        while self._agenda and self._agenda[0][2].handler is None:
+            heapq.heappop(self._agenda)
+        if not self._agenda:
+            return deadline
+        first = self._agenda[0][0]
+        return first if deadline is None else min(first, deadline)
+
+    def _keep_appointments(self, moment: Micros) -> None:
+        """Call what is due at `moment`; what these calls arrange for is left to the next step."""
+        due: list[Appointment] = []
+        while self._agenda and self._agenda[0][0] <= moment:
+            due.append(heapq.heappop(self._agenda)[2])
+        for appointment in due:
+            handler, appointment.handler = appointment.handler, None
+            if handler is not None:
+                handler()
 
     def close(self) -> None:
         """Close the loop's own descriptors."""

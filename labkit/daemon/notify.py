@@ -1,61 +1,131 @@
-"""Tells notify scripts of state changes, with the arguments of keepalived.conf(5): kind, name, state, priority."""
+"""Runs notify scripts: those of one instance or group one after the other, those of different ones side by side.
 
-from collections.abc import Callable
+C keepalived starts them all at once, so that the script of an older state may end after that of the newer one.  Here
+a script waits for the one before it, at most `_PATIENCE`.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 
-from labkit.conf.model import Command, SyncGroup, VrrpInstance
-from labkit.daemon.children import Account, Children
-from labkit.vrrp.events import State
+from labkit.conf.model import Command, GlobalDefs
+from labkit.daemon.children import Children
+from labkit.daemon.loop import Appointment, Loop
+from labkit.daemon.news import News, Word, commands
+from labkit.daemon.programs import Program, prepare, runs_as_root
+from labkit.kernel.process import now
+from labkit.trace import SECOND, Micros
 
-_STOP = "STOP"
+_PATIENCE: Micros = 60 * SECOND
+_WAITING = 64  # scripts of one subject; older ones give way
 
 
-def commands(subject: VrrpInstance | SyncGroup, state: State, priority: int) -> list[Command]:
-    """Return what to run because `subject` is in `state` now (INIT: it stopped).
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A script that is to be run; the last one of all tells of the end."""
 
-    `notify` gets INSTANCE or GROUP, the name, the state and the priority (of a group: 0) behind its own arguments; the
-    script of the state itself gets nothing.
-    """
-    kind, name = ("INSTANCE", subject.router.name) if isinstance(subject, VrrpInstance) else ("GROUP", subject.name)
-    word = _STOP if state is State.INIT else str(state)
-    chosen: list[Command] = []
-    specific = {
-        State.MASTER: subject.notify_master,
-        State.BACKUP: subject.notify_backup,
-        State.FAULT: subject.notify_fault,
-        State.INIT: subject.notify_stop,
-    }[state]
-    if specific is not None:
-        chosen.append(specific)
-    if subject.notify is not None:
-        told = (kind, name, word, str(priority if kind == "INSTANCE" else 0))
-        chosen.append(Command(argv=(*subject.notify.argv, *told), text=subject.notify.text))
-    return chosen
+    argv: tuple[str, ...]
+    program: Program
+    last: bool
+
+
+@dataclass(slots=True)
+class _Line:
+    """The scripts of one subject: those that wait, and the process that was started last if it still runs."""
+
+    waiting: deque[_Run] = field(default_factory=deque)
+    current: int | None = None
+    lost: int = 0
+    impatience: Appointment | None = None
 
 
 class Notifier:
-    """Starts notify scripts and says when one cannot be run or fails."""
+    """Starts notify scripts in the order of what they tell, and says when one cannot be run or fails."""
 
-    def __init__(self, children: Children, say: Callable[[str], None]) -> None:
+    def __init__(self, children: Children, loop: Loop, say: Callable[[str], None]) -> None:
         self._children = children
+        self._loop = loop
         self._say = say
-        self._who: Account | None = None
-        self._allowed = True
+        self._defaults = GlobalDefs()
+        self._programs: dict[Command, Program] = {}
+        self._lines: dict[tuple[str, str], _Line] = {}
+        self.farewells = 0
+        """How many scripts that tell of the end (STOP) have not ended yet."""
 
-    def configure(self, who: Account | None, *, allowed: bool) -> None:
-        """Run the scripts as `who`, or none where they are not `allowed`."""
-        self._who = who
-        self._allowed = allowed
+    def configure(self, defaults: GlobalDefs, scripts: Iterable[Command]) -> bool:
+        """Look at the scripts that may have to be run, so that nothing is looked up when one is needed.
 
-    def tell(self, subject: VrrpInstance | SyncGroup, state: State, priority: int) -> None:
-        """Start the scripts that are to know."""
-        for command in commands(subject, state, priority) if self._allowed else ():
-            try:
-                self._children.start(command, self._who, partial(self._ended, command.text))
-            except OSError as error:
-                self._say(f"Notify script {command.text} could not be started: {error.strerror}")
+        Return whether one of them runs as root.
+        """
+        self._defaults = defaults
+        self._programs = {command: prepare(command, defaults) for command in scripts}
+        for text, program in sorted({program.text: program for program in self._programs.values()}.items()):
+            if program.refused:
+                self._say(f"Disabling notify script {text}: {program.refused}")
+            for doubt in program.doubts:
+                self._say(f"Notify script {text}: {doubt}")
+        return any(runs_as_root(program.who) for program in self._programs.values())
 
-    def _ended(self, text: str, status: int) -> None:
+    def tell(self, news: News) -> None:
+        """Have the scripts run that are to know."""
+        last = news.word is Word.STOP
+        line = self._lines.setdefault((news.kind, news.name), _Line())
+        if last:
+            line.waiting.clear()  # nobody needs to hear of older states
+        for command, told in commands(news):
+            program = self._programs.get(command) or prepare(command, self._defaults)
+            if program.refused:
+                continue
+            if len(line.waiting) == _WAITING:
+                line.waiting.popleft()
+                line.lost += 1
+            line.waiting.append(_Run((*program.argv, *told), program, last))
+            self.farewells += last
+        if line.current is None:
+            self._next(line)
+
+    def hurry(self) -> None:
+        """Start everything that waits: there is no time left."""
+        for line in self._lines.values():
+            while line.waiting:
+                self._start(line)
+
+    def _next(self, line: _Line) -> None:
+        if line.impatience is not None:
+            line.impatience.cancel()
+            line.impatience = None
+        if not line.waiting:
+            return
+        text = line.waiting[0].program.text
+        if line.lost:
+            self._say(f"{line.lost} notifications were left out: {text} is slower than the changes")
+            line.lost = 0
+        self._start(line)
+        line.impatience = self._loop.at(now() + _PATIENCE, partial(self._lose_patience, line, text))
+
+    def _start(self, line: _Line) -> None:
+        run = line.waiting.popleft()
+        ended = partial(self._ended, line, run)
+        try:
+            line.current = self._children.start(run.argv, run.program.who, ended)
+        except OSError as error:
+            self.farewells -= run.last
+            self._say(f"Notify script {run.program.text} could not be started: {error.strerror}")
+            self._loop.at(now(), partial(self._next, line))
+
+    def _lose_patience(self, line: _Line, text: str) -> None:
+        line.impatience = None
+        line.current = None
+        if line.waiting:
+            self._say(f"Notify script {text} runs for {_PATIENCE // SECOND} s already: the next one is started")
+            self._next(line)
+
+    def _ended(self, line: _Line, run: _Run, pid: int, status: int) -> None:
+        self.farewells -= run.last
         if status:
             words = f"exited with status {status}" if status > 0 else f"was ended by signal {-status}"
-            self._say(f"Notify script {text} {words}")
+            self._say(f"Notify script {run.program.text} {words}")
+        if line.current == pid:
+            line.current = None
+            self._next(line)

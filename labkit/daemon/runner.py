@@ -38,7 +38,8 @@ PROCESS_NAME = "keepalived_vrrp"
 _PACKETS_A_TURN = 64
 _PACKETS_QUEUED = 512  # more than a default socket buffer holds
 _STALL: Micros = 50_000  # later than this by a deadline, and the trace says that the host did not run us
-_GRACE = SECOND  # what notify scripts get to end in when the daemon stops
+_GRACE = SECOND  # what commands get to end in when the daemon stops
+_FAREWELL = 4 * SECOND  # what notify scripts of the stop itself get
 
 
 def configure_event(config: Config) -> Configure:
@@ -82,6 +83,7 @@ class Runner:
         self._service = Service(
             interfaces=self._interfaces,
             ports=self._ports,
+            loop=self._loop,
             children=self._children,
             script_ended=self._script_ended,
             log=log,
@@ -107,6 +109,7 @@ class Runner:
         while not self._stopping:
             self._loop.step(self._speaker.deadline)
             self._fire()
+            self._log.flush()
         self._stop()
 
     def _fire(self) -> None:
@@ -131,9 +134,13 @@ class Runner:
     def _stop(self) -> None:
         """Withdraw, kill check scripts, and let notify scripts come to their end."""
         self.withdraw()
-        deadline = now() + _GRACE
-        while len(self._children) and now() < deadline:
-            self._loop.step(deadline)
+        herald = self._service.herald
+        herald.close()
+        begin = now()
+        self._loop.at(begin + _GRACE // 2, herald.hurry)
+        while len(self._children) and now() < begin + (_FAREWELL if herald.farewells else _GRACE):
+            self._loop.step(begin + _GRACE if now() < begin + _GRACE else begin + _FAREWELL)
+            self._log.flush()
         self._children.kill_all()
         self._log.say("Stopped")
         self._log.flush()

@@ -4,14 +4,16 @@ What other machines wait for comes first: adverts, addresses, announcements.  Lo
 follow when all of that is done.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
-from labkit.conf.model import Config, SyncGroup, VrrpInstance, VrrpScript
-from labkit.daemon.children import Account, Children, NoSuchAccountError, account
+from labkit.conf.model import Config, VrrpInstance
+from labkit.daemon.children import Children
+from labkit.daemon.herald import Herald
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
-from labkit.daemon.notify import Notifier
+from labkit.daemon.loop import Loop
 from labkit.daemon.outlet import Outlet
 from labkit.daemon.ports import Ports
 from labkit.daemon.tracer import Tracer
@@ -22,10 +24,10 @@ from labkit.vrrp.config import OWNER, Address
 from labkit.vrrp.events import (
     Action,
     Announce,
-    GroupTransition,
     HoldAddresses,
     KillScript,
     Noticed,
+    PriorityChanged,
     ReleaseAddresses,
     RunScript,
     SendAdvert,
@@ -51,22 +53,23 @@ class Service:
         *,
         interfaces: Interfaces,
         ports: Ports,
+        loop: Loop,
         children: Children,
         script_ended: Callable[[str, int | None], None],
         log: Log,
         tracer: Tracer,
     ) -> None:
-        self.trackers = Trackers(children, script_ended)
+        warn = partial(log.say, level=Level.WARNING)
+        self.trackers = Trackers(children, script_ended, warn)
+        self.herald = Herald(children, loop, warn)
         self._interfaces = interfaces
         self._ports = ports
         self._announcer = Announcer()
-        self._notifier = Notifier(children, lambda text: log.say(text, Level.WARNING))
         self._log = log
         self._tracer = tracer
         self._outlets: dict[str, Outlet] = {}
         self._next: dict[str, Outlet] = {}
         self._leaving: set[str] = set()
-        self._groups: dict[str, SyncGroup] = {}
         self._virtual: frozenset[Address] = frozenset()
         self._said: dict[str, str] = {}
 
@@ -77,14 +80,13 @@ class Service:
 
         A router that leaves, or that starts anew as another one, keeps its outlet until the core has withdrawn it.
         """
-        self._groups = {group.name: group for group in config.sync_groups}
         self._virtual = frozenset(
             address.address.ip
             for instance in config.instances
             if instance.router.priority != OWNER
             for address in instance.addresses
         )
-        self._configure_scripts(config)
+        self._configure_scripts(config, starting=starting)
         wanted = {instance.router.name: instance for instance in config.instances}
         self._leaving = set(self._outlets) - set(wanted)
         for name, instance in wanted.items():
@@ -110,20 +112,13 @@ class Service:
             outlet.release()
         return outlet
 
-    def _configure_scripts(self, config: Config) -> None:
-        """Find out whom to run scripts as; one whose user does not exist is not run as anybody else."""
-        usable: dict[str, tuple[VrrpScript, Account | None]] = {}
-        for script in config.scripts:
-            try:
-                usable[script.check.name] = (script, account(script.user, config.global_defs))
-            except NoSuchAccountError as error:
-                self._log.say(f"Disabling script {script.check.name}: {error}", Level.WARNING)
-        self.trackers.configure(usable)
-        try:
-            self._notifier.configure(account(None, config.global_defs), allowed=True)
-        except NoSuchAccountError as error:
-            self._log.say(f"Disabling notify scripts: {error}", Level.WARNING)
-            self._notifier.configure(None, allowed=False)
+    def _configure_scripts(self, config: Config, *, starting: bool) -> None:
+        """Take the scripts and everybody who is to be told."""
+        as_root = self.trackers.configure(config.scripts, config.global_defs)
+        as_root |= self.herald.configure(config, starting=starting)
+        if as_root and not config.global_defs.enable_script_security:
+            text = "SECURITY VIOLATION - scripts are being executed but script_security not enabled."
+            self._log.say(text, Level.WARNING)
 
     # --- what the kernel says -----------------------------------------------------------------------------------------
 
@@ -166,8 +161,9 @@ class Service:
         for line in tell(decided, instances, starting=starting):
             (self._log.explain if line.detail else self._log.say)(line.text)
         self._tracer.actions(decided)
+        self.herald.tell(decided, instances)
         for action in decided:
-            self._follow_up(action, instances)
+            self._follow_up(action)
         self._log.flush()
 
     def _act(self, action: Action) -> None:
@@ -183,12 +179,8 @@ class Service:
             case Transition(router=name, new=State.INIT) if name in self._next:
                 self._outlets[name] = self._next.pop(name)
 
-    def _follow_up(self, action: Action, instances: Mapping[str, VrrpInstance]) -> None:
+    def _follow_up(self, action: Action) -> None:
         match action:
-            case Transition():
-                self._notifier.tell(instances[action.router], action.new, action.priority)
-            case GroupTransition() if action.group in self._groups:
-                self._notifier.tell(self._groups[action.group], action.new, 0)
             case RunScript():
                 self.trackers.run(action.script)
             case KillScript():
@@ -212,7 +204,7 @@ class Service:
             self._said.pop(router, None)
 
 
-_OF_A_ROUTER = (SendAdvert, HoldAddresses, ReleaseAddresses, Announce, Transition, Noticed)
+_OF_A_ROUTER = (SendAdvert, HoldAddresses, ReleaseAddresses, Announce, Transition, Noticed, PriorityChanged)
 
 
 def _identity(instance: VrrpInstance) -> tuple[str, int, int]:

@@ -1,49 +1,104 @@
 """Runs the check scripts (vrrp_script) that the core asks for, and kills the ones it gives up."""
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 
-from labkit.conf.model import VrrpScript
-from labkit.daemon.children import Account, Children
+from labkit.conf.model import GlobalDefs, VrrpScript
+from labkit.daemon.children import Children, Output
+from labkit.daemon.programs import Program, prepare, runs_as_root
+from labkit.kernel.process import now
+from labkit.trace import Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastRun:
+    """How the last run of a check script ended, and the last 4 KiB of what it wrote; status None: it never ran."""
+
+    at: Micros
+    status: int | None
+    output: str
+
+
+@dataclass(slots=True)
+class _Run:
+    pid: int
+    output: Output
 
 
 class Trackers:
     """The check scripts of one node; when and how often is the core's business."""
 
-    def __init__(self, children: Children, ended: Callable[[str, int | None], None]) -> None:
+    def __init__(
+        self, children: Children, ended: Callable[[str, int | None], None], say: Callable[[str], None]
+    ) -> None:
         """Report the end of every run to `ended`: script and status, None where it could not be started."""
         self._children = children
         self._ended = ended
-        self._scripts: Mapping[str, tuple[VrrpScript, Account | None]] = {}
-        self._pids: dict[str, int] = {}
+        self._say = say
+        self._scripts: Mapping[str, Program] = {}
+        self._runs: dict[str, _Run] = {}
+        self._last: dict[str, LastRun] = {}
 
-    def configure(self, scripts: Mapping[str, tuple[VrrpScript, Account | None]]) -> None:
-        """Take the scripts and whom to run them as; a run that is under way goes on, a script left out cannot run."""
-        self._scripts = scripts
+    def configure(self, scripts: Iterable[VrrpScript], defaults: GlobalDefs) -> bool:
+        """Take the scripts; a run that is under way goes on, a script left out cannot run.
+
+        Return whether one of them runs as root.
+        """
+        self._scripts = {script.check.name: prepare(script.command, defaults, script.user) for script in scripts}
+        self._last = {name: last for name, last in self._last.items() if name in self._scripts}
+        for name, program in self._scripts.items():
+            if program.refused:
+                self._say(f"Disabling script {name}: {program.refused}")
+            for doubt in program.doubts:
+                self._say(f"Script {name}: {doubt}")
+        return any(runs_as_root(program.who) for program in self._scripts.values())
+
+    @property
+    def last_runs(self) -> Mapping[str, LastRun]:
+        """The last run of every script that has ended once."""
+        return self._last
 
     def run(self, name: str) -> None:
         """Start one run."""
-        entry = self._scripts.get(name)
-        if entry is None:
-            self._ended(name, None)
+        program = self._scripts.get(name)
+        if program is None or program.refused:
+            self._not_started(name, program.refused if program else "there is no such script")
             return
-        script, who = entry
         try:
-            self._pids[name] = self._children.start(script.command, who, lambda status: self._reap(name, status))
-        except OSError:
-            self._ended(name, None)
+            output = self._children.output()
+        except OSError as error:
+            self._not_started(name, error.strerror or str(error))
+            return
+        try:
+            pid = self._children.start(program.argv, program.who, partial(self._reap, name, output), output=output)
+        except OSError as error:
+            output.close()
+            self._not_started(name, error.strerror or str(error))
+        else:
+            self._runs[name] = _Run(pid, output)
+        finally:
+            output.started()
 
-    def _reap(self, name: str, status: int) -> None:
-        self._pids.pop(name, None)
+    def _not_started(self, name: str, why: str) -> None:
+        self._last[name] = LastRun(at=now(), status=None, output=why)
+        self._ended(name, None)
+
+    def _reap(self, name: str, output: Output, pid: int, status: int) -> None:
+        run = self._runs.get(name)
+        if run is not None and run.pid == pid:
+            del self._runs[name]
+        self._last[name] = LastRun(at=now(), status=status, output=output.text)
         self._ended(name, status)
 
     def kill(self, name: str, *, force: bool) -> None:
         """End the run that is under way: by SIGTERM, or by SIGKILL with `force`."""
-        pid = self._pids.get(name)
-        if pid is not None:
-            self._children.kill(pid, signal.SIGKILL if force else signal.SIGTERM)
+        run = self._runs.get(name)
+        if run is not None:
+            self._children.kill(run.pid, signal.SIGKILL if force else signal.SIGTERM)
 
     def kill_all(self) -> None:
         """Leave no check script behind."""
-        for pid in self._pids.values():
-            self._children.kill(pid, signal.SIGKILL)
+        for run in self._runs.values():
+            self._children.kill(run.pid, signal.SIGKILL)

@@ -118,7 +118,8 @@ def test_a_script_s_surroundings(start: Start, tmp_path: Path) -> None:
     server1 = start(0, script(str(check)) + instance(150, more=TRACKED))
     eventually(lambda: told.exists() and told.read_text())
     null, errors, cwd, group, pid = told.read_text().split()
-    assert (null, errors, cwd) == ("/dev/null", "/dev/null", str(server1.home))
+    assert (null, cwd) == ("/dev/null", str(server1.home))
+    assert errors.startswith("pipe:")  # its last words are kept
     assert group == pid
 
 
@@ -144,9 +145,45 @@ def test_notify_scripts_are_told_every_change(lan: Lan, start: Start, tmp_path: 
     assert [line for line in lines if line.startswith("now")] == ["now master:1:a b:es"]
 
 
+def test_a_fifo_and_its_script_are_told_every_change(lan: Lan, start: Start, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    reader = program(tmp_path / "reader", f'while read line; do echo "$1 $line" >> {told}; done < "$2"')
+    head = f"global_defs {{\n script_user root\n vrrp_notify_fifo {tmp_path}/fifo\n"
+    head += f' vrrp_notify_fifo_script "{reader} own"\n}}\n'
+    group = "vrrp_sync_group G1 {\n group {\n  VI\n  OTHER\n }\n}\n"
+    other = instance(150, name="OTHER", vip="192.168.1.30", vrid=22)
+    text = head + group + instance(150) + other
+    server1 = start(0, text)
+    eventually(lambda: told.exists() and 'GROUP "G1" MASTER' in told.read_text())
+    server1.reload(text)
+    server1.wait_log("Reload complete")
+    assert server1.stop() == 0
+    lines = told.read_text().splitlines()
+    assert [line for line in lines if "VI" in line] == [
+        'own INSTANCE "VI" BACKUP 150',
+        'own INSTANCE "VI" MASTER 150',
+        'own INSTANCE "VI" STOP 150',
+    ]
+    assert [line for line in lines if "GROUP" in line] == [
+        'own GROUP "G1" BACKUP 0',
+        'own GROUP "G1" MASTER 0',
+        'own GROUP "G1" STOP 0',
+    ]
+    assert not (tmp_path / "fifo").exists()
+
+
+def test_the_script_of_the_stop_may_take_its_time(start: Start, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    stop = program(tmp_path / "stop", f"sleep 2\ntouch {told}")
+    server1 = start(0, instance(150, more=f"notify_stop {stop}"))
+    server1.wait_log("(VI) Entering BACKUP STATE")
+    assert server1.stop() == 0
+    assert told.exists()
+
+
 def test_a_notify_script_that_hangs_or_is_missing_holds_nothing_up(lan: Lan, start: Start, tmp_path: Path) -> None:
     hanging = program(tmp_path / "hang", "exec sleep 600")
-    server1 = start(0, instance(150, more=f"notify {hanging}\n notify_master /nonexistent"))
+    server1 = start(0, instance(150, more=f"notify {hanging}\n notify_backup /nonexistent"))
     lan.hosts[0].wait_address(VIP)
     server1.wait_log("Notify script /nonexistent exited with status 127")
     lan.sniffer.wait_advert("192.168.1.21", within=1)

@@ -1,0 +1,49 @@
+"""Carries news of instances and groups to everyone who is to know: notify scripts and FIFOs."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from labkit.conf.model import Config, VrrpInstance
+from labkit.daemon.children import Children
+from labkit.daemon.fifo import Fifos
+from labkit.daemon.loop import Loop
+from labkit.daemon.news import Editor, Subject, scripts
+from labkit.daemon.notify import Notifier
+from labkit.vrrp.actions import Action
+
+
+class Herald:
+    """Tells of changes, never waiting for who is told."""
+
+    def __init__(self, children: Children, loop: Loop, say: Callable[[str], None]) -> None:
+        self._editor = Editor()
+        self._notifier = Notifier(children, loop, say)
+        self._fifos = Fifos(children, loop, say)
+
+    def configure(self, config: Config, *, starting: bool) -> bool:
+        """Take whom to tell; return whether a notify script runs as root."""
+        defaults = config.global_defs
+        groups = {group.name: group for group in config.sync_groups}
+        self._editor.configure(groups, priorities=defaults.vrrp_notify_priority_changes)
+        subjects: tuple[Subject, ...] = (*config.instances, *config.sync_groups)
+        named = {("INSTANCE", instance.router.name) for instance in config.instances}
+        self._fifos.configure(defaults, named | {("GROUP", name) for name in groups}, starting=starting)
+        return self._notifier.configure(defaults, {command for subject in subjects for command in scripts(subject)})
+
+    def tell(self, actions: Iterable[Action], instances: Mapping[str, VrrpInstance]) -> None:
+        """Tell of actions that were decided together."""
+        for news in self._editor.news(actions, instances):
+            self._fifos.write(news)
+            self._notifier.tell(news)
+
+    @property
+    def farewells(self) -> int:
+        """How many scripts that tell of the end have not ended yet."""
+        return self._notifier.farewells
+
+    def hurry(self) -> None:
+        """Start what waits: there is no time left."""
+        self._notifier.hurry()
+
+    def close(self) -> None:
+        """Tell nobody anything more."""
+        self._fifos.close()
