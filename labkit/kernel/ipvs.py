@@ -17,6 +17,7 @@ from labkit.diagnostics import LabkitError
 from labkit.kernel.netlink import KernelRefusedError, Netlink, attribute, attributes, message, number, text
 from labkit.lvs.model import (
     Address,
+    Change,
     Destination,
     DestinationReading,
     Forwarding,
@@ -270,23 +271,26 @@ class Ipvs:
 
     # --- services and real servers ------------------------------------------------------------------------------------
 
-    def apply(self, old: ServiceState | None, new: ServiceState | None) -> None:
-        """Bring one service from `old` to `new` (None: it is not there); what is equal in both is not touched.
+    def apply(self, changes: Iterable[Change]) -> None:
+        """Bring services from what they were to what they are to be; what is equal in both is not touched.
 
         Raises:
-            KernelRefusedError: the kernel does not take it, such as a scheduler that it does not have.
+            KernelRefusedError: the kernel does not take one, such as a scheduler that it does not have; the others,
+                and the rest of that one, are carried out.
         """
+        requests = [request for change in changes for request in self._requests(change)]
+        self._netlink.ask(requests, allow=[errno.ESRCH])  # ESRCH: what is to go is gone already
+
+    def _requests(self, change: Change) -> Iterator[bytes]:
+        old, new = change.old, change.new
         if new is None:
             if old is not None:
-                self._netlink.ask(
-                    [self._request(_DEL_SERVICE, attribute(_SERVICE, _key(old.service.key)))], allow=[errno.ESRCH]
-                )
+                yield self._request(_DEL_SERVICE, attribute(_SERVICE, _key(old.service.key)))
             return
-        requests = []
         if old is None or old.service != new.service:
             command = _NEW_SERVICE if old is None else _SET_SERVICE
-            requests.append(self._request(command, attribute(_SERVICE, _service(new.service))))
-        self._netlink.ask([*requests, *self._destination_requests(old, new)])
+            yield self._request(command, attribute(_SERVICE, _service(new.service)))
+        yield from self._destination_requests(old, new)
 
     def _destination_requests(self, old: ServiceState | None, new: ServiceState) -> Iterator[bytes]:
         had = {destination.key: destination for destination in old.destinations} if old else {}

@@ -147,6 +147,14 @@ class ServiceState:
     destinations: tuple[Destination, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One service on its way: what it was (None: not there) and what it is to be (None: not there)."""
+
+    old: ServiceState | None
+    new: ServiceState | None
+
+
 Table: TypeAlias = Mapping[ServiceKey, ServiceState]
 
 

@@ -10,6 +10,7 @@ import pytest
 from labkit.kernel.ipvs import Ipvs, NoIpvsError
 from labkit.kernel.netlink import KernelRefusedError
 from labkit.lvs.model import (
+    Change,
     Destination,
     Forwarding,
     Protocol,
@@ -153,7 +154,7 @@ SERVICES = [
 
 @pytest.mark.parametrize(("state", "saved"), SERVICES)
 def test_a_service_is_in_the_kernel_as_ipvsadm_sees_it(ipvs: Ipvs, state: ServiceState, saved: list[str]) -> None:
-    ipvs.apply(None, state)
+    ipvs.apply([Change(None, state)])
     assert sorted(ipvsadm("-Sn")) == sorted(saved)
     (reading,) = ipvs.read()
     assert reading.service == state.service
@@ -162,7 +163,7 @@ def test_a_service_is_in_the_kernel_as_ipvsadm_sees_it(ipvs: Ipvs, state: Servic
 
 @pytest.mark.parametrize("scheduler", [name for name in Scheduler if name is not Scheduler.TWOS])
 def test_every_scheduler_is_taken(ipvs: Ipvs, scheduler: Scheduler) -> None:
-    ipvs.apply(None, ServiceState(service=Service(key=key(), scheduler=scheduler)))
+    ipvs.apply([Change(None, ServiceState(service=Service(key=key(), scheduler=scheduler)))])
     assert ipvsadm("-Sn")[0].startswith(f"-A -t 10.0.0.1:80 -s {scheduler}")
 
 
@@ -170,25 +171,25 @@ def test_a_change_touches_only_what_differs(ipvs: Ipvs) -> None:
     service = Service(key=key(), scheduler=Scheduler.RR)
     old = ServiceState(service=service, destinations=(real("10.0.1.1"), real("10.0.1.2")))
     new = ServiceState(service=service, destinations=(real("10.0.1.2", weight=5), real("10.0.1.3")))
-    ipvs.apply(None, old)
-    ipvs.apply(old, new)
+    ipvs.apply([Change(None, old)])
+    ipvs.apply([Change(old, new)])
     assert sorted(ipvsadm("-Sn"))[1:] == [
         "-a -t 10.0.0.1:80 -r 10.0.1.2:80 -m -w 5",
         "-a -t 10.0.0.1:80 -r 10.0.1.3:80 -m -w 1",
     ]
     other = ServiceState(service=Service(key=key(), scheduler=Scheduler.WRR), destinations=new.destinations)
-    ipvs.apply(new, other)
+    ipvs.apply([Change(new, other)])
     assert ipvsadm("-Sn")[0] == "-A -t 10.0.0.1:80 -s wrr"
-    ipvs.apply(other, None)
-    ipvs.apply(other, None)  # somebody else was quicker
+    ipvs.apply([Change(other, None)])
+    ipvs.apply([Change(other, None)])  # somebody else was quicker
     assert ipvsadm("-Sn") == []
 
 
 def test_what_the_kernel_refuses_is_told(ipvs: Ipvs) -> None:
     state = ServiceState(service=Service(key=key(), scheduler=Scheduler.RR))
-    ipvs.apply(None, state)
+    ipvs.apply([Change(None, state)])
     with pytest.raises(KernelRefusedError, match="File exists"):
-        ipvs.apply(None, state)
+        ipvs.apply([Change(None, state)])
 
 
 def test_timeouts_are_read_and_set(ipvs: Ipvs) -> None:
@@ -211,7 +212,7 @@ def test_a_synchronisation_daemon_is_started_and_stopped(ipvs: Ipvs) -> None:
 
 
 def test_counters_are_read_and_zeroed(ipvs: Ipvs) -> None:
-    ipvs.apply(None, ServiceState(service=Service(key=key()), destinations=(real("10.0.1.1"),)))
+    ipvs.apply([Change(None, ServiceState(service=Service(key=key()), destinations=(real("10.0.1.1"),)))])
     (reading,) = ipvs.read()
     assert reading.traffic.connections == reading.destinations[0].traffic.packets_in == 0
     ipvs.zero()
