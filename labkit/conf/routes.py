@@ -12,12 +12,13 @@ from typing import Any
 
 from labkit.conf.arguments import UnfitError
 from labkit.conf.cursor import FAMILIES, Cursor, Network, ds_field, named, once, realms, unknown
-from labkit.conf.model_routes import MAIN_TABLE, PROTOCOL_KEEPALIVED, Hop, Insertion, Metric, Route, RouteKind
+from labkit.conf.model_routes import Hop, Insertion, Metric, Route, RouteKind
 from labkit.conf.names import PROTOCOLS, SCOPES, TABLES
 from labkit.vrrp.config import Address
 
 _KINDS = {kind.name.lower(): kind for kind in RouteKind}
 _DEAD_ENDS = (RouteKind.BLACKHOLE, RouteKind.UNREACHABLE, RouteKind.PROHIBIT, RouteKind.THROW)
+_SCOPES = {RouteKind.LOCAL: 254, RouteKind.BROADCAST: 253, RouteKind.ANYCAST: 253}  # the widest that the kernel takes
 _ECN = 1  # RTAX_FEATURE_ECN
 _LONG = 2**32 - 1
 _PREFERENCES = {"medium": 0, "high": 1, "low": 3}  # RFC 4191 2.1
@@ -327,7 +328,7 @@ def _route(cursor: Cursor, draft: _Draft) -> Route:
         hops=hops,
         metrics=tuple(sorted(draft.metrics.items())),
         locked=frozenset(draft.locked),
-        **{"table": MAIN_TABLE, "protocol": PROTOCOL_KEEPALIVED} | draft.values,
+        **{"scope": _SCOPES.get(kind, 0) if version == 4 else 0} | draft.values,
     )
 
 

@@ -2,14 +2,13 @@
 
 import errno
 from collections.abc import Iterator
-from ipaddress import IPv4Address, ip_interface
+from ipaddress import IPv4Address
 
-from labkit.conf.model import Interface as AddressAndPrefix
 from labkit.conf.model import VirtualAddress, VrrpInstance
+from labkit.daemon.addresses import addition, on_link, removal
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.ports import Ports, key
 from labkit.kernel.frames import announcement, ipv6
-from labkit.kernel.links import AddressOptions, add_address, remove_address
 from labkit.kernel.netlink import KernelRefusedError
 from labkit.kernel.settings import forwards
 from labkit.kernel.wire import Announcer
@@ -55,9 +54,9 @@ class Outlet:
             device = devices[virtual.device]
             if device is None:
                 continue
-            self._additions[virtual] = add_address(device.index, virtual.address, _options(virtual))
+            self._additions[virtual] = addition(virtual, device.index)
             if virtual not in self._own:
-                self._removals[virtual] = remove_address(device.index, virtual.address, virtual.peer)
+                self._removals[virtual] = removal(virtual, device.index)
             if len(device.lladdr) == 6:
                 router = virtual.address.version == 6 and forwards(device.name, 6)
                 frame = announcement(device.lladdr, virtual.address.ip, router=router)
@@ -142,7 +141,7 @@ class Outlet:
 
     def _present(self, virtual: VirtualAddress) -> bool:
         device = self._interfaces[virtual.device]
-        return device is not None and _on_link(virtual) in device.addresses
+        return device is not None and on_link(virtual) in device.addresses
 
     def _ask(self, requests: list[bytes], *allow: int) -> str:
         try:
@@ -152,25 +151,3 @@ class Outlet:
         except OSError as error:
             return error.strerror or str(error)
         return ""
-
-
-def _options(virtual: VirtualAddress) -> AddressOptions:
-    return AddressOptions(
-        label=virtual.label,
-        scope=virtual.scope,
-        broadcast=virtual.broadcast,
-        peer=virtual.peer,
-        home=virtual.home,
-        detect_duplicates=virtual.no_dad,
-        manage_temporary=virtual.manage_temporary,
-        no_prefix_route=virtual.no_prefix_route,
-        auto_join=virtual.auto_join,
-        preferred_lft=virtual.preferred_lft,
-    )
-
-
-def _on_link(virtual: VirtualAddress) -> AddressAndPrefix:
-    """Return an address as the kernel tells of it: with the prefix length of its far end, where it has one."""
-    if virtual.peer is None:
-        return virtual.address
-    return ip_interface((virtual.address.ip, virtual.peer.network.prefixlen))

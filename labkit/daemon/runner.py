@@ -21,7 +21,7 @@ from labkit.daemon.channel import Channel
 from labkit.daemon.children import Children
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
-from labkit.daemon.loop import SIGNALS, Loop, Signals
+from labkit.daemon.loop import Loop, Signals
 from labkit.daemon.messages import AskPage, ClearStatistics, Ready, TakeConfig, Taken
 from labkit.daemon.ports import Ports
 from labkit.daemon.service import Service
@@ -70,11 +70,14 @@ class Runner:
         self._loop = Loop()
         self._parent = Channel(self._loop, control, heard=self._told, ended=self._orphaned)
         self._tracer = Tracer(trace, now, self._parent.send)
-        self._signals = Signals((signal.SIGTERM,), SIGNALS)
+        self._signals = Signals((signal.SIGTERM,))
+        for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(ignored, signal.SIG_IGN)
         self._speaker = Speaker()
         self._watched: set[str] = set()  # every interface that the configuration names
         self._pending: deque[Event] = deque()
         self._stopping = False
+        self._hears_paths = False
         self._interfaces = Interfaces()
         self._ports = Ports(self._interfaces, log, opened=self._listen, closing=self._loop.unwatch)
         log.explain("Registering Kernel netlink reflector")
@@ -148,6 +151,7 @@ class Runner:
     def withdraw(self) -> None:
         """Give up every address and say so to the peers."""
         self._handle(Stop())
+        self._service.holdings.close()
         self._service.trackers.kill_all()
 
     # --- sources ------------------------------------------------------------------------------------------------------
@@ -197,8 +201,14 @@ class Runner:
             track.name for router in event.routers for track in router.tracks if track.kind is TrackKind.INTERFACE
         }
         self._ports.configure(config.instances)
+        self._service.holdings.statics.configure(config)
+        if starting:
+            self._interfaces.read()  # the static addresses
         self._service.configure(config, starting=starting)
+        self._watch_paths()
         self._describe(self._watched)
+        for static in self._service.holdings.statics.events():
+            self._handle(static)
         self._handle(event, starting=starting)
         self._service.configured()
         self._ports.prune()
@@ -213,7 +223,20 @@ class Runner:
         if names:
             self._ports.refresh()
         self._service.interfaces_changed(names)
+        for event in self._service.holdings.interfaces_changed(names):
+            self._handle(event)
         self._describe(names & self._watched)
+        self._log.flush()
+
+    def _watch_paths(self) -> None:
+        monitor = self._service.holdings.monitor
+        if monitor is not None and not self._hears_paths:
+            self._loop.watch(monitor, self._paths_changed)
+            self._hears_paths = True
+
+    def _paths_changed(self) -> None:
+        for event in self._service.holdings.heard():
+            self._handle(event)
         self._log.flush()
 
 

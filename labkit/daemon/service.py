@@ -11,6 +11,7 @@ from functools import partial
 from labkit.conf.model import Config, VrrpInstance
 from labkit.daemon.children import Children
 from labkit.daemon.herald import Herald
+from labkit.daemon.holdings import Holdings
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import Loop
@@ -62,6 +63,7 @@ class Service:
         warn = partial(log.say, level=Level.WARNING)
         self.trackers = Trackers(children, script_ended, warn)
         self.herald = Herald(children, loop, warn)
+        self.holdings = Holdings(interfaces, warn)
         self._interfaces = interfaces
         self._ports = ports
         self._announcer = Announcer()
@@ -97,6 +99,7 @@ class Service:
                 self._next[name] = self._outlet(instance, clear=False)
             else:
                 self._complain(name, current.change(instance))
+        self.holdings.configure(config, starting=starting)
 
     def configured(self) -> None:
         """Let go of what the core has withdrawn; to be called when its actions are performed."""
@@ -104,6 +107,7 @@ class Service:
             del self._outlets[name]
         self._outlets |= self._next
         self._leaving, self._next = set(), {}
+        self.holdings.configured(self._outlets)
 
     def _outlet(self, instance: VrrpInstance, *, clear: bool) -> Outlet:
         outlet = Outlet(instance, self._interfaces, self._ports, self._announcer)
@@ -172,7 +176,9 @@ class Service:
                 self._complain(name, self._outlets[name].send(action, self._source(name)), "advert not sent")
             case HoldAddresses(router=name):
                 self._complain(name, self._outlets[name].hold(), "addresses not set")
+                self.holdings.hold(name)
             case ReleaseAddresses(router=name):
+                self.holdings.release(name)
                 self._complain(name, self._outlets[name].release(), "addresses not removed")
             case Announce(router=name):
                 self._complain(name, self._outlets[name].announce(action.repeat), "not announced")

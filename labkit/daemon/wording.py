@@ -62,14 +62,22 @@ def tell(actions: Iterable[Action], instances: Instances, *, starting: bool = Fa
     return lines
 
 
+def _paths(router: str, doing: str, kinds: tuple[str, str], instances: Instances) -> list[Line]:
+    instance = instances.get(router)
+    has = {"Routes": instance is not None and instance.routes, "Rules": instance is not None and instance.rules}
+    return [Line(f"({router}) {doing} Virtual {kind}", detail=True) for kind in kinds if has[kind]]
+
+
 def _doing(action: SendAdvert | HoldAddresses | ReleaseAddresses | Announce, instances: Instances) -> list[Line]:
     match action:
         case SendAdvert():
             return [Line(f"({action.router}) sent 0 priority", detail=True)] if action.advert.priority == 0 else []
         case HoldAddresses():
-            return [Line(f"({action.router}) setting VIPs.", detail=True)]
+            lines = [Line(f"({action.router}) setting VIPs.", detail=True)]
+            return lines + _paths(action.router, "setting", ("Routes", "Rules"), instances)
         case ReleaseAddresses():
-            return [Line(f"({action.router}) removing VIPs.", detail=True)]
+            lines = _paths(action.router, "removing", ("Rules", "Routes"), instances)
+            return [*lines, Line(f"({action.router}) removing VIPs.", detail=True)]
         case Announce():
             instance = instances.get(action.router)
             places = [(v.device, v.address.ip) for v in instance.addresses] if instance else []

@@ -19,7 +19,7 @@ _ATTRIBUTE = struct.Struct("=HH")  # length, type
 _BATCH = 30_000  # bytes a send; the kernel's socket buffer takes 32 KiB without asking
 
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
-NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
+NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_APPEND = 0x100, 0x200, 0x400, 0x800
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _NLA_TYPE_MASK = 0x3FFF
 _SOL_NETLINK, _NETLINK_EXT_ACK = 270, 11

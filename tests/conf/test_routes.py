@@ -72,7 +72,9 @@ def metrics(*pairs: tuple[Metric, int | str], locked: frozenset[Metric] = frozen
         ),
         pytest.param("blackhole 10.0.0.0/8", Route(network=TEN, kind=RouteKind.BLACKHOLE), id="blackhole"),
         pytest.param("10.0.0.0/8 throw", Route(network=TEN, kind=RouteKind.THROW), id="throw-after"),
-        pytest.param("local 10.0.0.0/8 dev eth0", Route(network=TEN, kind=RouteKind.LOCAL, hops=(ETH0,)), id="local"),
+        pytest.param(
+            "local 10.0.0.0/8 dev eth0", Route(network=TEN, kind=RouteKind.LOCAL, scope=254, hops=(ETH0,)), id="local"
+        ),
         pytest.param(
             "src 192.0.2.9 10.0.0.0/8 dev eth0", Route(network=TEN, source=v4("192.0.2.9"), hops=(ETH0,)), id="src"
         ),

@@ -1,0 +1,214 @@
+"""Routes and rules of a router, and what is static: there when it should be, put back, and removed."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from ipaddress import IPv4Interface
+
+import pytest
+
+from labkit.kernel.links import add_address, remove_address
+from labkit.kernel.netlink import Netlink
+from labkit.kernel.routes import GROUP_ROUTES, GROUP_RULES
+from tests.daemon.daemon import Daemon, instance
+from tests.kernel.lan import Lan, Namespace, eventually
+
+pytestmark = pytest.mark.kernel
+Start = Callable[[int, str], Daemon]
+VIP = "192.168.1.20"
+ROUTE, UNTRACKED = "10.1.0.0/16 via 192.168.1.254", "10.2.0.0/16 via 192.168.1.254 dev eth0 no_track"
+OF_VIP, RULE = f"10.3.0.0/16 src {VIP} dev eth0", "from 10.0.0.0/8 table 7 preference 5"
+
+
+def paths(*routes: str, rules: tuple[str, ...] = ()) -> str:
+    lines = ["virtual_routes {", *routes, "}", "virtual_rules {", *rules, "}"]
+    return "\n".join(lines)
+
+
+def ip(host: Namespace, *words: str) -> str:
+    process = host.start(["ip", *words], stdout=subprocess.PIPE)
+    return process.communicate(timeout=5)[0].decode()
+
+
+def routes(host: Namespace) -> list[str]:
+    """Return the networks of the routes that keepalived made, in every table."""
+    lines = ip(host, "-d", "route", "show", "table", "all").splitlines()
+    return sorted(line.split()[1] for line in lines if "proto keepalived" in line)
+
+
+def rules(host: Namespace) -> list[int]:
+    """Return the preferences of the rules that are not the kernel's."""
+    found = re.findall(r"(?m)^(\d+):.*proto keepalived", ip(host, "-d", "rule"))
+    return [int(number) for number in found]
+
+
+def test_they_are_there_while_the_router_is_master(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    daemon = start(0, instance(150, more=paths(ROUTE, OF_VIP, rules=(RULE,))))
+    eventually(lambda: routes(host) == ["10.1.0.0/16", "10.3.0.0/16"] and rules(host) == [5])
+    daemon.stop()
+    assert (routes(host), rules(host)) == ([], [])
+    log = daemon.log
+    order = ["setting VIPs", "setting Virtual Routes", "setting Virtual Rules"]
+    order += ["removing Virtual Rules", "removing Virtual Routes"]
+    places = [log.rindex(text) for text in order]
+    assert places == sorted(places)
+
+
+def test_a_backup_has_none_and_one_that_loses_gives_up(lan: Lan, start: Start) -> None:
+    first, second = lan.hosts[:2]
+    start(0, instance(100, more=paths(ROUTE, rules=(RULE,))))
+    eventually(lambda: routes(first) == ["10.1.0.0/16"])
+    start(1, instance(150, more=paths(ROUTE, rules=(RULE,))))
+    eventually(lambda: routes(second) == ["10.1.0.0/16"] and rules(second) == [5])
+    eventually(lambda: not routes(first) and not rules(first))
+
+
+def test_what_somebody_removes_is_put_back_unless_it_is_not_tracked(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    daemon = start(0, instance(150, more=paths(ROUTE, UNTRACKED, rules=(RULE,))))
+    eventually(lambda: routes(host) == ["10.1.0.0/16", "10.2.0.0/16"] and rules(host) == [5])
+    for network in ("10.2.0.0/16", "10.1.0.0/16"):
+        ip(host, "route", "del", network)
+    ip(host, "rule", "del", "preference", "5")
+    daemon.wait_log("(VI) Restoring deleted rule from 10.0.0.0/8 priority 5 lookup 7")
+    daemon.wait_log("(VI) Restoring deleted route 10.1.0.0/16 via 192.168.1.254")
+    assert (routes(host), rules(host)) == (["10.1.0.0/16"], [5])
+    assert "Entering BACKUP STATE\n" not in daemon.log
+
+
+def test_a_route_that_went_with_its_address_comes_back_with_it(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    start(0, instance(150, more=paths(OF_VIP)))
+    eventually(lambda: routes(host) == ["10.3.0.0/16"])
+    host.netlink.ask([remove_address(host.index("eth0"), IPv4Interface(f"{VIP}/32"))])
+    eventually(lambda: VIP in host.addresses() and routes(host) == ["10.3.0.0/16"])
+
+
+def test_a_reload_touches_what_changes_and_nothing_else(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    daemon = start(0, instance(150, more=paths(ROUTE, OF_VIP, rules=(RULE,))))
+    eventually(lambda: rules(host) == [5])
+    with host.entered():
+        monitor = Netlink(GROUP_ROUTES | GROUP_RULES)
+    with monitor:
+        daemon.reload(instance(150, more=paths(ROUTE, "10.4.0.0/16 dev eth0", rules=(RULE,))))
+        daemon.wait_log("Reload complete")
+        heard = monitor.socket.recv(1 << 16), monitor.socket.recv(1 << 16)
+        assert [int.from_bytes(message[4:6], "little") for message in heard] == [25, 24]  # RTM_DELROUTE, RTM_NEWROUTE
+        monitor.socket.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            monitor.socket.recv(1 << 16)
+    assert (routes(host), rules(host)) == (["10.1.0.0/16", "10.4.0.0/16"], [5])
+
+
+def test_a_reload_that_takes_all_of_them_away(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    daemon = start(0, instance(150, more=paths(ROUTE, rules=(RULE,))))
+    eventually(lambda: rules(host) == [5])
+    daemon.reload(instance(150))
+    eventually(lambda: not routes(host) and not rules(host))
+    daemon.reload(instance(150, name="OTHER", vrid=22, more=paths(ROUTE)))
+    eventually(lambda: routes(host) == ["10.1.0.0/16"])
+    daemon.reload("static_rules {\ntable 7 preference 9\n}\n")
+    eventually(lambda: not routes(host) and rules(host) == [9])
+
+
+def test_what_a_killed_daemon_left_behind_is_removed(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    daemon = start(0, instance(150, more=paths(ROUTE, rules=(RULE,))))
+    eventually(lambda: rules(host) == [5])
+    daemon.crash()
+    assert rules(host) == [5]
+    start(1, instance(200))
+    lan.sniffer.wait_advert("192.168.1.22", priority=200)
+    daemon.restart()
+    daemon.wait_log("Startup complete", times=2)
+    eventually(lambda: not routes(host) and not rules(host))
+
+
+def test_a_route_that_cannot_be_is_named_and_set_when_it_can(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    daemon = start(0, instance(150, more=paths(ROUTE, "10.5.0.0/16 via 172.16.0.1 dev eth0")))
+    daemon.wait_log("(VI) not set: route 10.5.0.0/16 via 172.16.0.1 dev eth0: the kernel refused")
+    assert routes(host) == ["10.1.0.0/16"]
+    host.netlink.ask([add_address(host.index("eth0"), IPv4Interface("172.16.0.9/24"))])
+    eventually(lambda: routes(host) == ["10.1.0.0/16", "10.5.0.0/16"])
+
+
+# --- statics ----------------------------------------------------------------------------------------------------------
+
+STATICS = """static_ipaddress {
+ 10.9.0.1/24 dev eth0
+ 10.9.1.1/24 no_track
+}
+static_routes {
+ 10.10.0.0/16 via 10.9.0.254
+ unreachable 10.11.0.0/16
+}
+static_rules {
+ from 10.9.0.0/24 table 77 preference 9
+}
+"""
+
+
+def wait_statics(host: Namespace) -> None:
+    eventually(lambda: routes(host) == ["10.10.0.0/16", "10.11.0.0/16"] and rules(host) == [9])
+
+
+def test_statics_are_there_from_start_to_stop(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    daemon = start(0, STATICS + instance(150))
+    daemon.wait_log("Startup complete")
+    assert {"10.9.0.1", "10.9.1.1"} < host.addresses()
+    assert (routes(host), rules(host)) == (["10.10.0.0/16", "10.11.0.0/16"], [9])
+    daemon.stop()
+    assert (host.addresses() & {"10.9.0.1", "10.9.1.1"}, routes(host), rules(host)) == (set(), [], [])
+
+
+def test_statics_are_put_back(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    daemon = start(0, STATICS + instance(150))
+    wait_statics(host)
+    eth0 = host.index("eth0")
+    host.netlink.ask([remove_address(eth0, IPv4Interface(address)) for address in ("10.9.1.1/24", "10.9.0.1/24")])
+    daemon.wait_log("Restoring deleted static address 10.9.0.1/24 dev eth0")
+    ip(host, "route", "del", "10.10.0.0/16")
+    ip(host, "rule", "del", "preference", "9")
+    daemon.wait_log("Restoring deleted static route 10.10.0.0/16 via 10.9.0.254")
+    daemon.wait_log("Restoring deleted static rule from 10.9.0.0/24 priority 9 lookup 77")
+    wait_statics(host)
+    assert "10.9.0.1" in host.addresses()
+    assert "10.9.1.1" not in host.addresses()
+
+
+def test_statics_come_back_after_an_interface_was_down(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    start(0, STATICS + instance(150))
+    wait_statics(host)
+    host.set_link("eth0", up=False)
+    eventually(lambda: routes(host) == ["10.11.0.0/16"])
+    host.set_link("eth0", up=True)
+    wait_statics(host)
+
+
+def test_a_reload_changes_statics_by_difference(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    daemon = start(0, STATICS + instance(150))
+    wait_statics(host)
+    changed = STATICS.replace("10.9.1.1/24", "10.9.2.1/24").replace("unreachable 10.11", "unreachable 10.12")
+    daemon.reload(changed + instance(150))
+    daemon.wait_log("Reload complete")
+    assert host.addresses() & {"10.9.0.1", "10.9.1.1", "10.9.2.1"} == {"10.9.0.1", "10.9.2.1"}
+    assert (routes(host), rules(host)) == (["10.10.0.0/16", "10.12.0.0/16"], [9])
+
+
+def test_an_interface_that_comes_later_gets_its_statics(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    statics = "static_ipaddress {\n10.9.0.1/24 dev eth1\n}\nstatic_routes {\n10.10.0.0/16 dev eth1\n}\n"
+    daemon = start(0, statics + instance(150))
+    daemon.wait_log("static address 10.9.0.1/24 dev eth1 is missing: interface eth1 does not exist")
+    daemon.wait_log("static route 10.10.0.0/16 dev eth1: interface eth1 does not exist")
+    lan.segment.netlink.ask([lan.cable(host, "p9", "eth1", 9)])
+    host.set_link("eth1", up=True)
+    eventually(lambda: "10.9.0.1" in host.addresses() and routes(host) == ["10.10.0.0/16"])
