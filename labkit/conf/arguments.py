@@ -71,6 +71,17 @@ class Flag:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """Any words: of a keyword that does nothing."""
+
+    wanted: str = "anything, or nothing"
+
+    def read(self, words: Sequence[str]) -> bool:
+        """Accept all words."""
+        return True
+
+
 _ON = ("on", "true", "yes")
 _OFF = ("off", "false", "no")
 
@@ -124,6 +135,23 @@ class Integer:
             if self.low <= number <= self.high:
                 return number
         raise unfit(word, text, self.wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class MaybeInteger:
+    """A whole number, or nothing, which means `absent`."""
+
+    number: Integer
+    absent: int
+
+    @property
+    def wanted(self) -> str:
+        """What to write."""
+        return f"{self.number.wanted}, or nothing ({self.absent})"
+
+    def read(self, words: Sequence[str]) -> int:
+        """Read the one word, if there is one."""
+        return self.number.read(words) if words else self.absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +257,7 @@ class Choice(Generic[T]):
     values: Mapping[str, T] = field(hash=False)
     refused: frozenset[str] = frozenset()
     any_case: bool = False
+    absent: T | None = None  # the value when nothing is written after the keyword
 
     @property
     def wanted(self) -> str:
@@ -237,7 +266,9 @@ class Choice(Generic[T]):
         return f"{', '.join(others)} or {last}" if others else last
 
     def read(self, words: Sequence[str]) -> T:
-        """Read the one word."""
+        """Read the one word; nothing, where nothing has a meaning."""
+        if not words and self.absent is not None:
+            return self.absent
         if len(words) != 1:
             take(self.wanted, words, 1, 1)
         text = words[0].upper() if self.any_case else words[0]
@@ -292,11 +323,15 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user name, and a group name where it is not the user's own."""
+    """A user name, and a group name where it is not the user's own.
+
+    keepalived: a `:` before the group, or alone, asks for the other groups of the user, which labkit always sets.
+    """
 
     wanted: str = "a user name, and a group name if it is not the user's own"
 
     def read(self, words: Sequence[str]) -> tuple[str, str | None]:
         """Read one word or two."""
         take(self.wanted, words, 1, 2)
-        return words[0], words[1] if len(words) == 2 else None
+        group = words[1].removeprefix(":") if len(words) == 2 else ""
+        return words[0], group or None

@@ -4,20 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.conf.authentication import authentication
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import VrrpInstance
 from labkit.conf.schema import Leaf, process, vrrp
 from labkit.conf.section import Section
 from labkit.conf.shared import first, notifies, require
 from labkit.conf.statics import check_routes, rules_of
+from labkit.conf.strict import Strict
 from labkit.conf.tracking import Known, entries_of, track, tracks_of
 from labkit.conf.transport import Transport
 from labkit.conf.virtual_addresses import addresses_of, check_addresses, family_of
 from labkit.trace import SECOND, Micros
 from labkit.vrrp.config import OWNER, RouterConfig, Track, TrackKind
-
-PASSWORD_BYTES = 8
-"""So much of a password is in an advert (RFC 2338 5.3.6.1)."""
 
 _V3_STEP: Micros = 10_000  # centiseconds, in 12 bits (RFC 9568 5.2.7)
 _V3_LONGEST: Micros = 4095 * _V3_STEP
@@ -33,6 +32,8 @@ _SHARED: tuple[tuple[str, Leaf[Any], Leaf[Any]], ...] = (
     ("lower_prio_no_advert", vrrp.LOWER_PRIO_NO_ADVERT, process.VRRP_LOWER_PRIO_NO_ADVERT),
     ("higher_prio_send_advert", vrrp.HIGHER_PRIO_SEND_ADVERT, process.VRRP_HIGHER_PRIO_SEND_ADVERT),
     ("down_timer_adverts", vrrp.DOWN_TIMER_ADVERTS, process.VRRP_DOWN_TIMER_ADVERTS),
+    ("owner_ignore_adverts", vrrp.OWNER_IGNORE_ADVERTS, process.VRRP_OWNER_IGNORE_ADVERTS),
+    ("checksum_as_v2", vrrp.V3_CHECKSUM_AS_V2, process.V3_CHECKSUM_AS_V2),
     ("skip_check_adv_addr", vrrp.SKIP_CHECK_ADV_ADDR, process.VRRP_SKIP_CHECK_ADV_ADDR),
 )
 """Fields of RouterConfig, the keyword of an instance that sets each, and the keyword of global_defs for all."""
@@ -60,17 +61,21 @@ class _Builder:
         self.around = around
         self.complaints = complaints
         self.family = family_of(section)
+        own: bool | None = section.get(vrrp.STRICT_MODE)
+        self.strict = first(own, around.global_defs.get(process.VRRP_STRICT)) or False
         self.version = self._version()
         self.is_master = section.get(vrrp.STATE) is True
 
     def build(self) -> VrrpInstance | None:
         errors = self.complaints.errors
         section = self.section
-        require(section, self.complaints, vrrp.INTERFACE, vrrp.VIRTUAL_ROUTER_ID, vrrp.VIRTUAL_IPADDRESS)
-        check_addresses(section, self.complaints)
+        require(section, self.complaints, vrrp.INTERFACE, vrrp.VIRTUAL_ROUTER_ID)
+        check_addresses(section, self.strict, self.complaints)
         check_routes(section, self.complaints)
         transport = Transport(section, self.around.global_defs, self.family, self.complaints)
-        fields = self._election() | self._shared() | transport.fields()
+        fields = self._shared() | self._election() | transport.fields()
+        if self.strict:
+            fields |= Strict(section, self.version, self.complaints).fields()
         interface, vrid = section.get(vrrp.INTERFACE), section.get(vrrp.VIRTUAL_ROUTER_ID)
         vmac = transport.vmac(vrid or 0)
         if self.complaints.errors > errors or interface is None or vrid is None or section.title is None:
@@ -106,15 +111,15 @@ class _Builder:
         """Return what decides who is MASTER, after complaining."""
         self._check_opposites(vrrp.PREEMPT, vrrp.NOPREEMPT)
         self._check_opposites(vrrp.ACCEPT, vrrp.NO_ACCEPT)
+        interval, priority = self._advert_interval(), self._priority()
         return {
-            "advert_interval": self._advert_interval(),
-            "auth": self._auth(),
+            "advert_interval": interval,
             "tracks": self._tracks(),
-            "priority": self._priority(),
+            "priority": priority,
             "preempt": self._preempt(),
             "preempt_delay": self._preempt_delay(),
-            "accept": not self.section.says(vrrp.NO_ACCEPT),
-        }
+            "accept": priority == OWNER or not self.section.says(vrrp.NO_ACCEPT),
+        } | authentication(self.section, self.version, self.family, interval, self.complaints)
 
     def _shared(self) -> dict[str, Any]:
         """Return what the instance says, or else global_defs."""
@@ -135,7 +140,8 @@ class _Builder:
         own = self.section.get(vrrp.VERSION)
         if self.family == 6 and own == 2:
             message = "VRRP version 2 has no IPv6: labkit uses version 3, as keepalived does"
-            self.complaints.warning(self.section.span(vrrp.VERSION), message, "write `version 3`")
+            complain = self.complaints.error if self.strict else self.complaints.warning
+            complain(self.section.span(vrrp.VERSION), message, "write `version 3`")
         return 3 if self.family == 6 else own or self.around.global_defs.get(process.VRRP_VERSION) or 2
 
     def _priority(self) -> int:
@@ -159,22 +165,6 @@ class _Builder:
             message = "an advert interval of VRRP version 3 is in steps of 0.01 s, up to 40.95 s"
             self.complaints.error(span, message, "write such a number")
         return interval
-
-    def _auth(self) -> bytes | None:
-        """Return what of the password is in an advert (RFC 2338 5.3.6.1)."""
-        for block in self.section.sections(vrrp.AUTHENTICATION):
-            require(block, self.complaints, vrrp.AUTH_TYPE, vrrp.AUTH_PASS)
-            if self.version == 3:
-                message = "VRRP version 3 has no authentication (RFC 9568 9)"
-                hint = "remove the block" if self.family == 6 else "remove the block, or write `version 2`"
-                self.complaints.error(block.span(), message, hint)
-            password = (block.get(vrrp.AUTH_PASS) or "").encode()
-            if len(password) > PASSWORD_BYTES:
-                message = f"the password has {len(password)} bytes, of which the first {PASSWORD_BYTES} count"
-                hint = f"shorten it to {PASSWORD_BYTES} on every router"
-                self.complaints.warning(block.span(vrrp.AUTH_PASS), message, hint)
-            return password[:PASSWORD_BYTES] or None
-        return None
 
     def _preempt(self) -> bool:
         """keepalived: `state MASTER` clears nopreempt, so that the instance preempts."""

@@ -79,8 +79,12 @@ class GlobalDefs:
     fifo_write_states_on_reload: bool = False
     vrrp_scheduling: Scheduling = field(default_factory=Scheduling)
     checker_scheduling: Scheduling = field(default_factory=Scheduling)
+    max_auto_priority: int = 0  # below 1: processes that run late stay as they are
+    min_auto_priority_delay: Micros = 1_000_000
+    vrrp_delay_after_boot: Micros = 0
     garp_interval: Micros = 0  # between two gratuitous ARPs on one interface, microseconds
     gna_interval: Micros = 0
+    garp_groups: tuple["GarpGroup", ...] = ()
     default_interface: str | None = None
     vmac_prefix: str = "vrrp"
     vmac_addr_prefix: str | None = None
@@ -104,6 +108,15 @@ class GlobalDefs:
     net_namespace: str | None = None
     use_pid_dir: bool = False
     data_use_instance: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GarpGroup:
+    """A `garp_group`: times between announcements on all its interfaces together, microseconds; None: as elsewhere."""
+
+    interfaces: tuple[str, ...]
+    garp_interval: Micros | None = None
+    gna_interval: Micros | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

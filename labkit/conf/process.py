@@ -5,7 +5,8 @@ from typing import Any
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import Fifo, GlobalDefs, Scheduling
-from labkit.conf.schema import Leaf, process
+from labkit.conf.pacing import build_delays, build_garp_groups
+from labkit.conf.schema import Leaf, process, trackers
 from labkit.conf.section import Section
 
 _PLAIN: dict[str, Leaf[Any]] = {
@@ -40,13 +41,13 @@ _PLAIN: dict[str, Leaf[Any]] = {
     "reload_time_file": process.RELOAD_TIME_FILE,
     "reload_repeat": process.RELOAD_REPEAT,
     "reload_file": process.RELOAD_FILE,
-    "state_dump_file": process.STATE_DUMP_FILE,
-    "stats_dump_file": process.STATS_DUMP_FILE,
-    "json_dump_file": process.JSON_DUMP_FILE,
+    "max_auto_priority": process.MAX_AUTO_PRIORITY,
+    "min_auto_priority_delay": process.MIN_AUTO_PRIORITY_DELAY,
+    "vrrp_delay_after_boot": process.VRRP_DELAY_AFTER_BOOT,
     "json_version": process.JSON_VERSION,
     "data_use_instance": process.DATA_USE_INSTANCE,
 }
-_ANYWHERE: dict[str, Leaf[Any]] = {
+_TOP: dict[str, Leaf[Any]] = {
     "net_namespace": process.NET_NAMESPACE,
     "instance": process.INSTANCE,
     "use_pid_dir": process.USE_PID_DIR,
@@ -66,6 +67,11 @@ _CHECKER: dict[str, Leaf[Any]] = {
     "no_swap": process.CHECKER_NO_SWAP,
     "affinity": process.CHECKER_CPU_AFFINITY,
 }
+_DUMPS = {
+    "state_dump_file": (process.STATE_DUMP_FILE, "keepalived.data"),
+    "stats_dump_file": (process.STATS_DUMP_FILE, "keepalived.stats"),
+    "json_dump_file": (process.JSON_DUMP_FILE, "keepalived.json"),
+}
 _FIFOS = {
     "notify_fifo": (process.NOTIFY_FIFO, process.NOTIFY_FIFO_SCRIPT),
     "vrrp_notify_fifo": (process.VRRP_NOTIFY_FIFO, process.VRRP_NOTIFY_FIFO_SCRIPT),
@@ -83,9 +89,18 @@ def build_global_defs(section: Section, top: Section, complaints: Complaints) ->
         vrrp_scheduling=Scheduling(**section.given(_VRRP)),
         checker_scheduling=Scheduling(**section.given(_CHECKER)),
         **section.given(_PLAIN),
-        **(section.given(_ANYWHERE) | top.given(_ANYWHERE)),
+        garp_groups=build_garp_groups(top.sections(trackers.GARP_GROUP), complaints),
+        interface_delays=build_delays(top, complaints),
+        **top.given(_TOP),
+        **_dumps(section),
         **_fifos(section, complaints),
     )
+
+
+def _dumps(section: Section) -> dict[str, Any]:
+    """Return where dumps go; what ends in `/` is a directory for a file of the usual name."""
+    paths = {field: (section.get(leaf), name) for field, (leaf, name) in _DUMPS.items()}
+    return {field: path + name if path.endswith("/") else path for field, (path, name) in paths.items() if path}
 
 
 def _fifos(section: Section, complaints: Complaints) -> dict[str, Any]:

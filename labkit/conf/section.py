@@ -59,6 +59,10 @@ class Section:
         """Tell whether a keyword without value stands here."""
         return self.get(flag) is not None
 
+    def repeated(self, leaf: Leaf[T]) -> list[Entry[T]]:
+        """Return every line of a keyword that may stand many times."""
+        return self.entries.get(leaf.name, [])
+
     def lines(self, keyword: Lines[T]) -> list[Entry[T]]:
         """Return the lines of all blocks of this name."""
         return self.entries.get(keyword.name, [])
@@ -119,6 +123,13 @@ class _Binder:
     def _leaf(self, section: Section, leaf: Leaf[Any], statement: Statement) -> None:
         if statement.body is not None:
             self._error(statement, 0, f"`{leaf.name}` has no block", "remove the braces")
+        if leaf.idle:
+            self._idle(leaf, statement)
+        if leaf.many:
+            entries = section.entries.setdefault(leaf.name, [])
+            if (value := self._read(leaf.argument, statement, 1)) is not None:
+                entries.append(Entry(value, statement, min(1, len(statement.words) - 1)))
+            return
         if leaf.name in section.values:
             self._twice(statement, section.values[leaf.name][1])
             return
@@ -127,6 +138,8 @@ class _Binder:
     def _lines(self, section: Section, keyword: Lines[Any], statement: Statement) -> None:
         if len(statement.words) > 1:
             self._error(statement, 1, f"`{statement.words[1]}` is a word too many", f"write `{keyword.name} {{`")
+        if keyword.idle:
+            self._idle(keyword, statement)
         if not statement.body:
             section.empty.setdefault(keyword.name, statement)  # most of them are as good as none
             return
@@ -164,7 +177,9 @@ class _Binder:
         where = f"in `{block.name}`" if block.name else "outside all blocks"
         if word.startswith("@"):
             section.misspelt.update(statement.words[1:2])  # what the condition holds back is not missing as well
-        if word in block.unsupported or word in DIRECTIVES or word.startswith("@"):
+        if refusal := block.refused.get(word):
+            self._error(statement, 0, f"`{word}` is not supported: {refusal.why}", refusal.instead)
+        elif word in block.unsupported or word in DIRECTIVES or word.startswith("@"):
             message = f"`{word}` is known to keepalived but not supported by labkit yet"
             self._error(statement, 0, message, "remove it" if statement.body is not None else "remove the line")
         elif belongs := homes(word):
@@ -176,6 +191,10 @@ class _Binder:
             section.misspelt.update(get_close_matches(word, block.children, n=1))
             hint = did_you_mean(word, block.children)
             self._error(statement, 0, f"`{word}` is not a keyword {where}", hint)
+
+    def _idle(self, keyword: Leaf[Any] | Lines[Any], statement: Statement) -> None:
+        message = f"`{statement.words[0]}` does nothing here: {keyword.idle}"
+        self._complaints.warning(self._document.span(statement, 0), message, "remove it")
 
     def _twice(self, statement: Statement, first: Statement) -> None:
         line = self._document.lines[first.line].number

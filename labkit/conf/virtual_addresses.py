@@ -6,7 +6,7 @@ from labkit.conf.complaints import Complaints
 from labkit.conf.model import VirtualAddress
 from labkit.conf.schema import vrrp
 from labkit.conf.section import Entry, Section
-from labkit.conf.shared import line_of
+from labkit.conf.shared import line_of, require
 
 MOST_ADDRESSES = 255
 """The number of addresses is one byte of an advert (RFC 9568 5.2.5)."""
@@ -31,14 +31,15 @@ def _on_device(address: VirtualAddress, interface: str, every: bool) -> VirtualA
     return replace(address, use_vmac=address.use_vmac or every)
 
 
-def check_addresses(section: Section, complaints: Complaints) -> None:
+def check_addresses(section: Section, strict: bool, complaints: Complaints) -> None:
     """Complain about too many addresses, two families, an address twice, and a first IPv6 address of the wrong kind."""
     advertised = section.lines(vrrp.VIRTUAL_IPADDRESS)
     if len(advertised) > MOST_ADDRESSES:
         place = section.entry_span(advertised[MOST_ADDRESSES])
         hint = "move it to `virtual_ipaddress_excluded`"
         complaints.error(place, f"an advert has room for {MOST_ADDRESSES} addresses", hint)
-    _check_family(section, complaints)
+    _check_absent(section, complaints)
+    _check_family(section, strict, complaints)
     seen: dict[object, Entry[VirtualAddress]] = {}
     for entry in advertised + section.lines(vrrp.EXCLUDED):
         place = section.entry_span(entry)
@@ -52,7 +53,16 @@ def check_addresses(section: Section, complaints: Complaints) -> None:
         complain(place, message, "keep one of them")
 
 
-def _check_family(section: Section, complaints: Complaints) -> None:
+def _check_absent(section: Section, complaints: Complaints) -> None:
+    """keepalived only warns of no addresses; version 3 demands one (RFC 9568 5.2.5)."""
+    if not section.says(vrrp.NO_VIRTUAL_IPADDRESS):
+        require(section, complaints, vrrp.VIRTUAL_IPADDRESS)
+    elif section.lines(vrrp.VIRTUAL_IPADDRESS):
+        message = "`no_virtual_ipaddress`, but there are addresses"
+        complaints.error(section.span(vrrp.NO_VIRTUAL_IPADDRESS), message, "remove it")
+
+
+def _check_family(section: Section, strict: bool, complaints: Complaints) -> None:
     advertised = section.lines(vrrp.VIRTUAL_IPADDRESS)
     family = family_of(section)
     for entry in advertised:
@@ -66,4 +76,5 @@ def _check_family(section: Section, complaints: Complaints) -> None:
     if family == 6 and advertised and not advertised[0].value.address.is_link_local:  # RFC 9568 5.2.9
         message = "the first IPv6 address of a virtual router should be link-local"
         hint = "put one from fe80::/10 before it on every router"
-        complaints.warning(section.entry_span(advertised[0]), message, hint)
+        complain = complaints.error if strict else complaints.warning
+        complain(section.entry_span(advertised[0]), message, hint)

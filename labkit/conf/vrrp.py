@@ -1,6 +1,7 @@
 """The `vrrp_sync_group` blocks, and what is wrong between blocks of the VRRP part of a file."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.instance import Surroundings
@@ -9,6 +10,7 @@ from labkit.conf.schema import vrrp
 from labkit.conf.section import Entry, Section
 from labkit.conf.shared import line_of, notifies, require
 from labkit.conf.tracking import tracks_of
+from labkit.conf.virtual_addresses import family_of
 from labkit.diagnostics import did_you_mean
 from labkit.vrrp.config import Address
 
@@ -52,18 +54,45 @@ def _check_member(
     taken.setdefault(member.value, member)
 
 
+class _Use(NamedTuple):
+    """A VRID on an interface in one family, by multicast to a group or by unicast."""
+
+    interface: str
+    vrid: int
+    family: int
+    group: Address | None
+    unicast: bool
+
+
 def check_vrids(instances: Sequence[Section], complaints: Complaints) -> None:
-    """Refuse two instances with one VRID on one interface."""
-    seen: dict[tuple[str, int], Section] = {}
+    """Refuse two instances whose adverts cannot be told apart: one VRID, interface, family and destination.
+
+    keepalived: unicast instances may share a VRID as long as no peer is in two of them.
+    """
+    seen: dict[_Use, list[Section]] = {}
     for section in instances:
-        interface, vrid = section.get(vrrp.INTERFACE), section.get(vrrp.VIRTUAL_ROUTER_ID)
-        if interface is None or vrid is None:
+        use = _use(section)
+        if use is None:
             continue
-        first = seen.setdefault((interface, vrid), section)
-        if first is not section:
-            line = first.span(vrrp.VIRTUAL_ROUTER_ID).line
-            message = f"VRID {vrid} on {interface} belongs to `{first.title}` already, in line {line}"
-            complaints.error(section.span(vrrp.VIRTUAL_ROUTER_ID), message, "write another number from 1 to 255")
+        others = seen.setdefault(use, [])
+        for first in others:
+            if not use.unicast or _peers(first) & _peers(section):
+                line = first.span(vrrp.VIRTUAL_ROUTER_ID).line
+                message = f"VRID {use.vrid} on {use.interface} belongs to `{first.title}` already, in line {line}"
+                complaints.error(section.span(vrrp.VIRTUAL_ROUTER_ID), message, "write another number from 1 to 255")
+                break
+        others.append(section)
+
+
+def _use(section: Section) -> _Use | None:
+    interface, vrid = section.get(vrrp.INTERFACE), section.get(vrrp.VIRTUAL_ROUTER_ID)
+    if interface is None or vrid is None:
+        return None
+    return _Use(interface, vrid, family_of(section), section.get(vrrp.MCAST_DST_IP), bool(_peers(section)))
+
+
+def _peers(section: Section) -> set[Address]:
+    return {entry.value.address for entry in section.lines(vrrp.UNICAST_PEER)}
 
 
 def check_shared_addresses(instances: Sequence[Section], complaints: Complaints) -> None:

@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from labkit.conf.arguments import Integer, take
+from labkit.conf.arguments import Integer, Interface, Seconds, take
+from labkit.trace import SECOND
+from labkit.vrrp.config import InterfaceDelay
+
+_DELAY = Seconds(0, 255 * SECOND)
 
 
 class Initial(NamedTuple):
@@ -34,6 +38,20 @@ class ProgramLine(NamedTuple):
 
     program: str
     parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DelayLine:
+    """An interface, how long it must be down, and how long up before that counts; one number is for both."""
+
+    wanted: str = "the name of an interface, a number of seconds (down) and, if it differs, another (up)"
+
+    def read(self, words: Sequence[str]) -> InterfaceDelay:
+        """Read two words or three."""
+        take(self.wanted, words, 2, 3)
+        interface = Interface().parse(words[0])
+        down = _DELAY.parse(words[1], 1)
+        return InterfaceDelay(interface=interface, down=down, up=_DELAY.parse(words[2], 2) if len(words) == 3 else down)
 
 
 @dataclass(frozen=True, slots=True)

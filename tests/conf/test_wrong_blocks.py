@@ -107,10 +107,10 @@ WEIGHTLESS = "write `weight 0`: its failure is FAULT; or add `sync_group_trackin
             id="global_defs-twice",
         ),
         pytest.param(
-            "global_defs {\n vrrp_version 3\n vrrp_strict\n smtp_server mail 70000\n}\n"
+            "global_defs {\n vrrp_version 3\n lvs_flush\n smtp_server mail 70000\n}\n"
             + SECOND.replace("interface eth0", "interface eth0\n advert_int 0.015"),
             [
-                f"3:2: `vrrp_strict` {UNSUPPORTED}; remove the line",
+                f"3:2: `lvs_flush` {UNSUPPORTED}; remove the line",
                 "4:19: `70000` does not fit here; write a whole number from 1 to 65535",
                 "8:13: an advert interval of VRRP version 3 is in steps of 0.01 s, up to 40.95 s; write such a number",
             ],
@@ -123,7 +123,10 @@ WEIGHTLESS = "write `weight 0`: its failure is FAULT; or add `sync_group_trackin
         ),
         pytest.param(
             "interface eth0\n" + INSTANCE,
-            ["1:1: `interface` cannot stand outside all blocks; it belongs in `vrrp_instance`; look for a wrong brace"],
+            [
+                "1:1: `interface` cannot stand outside all blocks; it belongs in `garp_group` or `vrrp_instance`; "
+                "look for a wrong brace"
+            ],
             id="keyword-outside",
         ),
         pytest.param(

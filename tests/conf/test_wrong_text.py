@@ -37,7 +37,7 @@ def test_the_texts_that_the_tables_change_are_right() -> None:
             "auth_type PASS",
             "qqq",
             [
-                "7:5: this authentication has no `auth_type`; add `auth_type` and PASS",
+                "7:5: this authentication has no `auth_type`; add `auth_type` and PASS or AH",
                 "8:9: `qqq` is not a keyword in `authentication`; known here: auth_pass, auth_type",
             ],
             id="nothing-near",
@@ -154,9 +154,9 @@ def test_the_texts_that_the_tables_change_are_right() -> None:
         ),
         pytest.param(
             "    priority",
-            "    use_ipvlan\n    priority",
-            [f"5:5: `use_ipvlan` {UNSUPPORTED}; remove the line"],
-            id="use_ipvlan",
+            "    track_bfd\n    priority",
+            [f"5:5: `track_bfd` {UNSUPPORTED}; remove the line"],
+            id="track_bfd",
         ),
         pytest.param(
             "priority 150\n",

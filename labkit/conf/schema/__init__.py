@@ -1,8 +1,9 @@
 """The keyword table of keepalived.conf, as data: where a keyword stands, what follows it, what it is for.
 
 Loading, suggestions and the reference documentation are made from this table.  `Leaf` is a line with a value, `Lines` a
-block of lines that are values, `Block` a block of keywords.  The `unsupported` words of a block are those which
-keepalived knows there (keepalived.conf(5)) and labkit does not yet; they are refused by name.
+block of lines that are values, `Block` a block of keywords.  Words that keepalived knows (keepalived.conf(5)) and
+labkit does not are `unsupported` or `refused` in their block, and refused by name; what does nothing is `idle`, and
+warned of.
 """
 
 from collections.abc import Iterable
@@ -10,9 +11,9 @@ from typing import Any
 
 from labkit.conf.schema.balancing import VIRTUAL_SERVER
 from labkit.conf.schema.keyword import NO_TITLE, Block, Keyword, Leaf, Lines, table, words
-from labkit.conf.schema.process import ANYWHERE, GLOBAL_DEFS
+from labkit.conf.schema.process import GLOBAL_DEFS, TOP
 from labkit.conf.schema.statics import STATIC_IPADDRESS, STATIC_ROUTES, STATIC_RULES, TRACK_GROUP
-from labkit.conf.schema.trackers import TRACK_FILE_BLOCK, VRRP_SCRIPT, VRRP_TRACK_PROCESS
+from labkit.conf.schema.trackers import GARP_GROUP, INTERFACE_DELAYS, TRACK_FILE_BLOCK, VRRP_SCRIPT, VRRP_TRACK_PROCESS
 from labkit.conf.schema.vrrp import VRRP_INSTANCE, VRRP_SYNC_GROUP
 
 __all__ = ["DIRECTIVES", "ROOT", "Block", "Keyword", "Leaf", "Lines", "homes"]
@@ -26,10 +27,12 @@ ROOT = Block(
     "A whole file",
     table(
         GLOBAL_DEFS,
-        *ANYWHERE,
+        *TOP,
         VRRP_SCRIPT,
         TRACK_FILE_BLOCK,
         VRRP_TRACK_PROCESS,
+        GARP_GROUP,
+        INTERFACE_DELAYS,
         VRRP_INSTANCE,
         VRRP_SYNC_GROUP,
         STATIC_IPADDRESS,
@@ -40,8 +43,7 @@ ROOT = Block(
     ),
     words(
         "bfd_instance",
-        "garp_group virtual_server_group SSL linkbeat_use_polling net_namespace_ipvs",
-        "namespace_with_ipsets interface_up_down_delays linkbeat_interfaces",
+        "virtual_server_group SSL net_namespace_ipvs",
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from labkit.conf.arguments import Argument, Choice, Flag, Word
 from labkit.trace import SECOND, Micros
@@ -12,12 +12,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Leaf(Generic[T]):
-    """A keyword with a value, once in its block; `spellings` are the other names of the same thing."""
+    """A keyword with a value, once in its block; `spellings` are the other names of the same thing.
+
+    With `many` it may stand there many times.  `idle` says why it does nothing here, if it is so.
+    """
 
     name: str
     argument: Argument[T]
     description: str
     spellings: tuple[str, ...] = ()
+    many: bool = False
+    idle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +33,29 @@ class Lines(Generic[T]):
     entry: Argument[T]
     description: str
     each_word: bool = False
+    idle: str = ""
+
+
+class Refusal(NamedTuple):
+    """Why labkit does not do what a keyword of keepalived asks for, and what to write instead."""
+
+    why: str
+    instead: str
 
 
 @dataclass(frozen=True, slots=True)
 class Block(Generic[T]):
-    """A keyword whose block holds keywords; `title` is what stands between its name and the brace."""
+    """A keyword whose block holds keywords; `title` is what stands between its name and the brace.
+
+    `unsupported` are keywords that labkit does not know yet, `refused` those which it will not.
+    """
 
     name: str
     title: Argument[T]
     description: str
     children: Mapping[str, "Keyword"] = field(hash=False)
     unsupported: frozenset[str] = frozenset()
+    refused: Mapping[str, Refusal] = field(default_factory=dict, hash=False)
     once: bool = False
     spellings: tuple[str, ...] = ()
 

@@ -1,11 +1,25 @@
 """The keywords of `global_defs`, and those that may stand at the top of a file for the whole process."""
 
 from labkit.conf.addresses import Group
-from labkit.conf.arguments import Choice, Flag, Host, Integer, Integers, Interface, Path, Seconds, Switch, User, Word
+from labkit.conf.arguments import (
+    Anything,
+    Choice,
+    Flag,
+    Host,
+    Integer,
+    Integers,
+    Interface,
+    MaybeInteger,
+    Path,
+    Seconds,
+    Switch,
+    User,
+    Word,
+)
 from labkit.conf.commands import FifoLine, UsersCommand
 from labkit.conf.extra import EveryInterface
 from labkit.conf.modes import FileMode
-from labkit.conf.schema.keyword import LONG, NAME, NO_TITLE, VERSION_NUMBER, Block, Leaf, Lines, table, words
+from labkit.conf.schema.keyword import LONG, NAME, NO_TITLE, VERSION_NUMBER, Block, Leaf, Lines, Refusal, table, words
 from labkit.trace import SECOND
 
 _COMMAND = UsersCommand()
@@ -81,7 +95,7 @@ _SCRIPTS = (
 # --- what holds for instances that say nothing else -------------------------------------------------------------------
 
 _WHOLE = Seconds(0, LONG, whole=True)
-_PACE = Seconds(0, SECOND)
+_PACE = Seconds(0, LONG)
 
 VRRP_VERSION = Leaf("vrrp_version", VERSION_NUMBER, "The VRRP version of instances that name none (2)")
 VRRP_GARP_DELAY = Leaf("vrrp_garp_master_delay", _WHOLE, "garp_master_delay of instances that name none (5)")
@@ -126,6 +140,14 @@ VRRP_SKIP_CHECK_ADV_ADDR = Leaf(
 VRRP_CHECK_UNICAST_SRC = Leaf("vrrp_check_unicast_src", Flag(), "check_unicast_src for all instances")
 VRRP_MCAST_GROUP4 = Leaf("vrrp_mcast_group4", Group(4), "The group of IPv4 adverts (224.0.0.18)")
 VRRP_MCAST_GROUP6 = Leaf("vrrp_mcast_group6", Group(6), "The group of IPv6 adverts (ff02::12)")
+VRRP_STRICT = Leaf("vrrp_strict", Switch(), "strict_mode of instances that say nothing (off)")
+VRRP_OWNER_IGNORE_ADVERTS = Leaf(
+    "vrrp_owner_ignore_adverts", Switch(), "owner_ignore_adverts of instances that say nothing (off)"
+)
+V3_CHECKSUM_AS_V2 = Leaf("v3_checksum_as_v2", Switch(), "v3_checksum_as_v2 of instances that say nothing (off)")
+VRRP_DELAY_AFTER_BOOT = Leaf(
+    "vrrp_delay_after_boot", Seconds(1, LONG), "Instances start so long after the machine, at the earliest (0)"
+)
 VRRP_STARTUP_DELAY = Leaf("vrrp_startup_delay", Seconds(1, LONG), "Instances start so long after the daemon (0)")
 VMAC_PREFIX = Leaf(
     "vmac_prefix", Interface("the beginning of a name of an interface"), "Names of macvlans begin so (vrrp)"
@@ -157,6 +179,10 @@ _DEFAULTS = (
     VRRP_CHECK_UNICAST_SRC,
     VRRP_MCAST_GROUP4,
     VRRP_MCAST_GROUP6,
+    VRRP_STRICT,
+    VRRP_OWNER_IGNORE_ADVERTS,
+    V3_CHECKSUM_AS_V2,
+    VRRP_DELAY_AFTER_BOOT,
     VRRP_STARTUP_DELAY,
     VMAC_PREFIX,
     VMAC_ADDR_PREFIX,
@@ -180,6 +206,14 @@ VRRP_RLIMIT_RTTIME = Leaf(
     "So many microseconds without a pause at real-time priority (10000)",
     ("vrrp_rlimit_rtime",),
 )
+MAX_AUTO_PRIORITY = Leaf(
+    "max_auto_priority",
+    MaybeInteger(Integer(-1, 99), 99),
+    "A process that runs late gets real-time priority, up to this; 0 and -1: it does not (0)",
+)
+MIN_AUTO_PRIORITY_DELAY = Leaf(
+    "min_auto_priority_delay", Integer(1, 10_000_000), "So many microseconds is late (1000000)"
+)
 VRRP_NO_SWAP = Leaf("vrrp_no_swap", Flag(), "The VRRP process stays in memory")
 VRRP_CPU_AFFINITY = Leaf("vrrp_cpu_affinity", _CPUS, "The VRRP process runs on these processors only")
 CHECKER_PRIORITY = Leaf("checker_priority", _NICE, "The nice value of the process of checks")
@@ -198,6 +232,8 @@ _PROCESSES = (
     VRRP_PRIORITY,
     VRRP_RT_PRIORITY,
     VRRP_RLIMIT_RTTIME,
+    MAX_AUTO_PRIORITY,
+    MIN_AUTO_PRIORITY_DELAY,
     VRRP_NO_SWAP,
     VRRP_CPU_AFFINITY,
     CHECKER_PRIORITY,
@@ -217,9 +253,18 @@ _PROCESSES = (
 RELOAD_TIME_FILE = Leaf("reload_time_file", Path(), "A file with the time of the next reload")
 RELOAD_REPEAT = Leaf("reload_repeat", Flag(), "The reload of reload_time_file comes every day, and the file stays")
 RELOAD_FILE = Leaf("reload_file", Path(absent=""), "Made before the configuration is read, removed after that")
-STATE_DUMP_FILE = Leaf("state_dump_file", Path(), "Where SIGUSR1 writes (/tmp/keepalived.data)")
-STATS_DUMP_FILE = Leaf("stats_dump_file", Path(), "Where SIGUSR2 writes (/tmp/keepalived.stats)")
-JSON_DUMP_FILE = Leaf("json_dump_file", Path(), "Where SIGRTMIN+2 writes (/tmp/keepalived.json)")
+STATE_DUMP_FILE = Leaf(
+    "state_dump_file",
+    Path(),
+    "Where SIGUSR1 writes (/tmp/keepalived.data); `/` at its end: a directory",
+    ("state_file_location",),
+)
+STATS_DUMP_FILE = Leaf(
+    "stats_dump_file", Path(), "Where SIGUSR2 writes (/tmp/keepalived.stats)", ("stats_file_location",)
+)
+JSON_DUMP_FILE = Leaf(
+    "json_dump_file", Path(), "Where SIGRTMIN+2 writes (/tmp/keepalived.json)", ("json_file_location",)
+)
 JSON_VERSION = Leaf("json_version", Choice({"1": 1, "2": 2}), "The shape of that file (1)")
 DATA_USE_INSTANCE = Leaf("data_use_instance", Switch(), "The names of these files hold `instance` and `net_namespace`")
 _FILES = (
@@ -233,7 +278,7 @@ _FILES = (
     DATA_USE_INSTANCE,
 )
 
-# --- at the top of the file, or in global_defs ------------------------------------------------------------------------
+# --- at the top of the file -------------------------------------------------------------------------------------------
 
 NET_NAMESPACE = Leaf("net_namespace", NAME, "Run in this network namespace")
 INSTANCE = Leaf("instance", NAME, "The name of this keepalived among several: in the names of pid files")
@@ -241,29 +286,96 @@ USE_PID_DIR = Leaf("use_pid_dir", Flag(), "The pid files are in /run/keepalived"
 CHILD_WAIT_TIME = Leaf(
     "child_wait_time", Seconds(0, LONG, whole=True), "How long the parent waits for its processes to end (5)"
 )
-ANYWHERE = (NET_NAMESPACE, INSTANCE, USE_PID_DIR, CHILD_WAIT_TIME)
+LINKBEAT_USE_POLLING = Leaf(
+    "linkbeat_use_polling", Anything(), "Ask drivers for the state of links", idle="the kernel tells of links by itself"
+)
+LINKBEAT_INTERFACES = Lines(
+    "linkbeat_interfaces", Anything(), "Ask drivers for the state of links", idle="the kernel tells of links by itself"
+)
+NAMESPACE_WITH_IPSETS = Leaf(
+    "namespace_with_ipsets", Anything(), "For kernels before 3.13", idle="labkit uses no ipsets"
+)
+TOP = (
+    NET_NAMESPACE,
+    INSTANCE,
+    USE_PID_DIR,
+    CHILD_WAIT_TIME,
+    LINKBEAT_USE_POLLING,
+    LINKBEAT_INTERFACES,
+    NAMESPACE_WITH_IPSETS,
+)
+
+# --- what does nothing, and what is refused ---------------------------------------------------------------------------
+
+_ALWAYS = (
+    Leaf(
+        "dynamic_interfaces",
+        Choice({"allow_if_changes": True}, absent=True),
+        "Interfaces may be absent, come, go and change, which is always so here",
+    ),
+    Leaf("use_symlink_paths", Switch(), "Scripts are run by the path that is written, which is always so here"),
+    Leaf("set_supplementary_groups", Flag(), "Scripts have all groups of their user, which is always so here"),
+    Leaf("reload_check_config", Anything(), "A wrong file is not loaded, which is always so here"),
+)
+_BUFFERS = "what did not fit into a buffer is read again"
+_FIREWALL = "labkit filters with nftables, in a table of its own"
+_ONE_READING = "the configuration is read once, and not copied"
+_IDLE = tuple(
+    Leaf(name, Anything(), description, idle=why)
+    for names, description, why in (
+        (
+            "vrrp_netlink_cmd_rcv_bufs vrrp_netlink_cmd_rcv_bufs_force vrrp_netlink_monitor_rcv_bufs "
+            "vrrp_netlink_monitor_rcv_bufs_force lvs_netlink_cmd_rcv_bufs lvs_netlink_cmd_rcv_bufs_force "
+            "lvs_netlink_monitor_rcv_bufs lvs_netlink_monitor_rcv_bufs_force process_monitor_rcv_bufs "
+            "process_monitor_rcv_bufs_force",
+            "The size of a netlink buffer",
+            _BUFFERS,
+        ),
+        (
+            "vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier",
+            "The size of buffers of adverts",
+            "the kernel's default is used",
+        ),
+        ("vrrp_iptables vrrp_ipsets", "Filter with iptables", _FIREWALL),
+        ("nftables nftables_priority nftables_counters nftables_ifindex", "How to filter with nftables", _FIREWALL),
+        ("tmp_config_directory config_save_dir", "Where copies of the configuration go", _ONE_READING),
+    )
+    for name in names.split()
+)
+_SNMP = Refusal("labkit has no SNMP agent", "remove it; `pykeepalived metrics` tells Prometheus the same")
+_TRAPS = Refusal("labkit sends no SNMP traps", "remove it; a `notify` script or `smtp_alert` tells of changes")
+_DBUS = Refusal("labkit is not on D-Bus", "remove it; `pykeepalived status`, `events` and `reload` do the same")
+_REFUSED = {
+    **dict.fromkeys(
+        (
+            "snmp_socket",
+            "enable_snmp_keepalived",
+            "enable_snmp_vrrp",
+            "enable_snmp_checker",
+            "enable_snmp_rfc",
+            "enable_snmp_rfcv2",
+            "enable_snmp_rfcv3",
+            "snmp_vs_stats_update_interval",
+            "snmp_rs_stats_update_interval",
+        ),
+        _SNMP,
+    ),
+    "enable_traps": _TRAPS,
+    **dict.fromkeys(("enable_dbus", "dbus_service_name", "dbus_no_interface_name"), _DBUS),
+}
 
 GLOBAL_DEFS = Block(
     "global_defs",
     NO_TITLE,
     "What holds for the whole process",
-    table(*_MAIL, *_SCRIPTS, *_DEFAULTS, *_PROCESSES, *_FILES, *ANYWHERE),
+    table(*_MAIL, *_SCRIPTS, *_DEFAULTS, *_PROCESSES, *_FILES, LINKBEAT_USE_POLLING, *_ALWAYS, *_IDLE),
     words(
-        "no_checker_emails bfd_process_name random_seed use_symlink_paths set_supplementary_groups",
-        "vrrp_strict vrrp_delay_after_boot vrrp_owner_ignore_adverts v3_checksum_as_v2",
-        "vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier vrrp_netlink_cmd_rcv_bufs vrrp_netlink_cmd_rcv_bufs_force",
-        "vrrp_netlink_monitor_rcv_bufs vrrp_netlink_monitor_rcv_bufs_force lvs_netlink_cmd_rcv_bufs",
-        "lvs_netlink_cmd_rcv_bufs_force lvs_netlink_monitor_rcv_bufs lvs_netlink_monitor_rcv_bufs_force",
-        "process_monitor_rcv_bufs process_monitor_rcv_bufs_force dynamic_interfaces linkbeat_use_polling",
-        "iproute_usr_dir iproute_etc_dir vrrp_iptables vrrp_ipsets",
-        "nftables nftables_priority nftables_counters nftables_ifindex nftables_ipvs nftables_ipvs_priority",
-        "nftables_ipvs_start_fwmark lvs_sync_daemon lvs_flush lvs_flush_on_stop lvs_flush_onstop lvs_timeouts",
-        "checker_log_all_failures rs_init_notifies net_namespace_ipvs namespace_with_ipsets",
+        "no_checker_emails bfd_process_name random_seed iproute_usr_dir iproute_etc_dir",
+        "nftables_ipvs nftables_ipvs_priority nftables_ipvs_start_fwmark",
+        "lvs_sync_daemon lvs_flush lvs_flush_on_stop lvs_flush_onstop lvs_timeouts",
+        "checker_log_all_failures rs_init_notifies",
         "bfd_priority bfd_rt_priority bfd_no_swap bfd_rlimit_rttime bfd_rlimit_rtime bfd_cpu_affinity",
-        "max_auto_priority min_auto_priority_delay reload_check_config tmp_config_directory config_save_dir",
-        "snmp_socket enable_traps enable_snmp_keepalived enable_snmp_vrrp",
-        "enable_snmp_checker enable_snmp_rfc enable_snmp_rfcv2 enable_snmp_rfcv3 snmp_vs_stats_update_interval",
-        "snmp_rs_stats_update_interval enable_dbus dbus_service_name dbus_no_interface_name",
     ),
+    _REFUSED,
     once=True,
 )

@@ -3,8 +3,8 @@
 from labkit.conf.arguments import Choice, Flag, Integer, Interface, Path, Seconds, User, Word
 from labkit.conf.commands import CommandLine
 from labkit.conf.model import ParamMatch
-from labkit.conf.schema.keyword import LONG, NAME, Block, Leaf, Lines, table
-from labkit.conf.watched import InitialValue, Process
+from labkit.conf.schema.keyword import LONG, NAME, NO_TITLE, Block, Leaf, Lines, table
+from labkit.conf.watched import DelayLine, InitialValue, Process
 from labkit.conf.weights import WEIGHT, Tracked, Weight
 from labkit.trace import SECOND
 
@@ -77,6 +77,27 @@ VRRP_TRACK_PROCESS = Block(
         DELAY,
         FULL_COMMAND,
     ),
+)
+
+# --- interfaces -------------------------------------------------------------------------------------------------------
+
+_PACE = Seconds(0, LONG)
+
+GARP_INTERVAL = Leaf("garp_interval", _PACE, "Between two gratuitous ARPs (vrrp_garp_interval)")
+GNA_INTERVAL = Leaf("gna_interval", _PACE, "Between two neighbour advertisements (vrrp_gna_interval)")
+GARP_INTERFACE = Leaf("interface", Interface(), "The one interface that this is about")
+GARP_INTERFACES = Lines(
+    "interfaces", Interface(), "The interfaces that this is about, all together: of one switch", each_word=True
+)
+GARP_GROUP = Block(
+    "garp_group",
+    NO_TITLE,
+    "How fast a switch takes announcements",
+    table(GARP_INTERVAL, GNA_INTERVAL, GARP_INTERFACE, GARP_INTERFACES),
+)
+
+INTERFACE_DELAYS = Lines(
+    "interface_up_down_delays", DelayLine(), "How long an interface must be down or up before that counts"
 )
 
 # --- what instances and groups track ----------------------------------------------------------------------------------

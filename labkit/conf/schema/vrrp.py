@@ -2,15 +2,17 @@
 
 from labkit.conf.address_line import AddressLine
 from labkit.conf.addresses import AnyAddress, Group, PeerLine
-from labkit.conf.arguments import Choice, Flag, Integer, Interface, Seconds, Switch, Word
+from labkit.conf.arguments import Anything, Choice, Flag, Integer, Interface, Seconds, Switch, Word
 from labkit.conf.commands import MaybeCommand, UsersCommand
 from labkit.conf.extra import EveryInterface
+from labkit.conf.hmac_key import KeyLine
 from labkit.conf.macvlan import VmacLine
 from labkit.conf.routes import RouteLine
 from labkit.conf.rules import RuleLine
-from labkit.conf.schema.keyword import LONG, NAME, NO_TITLE, VERSION_NUMBER, Block, Leaf, Lines, table, words
+from labkit.conf.schema.keyword import LONG, NAME, NO_TITLE, VERSION_NUMBER, Block, Leaf, Lines, Refusal, table, words
 from labkit.conf.schema.trackers import TRACKS
 from labkit.trace import SECOND
+from labkit.vrrp.config import AntiReplay, HmacMode
 
 # --- notify (in vrrp_instance and vrrp_sync_group) --------------------------------------------------------------------
 
@@ -39,10 +41,33 @@ _NOTIFIES = (
 
 # --- vrrp_instance: the protocol --------------------------------------------------------------------------------------
 
-AUTH_TYPE = Leaf("auth_type", Choice({"PASS": "PASS"}, words("AH")), "PASS: a password in clear text")
+AUTH_TYPE = Leaf(
+    "auth_type", Choice({"PASS": "PASS", "AH": "AH"}), "PASS: a password in clear text; AH: an authentication header"
+)
 AUTH_PASS = Leaf("auth_pass", Word("a password of 1 to 8 bytes"), "The password; its first 8 bytes count")
 AUTHENTICATION = Block(
     "authentication", NO_TITLE, "A password in every advert (version 2)", table(AUTH_TYPE, AUTH_PASS), once=True
+)
+
+KEY = Leaf("key", KeyLine(), "A key and its number; all routers know the same ones", many=True)
+ACTIVE_KEY = Leaf("active_key", Integer(1, 255), "The number of the key that signs (the only one)")
+ANTI_REPLAY = Leaf(
+    "anti_replay",
+    Choice({"time": AntiReplay.TIME, "monotonic": AntiReplay.MONOTONIC}),
+    "time: an advert is new and not old, by synchronised clocks; monotonic: new only (time)",
+)
+TIME_WINDOW = Leaf("time_window", Seconds(SECOND, 300 * SECOND, whole=True), "How old is old (3 adverts, at least 5)")
+HMAC_MODE = Leaf(
+    "mode",
+    Choice({mode.value: mode for mode in HmacMode}),
+    "enforce: sign and demand; permissive: sign, take unsigned ones; receive-only: do not sign yet (enforce)",
+)
+AUTH_HMAC = Block(
+    "auth_hmac",
+    NO_TITLE,
+    "Adverts are signed, and old ones refused (keepalived 2.4.2; both versions, both families)",
+    table(KEY, ACTIVE_KEY, ANTI_REPLAY, TIME_WINDOW, HMAC_MODE),
+    once=True,
 )
 
 STATE = Leaf("state", Choice({"MASTER": True, "BACKUP": False}), "What the author expects it to be; elections decide")
@@ -72,6 +97,15 @@ SKIP_CHECK_ADV_ADDR = Leaf(
     Switch(),
     "Compare the addresses of an advert only when its sender changes (vrrp_skip_check_adv_addr, off)",
 )
+STRICT_MODE = Leaf("strict_mode", Switch(), "Refuse what the RFCs do not know (vrrp_strict, off)")
+OWNER_IGNORE_ADVERTS = Leaf(
+    "owner_ignore_adverts", Switch(), "With priority 255: hear no adverts (vrrp_owner_ignore_adverts, off)"
+)
+V3_CHECKSUM_AS_V2 = Leaf(
+    "v3_checksum_as_v2",
+    Switch(),
+    "Version 3 over IPv4: the checksum is of the advert alone, as some vendors read RFC 5798 5.2.8 (off)",
+)
 _PROTOCOL = (
     STATE,
     INTERFACE,
@@ -80,6 +114,7 @@ _PROTOCOL = (
     ADVERT_INT,
     VERSION,
     AUTHENTICATION,
+    AUTH_HMAC,
     NOPREEMPT,
     PREEMPT,
     PREEMPT_DELAY,
@@ -88,6 +123,9 @@ _PROTOCOL = (
     LOWER_PRIO_NO_ADVERT,
     HIGHER_PRIO_SEND_ADVERT,
     SKIP_CHECK_ADV_ADDR,
+    STRICT_MODE,
+    OWNER_IGNORE_ADVERTS,
+    V3_CHECKSUM_AS_V2,
 )
 
 # --- vrrp_instance: addresses and announcements -----------------------------------------------------------------------
@@ -96,6 +134,7 @@ VIRTUAL_IPADDRESS = Lines("virtual_ipaddress", AddressLine(), "The addresses tha
 EXCLUDED = Lines("virtual_ipaddress_excluded", AddressLine(), "Addresses that the MASTER holds but does not advertise")
 VIRTUAL_ROUTES = Lines("virtual_routes", RouteLine(), "Routes that are there while the instance is MASTER")
 VIRTUAL_RULES = Lines("virtual_rules", RuleLine(), "Rules that are there while the instance is MASTER")
+NO_VIRTUAL_IPADDRESS = Leaf("no_virtual_ipaddress", Flag(), "There are no virtual addresses on purpose")
 NATIVE_IPV6 = Leaf("native_ipv6", Flag(), "The addresses are IPv6, as can be seen from them")
 GARP_MASTER_DELAY = Leaf(
     "garp_master_delay",
@@ -136,6 +175,7 @@ _ADDRESSES = (
     EXCLUDED,
     VIRTUAL_ROUTES,
     VIRTUAL_RULES,
+    NO_VIRTUAL_IPADDRESS,
     NATIVE_IPV6,
     GARP_MASTER_DELAY,
     GARP_MASTER_REPEAT,
@@ -196,6 +236,33 @@ NOTIFY_DELETED = Leaf(
     "An instance that a reload removes is DELETED to `notify` and FIFOs, not FAULT; the command is run then",
 )
 
+_IDLE = (
+    Leaf("debug", Anything(), "A level of debugging", idle="keepalived does nothing with it either"),
+    Leaf("kernel_rx_buf_size", Anything(), "The size of the buffer of adverts", idle="the kernel's default is used"),
+    Leaf(
+        "linkbeat_use_polling",
+        Anything(),
+        "Ask the driver for the state of the link",
+        idle="the kernel tells of links by itself",
+    ),
+)
+_REFUSED = {
+    "use_ipvlan": Refusal(
+        "an ipvlan has the MAC address of the interface below it, and gains nothing", "remove it, or write `use_vmac`"
+    ),
+    "vrf": Refusal("an instance needs an interface", "write `interface` and an interface of that VRF"),
+    "old_unicast_checksum": Refusal(
+        "the checksum is that of RFC 9568 5.2.8", "remove it; the peers must be newer than keepalived 1.3.6"
+    ),
+    **dict.fromkeys(
+        ("timer_expired_backup", "thread_timer_expired"),
+        Refusal(
+            "a MASTER that was held up hears what waits in its sockets before it goes on",
+            "remove it; write `vrrp_rt_priority` in global_defs where a machine is that busy",
+        ),
+    ),
+}
+
 VRRP_INSTANCE = Block(
     "vrrp_instance",
     NAME,
@@ -209,12 +276,10 @@ VRRP_INSTANCE = Block(
         *_NOTIFIES,
         NOTIFY_MASTER_RX_LOWER_PRI,
         NOTIFY_DELETED,
+        *_IDLE,
     ),
-    words(
-        "use_ipvlan vrf track_bfd old_unicast_checksum lvs_sync_daemon_interface debug",
-        "strict_mode linkbeat_use_polling kernel_rx_buf_size thread_timer_expired",
-        "timer_expired_backup owner_ignore_adverts no_virtual_ipaddress v3_checksum_as_v2 auth_hmac",
-    ),
+    words("track_bfd lvs_sync_daemon_interface"),
+    _REFUSED,
 )
 
 # --- vrrp_sync_group --------------------------------------------------------------------------------------------------
