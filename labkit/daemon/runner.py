@@ -27,17 +27,18 @@ from labkit.daemon.ports import Ports
 from labkit.daemon.service import Service
 from labkit.daemon.teller import Teller
 from labkit.daemon.tracer import Tracer
-from labkit.kernel.process import now, set_process_name
+from labkit.kernel.process import now, set_process_name, utc_offset
 from labkit.kernel.wire import Port, WireError
 from labkit.trace import SECOND, Kind, Micros
 from labkit.vrrp.config import GroupConfig, TrackKind
-from labkit.vrrp.events import Configure, Event, ScriptExited, SetPriority, Stop, Wake
+from labkit.vrrp.events import ClockChanged, Configure, Event, ScriptExited, SetPriority, Stop, Wake
 from labkit.vrrp.speaker import Speaker
 
 PROCESS_NAME = "keepalived_vrrp"
 _PACKETS_A_TURN = 64
 _PACKETS_QUEUED = 512  # more than a default socket buffer holds
 _STALL: Micros = 50_000  # later than this by a deadline, and the trace says that the host did not run us
+_CLOCK_SET: Micros = 10_000  # a difference of the clocks' difference that is worth telling
 _GRACE = SECOND  # what commands get to end in when the daemon stops
 _FAREWELL = 4 * SECOND  # what notify scripts of the stop itself get
 
@@ -77,6 +78,7 @@ class Runner:
         self._watched: set[str] = set()  # every interface that the configuration names
         self._pending: deque[Event] = deque()
         self._stopping = False
+        self._utc_offset: Micros | None = None
         self._hears_paths = False
         self._interfaces = Interfaces()
         self._ports = Ports(self._interfaces, log, opened=self._listen, closing=self._loop.unwatch)
@@ -125,6 +127,7 @@ class Runner:
             return
         for port in self._ports:
             self._hear(port, _PACKETS_QUEUED)
+        self._tell_clock()
         self._handle(Wake())
         if late > _STALL:
             self._tracer.say(Kind.STALL, {"stalled_us": late})
@@ -133,6 +136,13 @@ class Runner:
         self._pending.append(event)
         while self._pending:
             self._service.perform(self._speaker.handle(self._pending.popleft(), now()), starting=starting)
+
+    def _tell_clock(self) -> None:
+        """Tell the core of the difference between the two clocks, when somebody set the one of the world."""
+        offset = utc_offset()
+        if self._utc_offset is None or abs(offset - self._utc_offset) > _CLOCK_SET:
+            self._utc_offset = offset
+            self._handle(ClockChanged(utc_offset=offset))
 
     def _stop(self) -> None:
         """Withdraw, kill check scripts, and let notify scripts come to their end."""
@@ -197,15 +207,15 @@ class Runner:
 
     def _configure(self, config: Config, *, starting: bool) -> None:
         event = configure_event(config)
-        self._watched = {router.interface for router in event.routers} | {
-            track.name for router in event.routers for track in router.tracks if track.kind is TrackKind.INTERFACE
-        }
+        tracked = {track.name for track in event.tracks if track.kind is TrackKind.INTERFACE}
+        self._watched = {router.interface for router in event.routers} | tracked
         self._ports.configure(config.instances)
         self._service.holdings.statics.configure(config)
         if starting:
             self._interfaces.read()  # the static addresses
         self._service.configure(config, starting=starting)
         self._watch_paths()
+        self._tell_clock()
         self._describe(self._watched)
         for static in self._service.holdings.statics.events():
             self._handle(static)

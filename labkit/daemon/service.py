@@ -95,7 +95,7 @@ class Service:
             current = self._outlets.get(name)
             if current is None:
                 self._outlets[name] = self._outlet(instance, clear=starting)
-            elif _identity(current.instance) != _identity(instance):
+            elif current.instance.router.identity != instance.router.identity:
                 self._next[name] = self._outlet(instance, clear=False)
             else:
                 self._complain(name, current.change(instance))
@@ -211,8 +211,3 @@ class Service:
 
 
 _OF_A_ROUTER = (SendAdvert, HoldAddresses, ReleaseAddresses, Announce, Transition, Noticed, PriorityChanged)
-
-
-def _identity(instance: VrrpInstance) -> tuple[str, int, int]:
-    router = instance.router
-    return router.interface, router.vrid, router.version

@@ -176,6 +176,10 @@ _NOTICES: dict[Notice, Callable[[Noticed, Instances], str]] = {
         f"({a.router}) Received advert from {a.peer} with lower priority {a.peer_priority}, "
         f"ours {_ours(a, instances)}, forcing new election"
     ),
+    Notice.LOWER_PRIORITY_UNANSWERED: lambda a, instances: (
+        f"({a.router}) Received advert from {a.peer} with lower priority {a.peer_priority}, ours {_ours(a, instances)}"
+    ),
+    Notice.OTHER_ADDRESSES: lambda a, _: f"({a.router}) took an advert from {a.peer} with {a.detail}",
     Notice.PRIORITY_ZERO_RECEIVED: lambda a, _: f"({a.router}) Backup received priority 0 advertisement",
     Notice.PREEMPT_DELAY_STARTED: lambda a, _: f"({a.router}) start preempt delay",
     Notice.TWO_OWNERS: lambda a, _: (

@@ -26,6 +26,11 @@ def now() -> Micros:
     return time.monotonic_ns() // 1000
 
 
+def utc_offset() -> Micros:
+    """Return what to add to `now` to get microseconds since 1970 (CLOCK_REALTIME)."""
+    return time.time_ns() // 1000 - now()
+
+
 def _checked(result: int) -> int:
     if result < 0:
         code = ctypes.get_errno()

@@ -334,4 +334,4 @@ class Node:
 
 
 def _moves(old: RouterConfig, new: RouterConfig | None) -> bool:
-    return new is None or (old.interface, old.vrid, old.version) != (new.interface, new.vrid, new.version)
+    return new is None or old.identity != new.identity

@@ -13,11 +13,13 @@ from labkit.vrrp.reasons import State, Why
 class SendAdvert:
     """Send this advert on the router's interface, to its group or to each of its peers (`sending.py` makes the bytes).
 
-    `sequence` is the number that an authentication header or auth_hmac signs it with; 0 where there is neither.
+    `source` is the address it comes from, None: there is none now.  `sequence` is the number that an authentication
+    header or auth_hmac signs it with; 0 where there is neither.
     """
 
     router: str
     advert: Advert
+    source: Address | None = None
     sequence: int = 0
 
 

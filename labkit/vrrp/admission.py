@@ -4,23 +4,25 @@ An advert that is refused here touches no timer and no state: a stray sender wit
 to silence a healthy pair.
 """
 
-from collections.abc import Set as AbstractSet
+from typing import TypeAlias
 
 from labkit.trace import SECOND
 from labkit.vrrp.config import Address, RouterConfig
 from labkit.vrrp.events import Received
-from labkit.vrrp.packet import TTL, Advert, DecodeError, ErrorKind
+from labkit.vrrp.packet import HEADER, NO_AUTH, SIMPLE_TEXT, TTL, Advert, ErrorKind
+
+Fault: TypeAlias = tuple[ErrorKind, str]
+"""Why an advert is refused, in a counter's name and in words with the figures."""
 
 
-def refusal(config: RouterConfig, event: Received, advert: Advert) -> DecodeError | None:
-    """Return why `advert` is not for the router of `config`, or None when it is."""
-    kind, detail = _wrong_sender(config, event) or _wrong_kind(config, advert) or (None, "")
-    return None if kind is None else DecodeError(kind=kind, detail=detail, vrid=advert.vrid)
+def fault(config: RouterConfig, event: Received, advert: Advert) -> Fault | None:
+    """Return why `advert` is not for the router of `config`, or None when it is; who signed it is not judged here."""
+    return _wrong_sender(config, event) or _wrong_kind(config, advert)
 
 
-def _wrong_sender(config: RouterConfig, event: Received) -> tuple[ErrorKind, str] | None:
+def _wrong_sender(config: RouterConfig, event: Received) -> Fault | None:
     """Judge TTL and source: RFC 9568 7.1 wants 255; of unicast peers, who may be hops away, what is written counts."""
-    if not config.peers:
+    if not config.is_unicast:
         return None if event.ttl == TTL else (ErrorKind.TTL, f"TTL {event.ttl}, expected {TTL}")
     for peer in config.peers:
         if peer.address == event.source:
@@ -33,14 +35,15 @@ def _wrong_sender(config: RouterConfig, event: Received) -> tuple[ErrorKind, str
     return None
 
 
-def _wrong_kind(config: RouterConfig, advert: Advert) -> tuple[ErrorKind, str] | None:
+def _wrong_kind(config: RouterConfig, advert: Advert) -> Fault | None:
     if advert.version != config.version:
         return ErrorKind.VERSION, f"version {advert.version}, ours is {config.version}"
     if advert.auth_type != auth_type(config):
         return ErrorKind.AUTH_TYPE, f"authentication type {advert.auth_type}, ours is {auth_type(config)}"
     if advert.auth != config.auth:
         return ErrorKind.PASSWORD, "wrong password"
-    if advert.as_v2 is not config.checksum_as_v2 and config.version == 3 and config.family == 4:
+    # A trailer vouches for the message, and signers compute the checksum either way.
+    if advert.as_v2 is not config.checksum_as_v2 and config.version == 3 and config.family == 4 and not advert.trailer:
         theirs, ours = ("without", "with") if advert.as_v2 else ("with", "without")
         return ErrorKind.CHECKSUM, f"checksum {theirs} pseudo header, ours is {ours} (v3_checksum_as_v2)"
     if config.version == 2 and advert.interval != config.advert_interval:
@@ -61,13 +64,12 @@ def other_addresses(config: RouterConfig, advert: Advert) -> str:
 
 def foreign(config: RouterConfig, advert: Advert) -> bool:
     """Whether the advert is of another cluster that uses our VRID: not one address in common."""
-    theirs: AbstractSet[Address] = set(advert.addresses)
-    return bool(theirs and config.addresses) and theirs.isdisjoint(config.addresses)
+    return bool(advert.addresses and config.addresses) and set(advert.addresses).isdisjoint(config.addresses)
 
 
 def auth_type(config: RouterConfig) -> int:
     """Return the authentication type of the router's own adverts."""
-    return 2 if config.ah is not None else 1 if config.auth is not None else 0
+    return HEADER if config.ah is not None else NO_AUTH if config.auth is None else SIMPLE_TEXT
 
 
 def _listed(addresses: tuple[Address, ...]) -> str:

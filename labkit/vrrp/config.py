@@ -196,6 +196,11 @@ class RouterConfig:
         """Whether adverts go to peers by their addresses and not to a group."""
         return self.unicast or bool(self.peers)
 
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What makes it the same virtual router on the wire; when it changes, one stops and another starts."""
+        return self.interface, self.vrid, self.version, self.family, self.is_unicast, self.destination
+
     def __post_init__(self) -> None:
         if not 1 <= self.vrid <= 255:
             raise ValueError(f"VRID {self.vrid} is not in 1..255")

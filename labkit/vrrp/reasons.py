@@ -21,6 +21,7 @@ class Reason(StrEnum):
 
     STARTED = "started"  # INIT -> BACKUP at start
     WAITING = "waiting"  # INIT: a tracked script or the interface has not answered yet
+    START_DELAY = "start-delay"  # INIT: vrrp_startup_delay
     ADDRESS_OWNER = "address-owner"  # priority 255 goes to MASTER at once
     NO_ADVERT = "no-advert"  # the master-down timer ran out
     RELEASED = "released"  # the master sent priority 0 and the skew time passed
@@ -64,6 +65,7 @@ class Why:
 _SENTENCES = {
     Reason.STARTED: "just started",
     Reason.WAITING: "{name} has not answered yet",
+    Reason.START_DELAY: "the startup delay is not over",
     Reason.ADDRESS_OWNER: "address owner (priority 255)",
     Reason.NO_ADVERT: "no advert from {peer}{elapsed}",
     Reason.RELEASED: "{peer} gave up mastership (priority 0)",
@@ -84,3 +86,35 @@ _SENTENCES = {
     Reason.SYNC_GROUP: "sync group {name}",
     Reason.STOPPED: "stopped",
 }
+
+
+TRANSITIONS: dict[tuple[State, State], frozenset[Reason]] = {
+    (State.INIT, State.BACKUP): frozenset({Reason.STARTED}),
+    (State.INIT, State.MASTER): frozenset({Reason.ADDRESS_OWNER}),
+    (State.BACKUP, State.MASTER): frozenset(
+        {Reason.NO_ADVERT, Reason.RELEASED, Reason.PREEMPTED, Reason.ADDRESS_OWNER, Reason.SYNC_GROUP}
+    ),
+    (State.MASTER, State.BACKUP): frozenset({Reason.HIGHER_PRIORITY, Reason.HIGHER_ADDRESS, Reason.SYNC_GROUP}),
+    (State.FAULT, State.BACKUP): frozenset({Reason.RECOVERED}),
+    (State.FAULT, State.MASTER): frozenset({Reason.ADDRESS_OWNER}),
+    **{
+        (state, State.FAULT): frozenset(
+            {
+                Reason.SCRIPT_FAILED,
+                Reason.INTERFACE_DOWN,
+                Reason.INTERFACE_MISSING,
+                Reason.NO_PRIMARY_ADDRESS,
+                Reason.NO_SOURCE_ADDRESS,
+                Reason.NO_PEER,
+                Reason.FILE_FAILED,
+                Reason.FILE_VALUE,
+                Reason.PROCESS_FAILED,
+                Reason.STATIC_MISSING,
+                Reason.SYNC_GROUP,
+            }
+        )
+        for state in (State.INIT, State.BACKUP, State.MASTER)
+    },
+    **{(state, State.INIT): frozenset({Reason.STOPPED}) for state in (State.BACKUP, State.MASTER, State.FAULT)},
+}
+"""Every change of state there is, and the reasons for it; tests keep it true and the documentation is drawn from it."""

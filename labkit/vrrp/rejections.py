@@ -1,17 +1,15 @@
-"""Refused packets, told once per source and minute, in bounded memory whatever a stranger sends."""
+"""What may come again and again is told once a minute for each source, in bounded memory whatever a stranger sends."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from labkit.trace import SECOND, Micros
-from labkit.vrrp.config import Address
-from labkit.vrrp.events import Rejected
-from labkit.vrrp.packet import DecodeError, ErrorKind
 
 QUIET: Micros = 60 * SECOND
-"""How long a source that was told stays untold."""
+"""How long what was told stays untold."""
 
 CAPACITY = 256
-"""How many sources are remembered, and so the most that are told in `QUIET`; more are only counted by their router."""
+"""How many things are remembered, and so the most that are told in `QUIET`; more are only counted by their router."""
 
 
 @dataclass(slots=True)
@@ -21,25 +19,23 @@ class _Told:
 
 
 class Rejections:
-    """Decides which refused packet is told."""
+    """Decides which of many like happenings is told: refused packets, other addresses, duplicates."""
 
     def __init__(self) -> None:
-        self._told: dict[tuple[str, Address, ErrorKind], _Told] = {}  # longest ago first
+        self._told: dict[Hashable, _Told] = {}  # longest ago first
 
-    def reject(self, router: str, interface: str, source: Address, error: DecodeError, now: Micros) -> list[Rejected]:
-        """Count a packet; return what to tell of it, if anything."""
-        key = (router or interface, source, error.kind)
+    def count(self, key: Hashable, now: Micros) -> int:
+        """Count one; return how many are to be told of now, 0: none."""
         told = self._told.get(key)
         if told is not None and now - told.at < QUIET:
             told.count += 1
-            return []
+            return 0
         if told is not None:
             del self._told[key]
         elif len(self._told) >= CAPACITY and not self._make_room(now):
-            return []
+            return 0
         self._told[key] = _Told(now, 0)
-        count = told.count + 1 if told is not None else 1
-        return [Rejected(router=router, interface=interface, source=source, error=error, count=count)]
+        return told.count + 1 if told is not None else 1
 
     def _make_room(self, now: Micros) -> bool:
         oldest = next(iter(self._told))

@@ -7,8 +7,8 @@
       │               │                               │
     any state       FAULT <──fail── any state ────────┘
 
-Three timers, each an absolute time or None: the next advert (MASTER), the second round of announcements (MASTER), the
-master's silence (BACKUP).  A received advert only stores a new time.  Nothing here knows of packets that were refused.
+Its timers are absolute times or None: the next advert and the announcements (MASTER), the master's silence (BACKUP),
+the startup delay (INIT).  A received advert only stores a new time.  Nothing here knows of packets that were refused.
 
 A member of a sync group does not become MASTER by its own timer: it becomes `ready` and waits for `take_over`.
 """
@@ -16,52 +16,34 @@ A member of a sync group does not become MASTER by its own timer: it becomes `re
 from copy import deepcopy
 
 from labkit.trace import Micros
+from labkit.vrrp import admission
+from labkit.vrrp.admission import Fault
+from labkit.vrrp.announcing import Announcements
 from labkit.vrrp.config import OWNER, Address, RouterConfig
 from labkit.vrrp.events import (
     Action,
-    Announce,
     HoldAddresses,
     Notice,
     Noticed,
+    PriorityCause,
     PriorityChanged,
     Reason,
+    Received,
     ReleaseAddresses,
     SendAdvert,
     State,
     Transition,
     Why,
 )
-from labkit.vrrp.packet import Advert
+from labkit.vrrp.guard import Guard
+from labkit.vrrp.judging import Adjustment, effective_priority
+from labkit.vrrp.packet import Advert, DecodeError, ErrorKind
+from labkit.vrrp.peers import Peers
 from labkit.vrrp.status import Counters, RouterStatus
 from labkit.vrrp.timing import master_down_interval, skew_time
 
 RELEASE = 0
 """The priority with which a master gives up (RFC 9568 5.2.4)."""
-
-TRANSITIONS: dict[tuple[State, State], frozenset[Reason]] = {
-    (State.INIT, State.BACKUP): frozenset({Reason.STARTED}),
-    (State.INIT, State.MASTER): frozenset({Reason.ADDRESS_OWNER}),
-    (State.BACKUP, State.MASTER): frozenset(
-        {Reason.NO_ADVERT, Reason.RELEASED, Reason.PREEMPTED, Reason.ADDRESS_OWNER, Reason.SYNC_GROUP}
-    ),
-    (State.MASTER, State.BACKUP): frozenset({Reason.HIGHER_PRIORITY, Reason.HIGHER_ADDRESS, Reason.SYNC_GROUP}),
-    (State.FAULT, State.BACKUP): frozenset({Reason.RECOVERED}),
-    (State.FAULT, State.MASTER): frozenset({Reason.ADDRESS_OWNER}),
-    **{
-        (state, State.FAULT): frozenset(
-            {
-                Reason.SCRIPT_FAILED,
-                Reason.INTERFACE_DOWN,
-                Reason.INTERFACE_MISSING,
-                Reason.NO_PRIMARY_ADDRESS,
-                Reason.SYNC_GROUP,
-            }
-        )
-        for state in (State.INIT, State.BACKUP, State.MASTER)
-    },
-    **{(state, State.INIT): frozenset({Reason.STOPPED}) for state in (State.BACKUP, State.MASTER, State.FAULT)},
-}
-"""Every change of state there is, and the reasons for it; tests keep it true and the documentation is drawn from it."""
 
 
 class VirtualRouter:
@@ -71,15 +53,20 @@ class VirtualRouter:
         self.config = config
         self.state = State.INIT
         self.why = Why(reason=Reason.WAITING, name=config.interface)
-        self.primary: Address | None = None
+        self.source: Address | None = None
         self.grouped = False
         self.ready: Why | None = None
         self.ready_since: Micros = now
+        self.start_at: Micros | None = None
+        self.override: int | None = None
         self.counters = Counters()
+        self.guard = Guard()
+        self.peers = Peers()
+        self._announcements = Announcements(config)
         self._since = now
+        self._adjustments: tuple[Adjustment, ...] = ()
         self._priority = config.priority
         self._advert_at: Micros | None = None
-        self._announce_at: Micros | None = None
         self._down_at: Micros | None = None
         self._master: Address | None = None  # whose adverts we follow
         self._heard_at = now
@@ -95,9 +82,15 @@ class VirtualRouter:
         """When the next timer runs out, in absolute microseconds; None: no timer runs."""
         if self._down_at is not None:  # BACKUP has no other timer
             return self._down_at
-        if self._announce_at is not None and self._advert_at is not None:
-            return min(self._announce_at, self._advert_at)
-        return self._advert_at
+        if self._advert_at is None:
+            return self.start_at
+        at = self._announcements.deadline
+        return self._advert_at if at is None else min(at, self._advert_at)
+
+    @property
+    def base_priority(self) -> int:
+        """The priority before trackers: the operator's, or the configured one."""
+        return self.config.priority if self.override is None else self.override
 
     @property
     def master_advert_interval(self) -> Micros:
@@ -112,22 +105,29 @@ class VirtualRouter:
             name=config.name,
             interface=config.interface,
             vrid=config.vrid,
+            family=config.family,
             version=config.version,
             state=self.state,
             why=self.why,
             since=self._since,
-            base_priority=config.priority,
+            base_priority=self.base_priority,
+            override=self.override,
+            adjustments=self._adjustments,
             priority=self._priority,
+            source=self.source,
             master=self._master,
             master_advert_interval=interval,
-            master_down_interval=master_down_interval(config.version, self._priority, interval),
+            master_down_interval=self._master_down_interval(),
             counters=deepcopy(self.counters),
+            peers=self.peers.statuses,
+            claims=self.peers.claims,
         )
 
     # --- told: start, stop, faults, configuration ---------------------------------------------------------------------
 
     def start(self, now: Micros) -> list[Action]:
         """Leave INIT or FAULT, because nothing forbids to run (RFC 9568 6.4.1)."""
+        self.start_at = None
         self._follow_nobody(now)
         if self._priority == OWNER and not self.grouped:  # RFC 9568 6.4.1: the address owner does not wait
             return self.take_over(Why(reason=Reason.ADDRESS_OWNER), now)
@@ -147,45 +147,82 @@ class VirtualRouter:
         if self.state is State.FAULT:
             self.why = why
             return []
-        return [*self._give_up(can_send=can_send), self._enter(State.FAULT, why, now)]
+        return [*self._give_up(now, can_send=can_send), self._enter(State.FAULT, why, now)]
 
     def stop(self, now: Micros) -> list[Action]:
         """Withdraw (RFC 9568 6.4.2 and 6.4.3, Shutdown)."""
-        actions = self._give_up(can_send=True)
+        actions = self._give_up(now, can_send=True)
         why = Why(reason=Reason.STOPPED)
         if self.state is State.INIT:
             self.why = why
             return actions
         return [*actions, self._enter(State.INIT, why, now)]
 
-    def set_priority(self, priority: int) -> list[Action]:
-        """Take a new effective priority; a running timer is not touched, the next advert carries it."""
-        if priority == self._priority:
+    def set_priority(
+        self, adjustments: tuple[Adjustment, ...], cause: PriorityCause = PriorityCause.TRACKER
+    ) -> list[Action]:
+        """Take what trackers add; a running timer is not touched, the next advert carries the effective priority."""
+        before, self._adjustments = self._adjustments, adjustments
+        old, self._priority = self._priority, effective_priority(self.base_priority, adjustments)
+        if old == self._priority:
             return []
-        old, self._priority = self._priority, priority
-        return [PriorityChanged(router=self.config.name, old=old, new=priority)]
+        changed = [found for found in (*adjustments, *before) if (found in adjustments) is not (found in before)]
+        name = changed[0].name if changed else ""
+        return [PriorityChanged(router=self.config.name, old=old, new=self._priority, cause=cause, name=name)]
 
-    def reconfigure(self, config: RouterConfig, priority: int, now: Micros) -> list[Action]:
-        """Take a configuration with the same interface, VRID and version, and keep the state."""
+    def set_override(self, priority: int | None, now: Micros) -> list[Action]:
+        """Take the operator's base priority, or give the configured one back; peers hear of it at once."""
+        if self.config.priority == OWNER:  # the owner's is not a matter of choice
+            return []
+        self.override = priority
+        actions = self.set_priority(self._adjustments, PriorityCause.OPERATOR)
+        return [*actions, self._advertise(now)] if actions and self.state is State.MASTER else actions
+
+    def reconfigure(self, config: RouterConfig, adjustments: tuple[Adjustment, ...], now: Micros) -> list[Action]:
+        """Take a configuration of the same identity, and keep the state; what did not change is not disturbed."""
         old, self.config = self.config, config
-        actions = self.set_priority(priority)
+        if config.priority == OWNER:
+            self.override = None
+        self._announcements.reconfigure(config, now)
+        actions = self.set_priority(adjustments, PriorityCause.CONFIGURATION)
         if self.state is State.MASTER:
-            before = (old.addresses, old.auth, old.advert_interval)
-            if actions or before != (config.addresses, config.auth, config.advert_interval):
+            if actions or _on_the_wire(old) != _on_the_wire(config):
                 actions.append(self._advertise(now))
             if old.addresses != config.addresses:
-                actions += [HoldAddresses(router=config.name), *self._announce(now)]
-        elif self._down_at is not None and old.advert_interval != config.advert_interval:
+                actions += [HoldAddresses(router=config.name), *self._announcements.begin(now)]
+        elif self._down_at is not None and _timing(old) != _timing(config):
             self._await_master(now)
         return actions
 
     # --- told: adverts ------------------------------------------------------------------------------------------------
 
+    def fault(self, event: Received, advert: Advert, now: Micros) -> Fault | None:
+        """Say why an advert is not for this router, or nothing; a list of addresses that is only other is no fault."""
+        config = self.config
+        found = admission.fault(config, event, advert) or self.guard.fault(config, event, advert, now)
+        if found is None:
+            detail = self.other_addresses(event.source, advert)
+            if detail and (config.strict or admission.foreign(config, advert)):
+                return ErrorKind.ADDRESSES, detail
+            self.counters.hmac_good += bool(advert.trailer)
+        return found
+
+    def other_addresses(self, source: Address, advert: Advert) -> str:
+        """Say how an advert's addresses differ from ours, or nothing; skip_check_adv_addr: not the master's."""
+        config = self.config
+        if advert.addresses == config.addresses or (config.skip_check_adv_addr and source == self._master):
+            return ""
+        return admission.other_addresses(config, advert)
+
+    def refused(self, source: Address, error: DecodeError, now: Micros) -> None:
+        """Count a packet that was not taken, and remember whose it was; nothing else changes."""
+        self.counters.errors[error.kind] += 1
+        self.peers.refused(source, error, now)
+
     def receive(self, source: Address, advert: Advert, now: Micros) -> list[Action]:
         """Take an advert that was found to be for this router."""
-        if source == self.primary:  # our own, looped back
-            return []
         self.counters.adverts_received += 1
+        self.peers.heard(source, advert.priority, now)
         if advert.priority == RELEASE:
             self.counters.priority_zero_received += 1
         if self.state is State.BACKUP:
@@ -221,6 +258,8 @@ class VirtualRouter:
 
     def _receive_as_master(self, source: Address, advert: Advert, now: Micros) -> list[Action]:
         """RFC 9568 6.4.3."""
+        if self._priority == OWNER and self.config.owner_ignore_adverts:
+            return []
         notices: list[Action] = []
 
         def notice(what: Notice) -> None:
@@ -233,14 +272,17 @@ class VirtualRouter:
             notice(Notice.TWO_OWNERS)
         if advert.priority > self._priority:
             return [*notices, *self._yield_to(source, advert, Reason.HIGHER_PRIORITY, now)]
-        if advert.priority == self._priority and self.primary is not None and source.packed > self.primary.packed:
+        if advert.priority == self._priority and self.source is not None and source.packed > self.source.packed:
             return [*notices, *self._yield_to(source, advert, Reason.HIGHER_ADDRESS, now)]
-        # Assert ourselves at once, and take the switches' and neighbours' tables back (keepalived: announces too).
-        notice(Notice.LOWER_PRIORITY_ANSWERED)
-        return [*notices, self._advertise(now), *self._announce(now)]
+        # keepalived: assert ourselves at once, and take the switches' and neighbours' tables back.
+        silent = self.config.lower_prio_no_advert or self.config.strict
+        notice(Notice.LOWER_PRIORITY_UNANSWERED if silent else Notice.LOWER_PRIORITY_ANSWERED)
+        answer = [] if silent else [self._advertise(now)]
+        return [*notices, *answer, *self._announcements.assert_ourselves(now)]
 
     def _yield_to(self, source: Address, advert: Advert, reason: Reason, now: Micros) -> list[Action]:
-        actions = self._leave_master()
+        last = [self._advertise(now)] if self.config.higher_prio_send_advert else []
+        actions = [*last, *self._leave_master()]
         self._follow(source, advert, now)
         why = Why(reason=reason, peer=source, peer_priority=advert.priority)
         return [*actions, self._enter(State.BACKUP, why, now)]
@@ -258,10 +300,7 @@ class VirtualRouter:
             interval = self.config.advert_interval
             # Stay on the grid, and leave out what a stall made us miss.
             self._advert_at = grid + ((now - grid) // interval + 1) * interval
-        if self._announce_at is not None and self._announce_at <= now:
-            self._announce_at = None
-            actions.append(Announce(router=self.config.name, repeat=self.config.announce_repeat))
-        return actions
+        return actions + self._announcements.wake(now)
 
     def _master_down(self, now: Micros) -> list[Action]:
         """Act on the master's silence (RFC 9568 6.4.2, Active_Down_Timer)."""
@@ -281,24 +320,25 @@ class VirtualRouter:
     def take_over(self, why: Why, now: Micros) -> list[Action]:
         """Become MASTER now."""
         self._follow_nobody(now)
-        actions = [self._advertise(now), HoldAddresses(router=self.config.name), *self._announce(now)]
+        actions = [self._advertise(now), HoldAddresses(router=self.config.name), *self._announcements.begin(now)]
         return [*actions, self._enter(State.MASTER, why, now)]
 
     def give_way(self, why: Why, now: Micros) -> list[Action]:
         """MASTER to BACKUP by decision of the sync group: peers are told, since none of them sent anything higher."""
-        actions = self._give_up(can_send=True)
+        actions = self._give_up(now, can_send=True)
         self._await_master(now)
         return [*actions, self._enter(State.BACKUP, why, now)]
 
-    def _give_up(self, *, can_send: bool) -> list[Action]:
+    def _give_up(self, now: Micros, *, can_send: bool) -> list[Action]:
         """Stop all timers; as MASTER send priority 0 and release the addresses."""
         was_master = self.state is State.MASTER
-        released: list[Action] = [self._advert(RELEASE)] if was_master and can_send else []
-        self._down_at = self.ready = self._master = None
+        released: list[Action] = [self._advert(RELEASE, now)] if was_master and can_send else []
+        self._down_at = self.ready = self._master = self.start_at = None
         return [*released, *self._leave_master()] if was_master else []
 
     def _leave_master(self) -> list[Action]:
-        self._advert_at = self._announce_at = None
+        self._advert_at = None
+        self._announcements.stop()
         self.counters.released_master += 1
         return [ReleaseAddresses(router=self.config.name)]
 
@@ -318,16 +358,21 @@ class VirtualRouter:
             self._preempt_from = None
 
     def _await_master(self, now: Micros) -> None:
-        self._down_at = now + master_down_interval(self.config.version, self._priority, self.master_advert_interval)
+        self._down_at = now + self._master_down_interval()
+
+    def _master_down_interval(self) -> Micros:
+        config, interval = self.config, self.master_advert_interval
+        return master_down_interval(config.version, self._priority, interval, config.down_timer_adverts)
 
     def _advertise(self, now: Micros) -> SendAdvert:
         self._advert_at = now + self.config.advert_interval
-        return self._advert(self._priority)
+        return self._advert(self._priority, now)
 
-    def _advert(self, priority: int) -> SendAdvert:
+    def _advert(self, priority: int, now: Micros) -> SendAdvert:
         config = self.config
         self.counters.adverts_sent += 1
         self.counters.priority_zero_sent += priority == RELEASE
+        sequence = self.guard.next_sequence(config, now)
         advert = Advert(
             version=config.version,
             vrid=config.vrid,
@@ -335,17 +380,23 @@ class VirtualRouter:
             interval=config.advert_interval,
             addresses=config.addresses,
             auth=config.auth,
+            header=config.ah is not None,
+            as_v2=config.checksum_as_v2,
         )
-        return SendAdvert(router=config.name, advert=advert)
-
-    def _announce(self, now: Micros) -> list[Action]:
-        """Announce the addresses now and, where configured, once more after the delay."""
-        config = self.config
-        self._announce_at = now + config.announce_delay if config.announce_delay else None
-        return [Announce(router=config.name, repeat=config.announce_repeat)]
+        return SendAdvert(router=config.name, advert=advert, source=self.source, sequence=sequence)
 
     def _enter(self, state: State, why: Why, now: Micros) -> Transition:
         old, self.state = self.state, state
         self.why, self._since = why, now
         self.counters.became_master += state is State.MASTER
         return Transition(router=self.config.name, old=old, new=state, why=why, priority=self._priority)
+
+
+def _on_the_wire(config: RouterConfig) -> tuple[object, ...]:
+    """Return what peers must hear of at once when it changes."""
+    signing = (config.auth, config.ah, config.hmac, config.checksum_as_v2)
+    return (config.addresses, config.advert_interval, config.source, config.peers, *signing)
+
+
+def _timing(config: RouterConfig) -> tuple[Micros, int]:
+    return config.advert_interval, config.down_timer_adverts

@@ -1,4 +1,4 @@
-"""All virtual routers and check scripts of one node, behind one `handle(event, now)`.
+"""All virtual routers of one node and what they depend on, behind one `handle(event, now)`.
 
 The speaker finds the machine an event is for, judges what routers depend on, and knows the earliest deadline of all.
 The caller hands in adverts that are already queued before a `Wake` that is due: a node that was paused must first hear
@@ -12,20 +12,23 @@ from typing import assert_never
 
 from labkit.agenda import Agenda
 from labkit.trace import Micros
-from labkit.vrrp.admission import other_addresses, refusal
-from labkit.vrrp.config import GroupConfig, RouterConfig, TrackKind
+from labkit.vrrp.config import GroupConfig, RouterConfig
 from labkit.vrrp.events import (
     Action,
     ClockChanged,
     Configure,
+    Deleted,
+    DuplicateFound,
     DuplicateSeen,
     Event,
     FileChanged,
     InterfaceChanged,
+    Notice,
+    Noticed,
     ProcessesChanged,
     Reason,
     Received,
-    ScriptChanged,
+    Rejected,
     ScriptExited,
     SetPriority,
     State,
@@ -35,11 +38,13 @@ from labkit.vrrp.events import (
     Why,
 )
 from labkit.vrrp.group import SyncGroup
-from labkit.vrrp.packet import DecodeError, ErrorKind
+from labkit.vrrp.judging import Known, Standing, judge, own_address
+from labkit.vrrp.packet import Advert, DecodeError, ErrorKind
+from labkit.vrrp.places import Places
 from labkit.vrrp.rejections import Rejections
 from labkit.vrrp.router import VirtualRouter
-from labkit.vrrp.status import Counters, RouterStatus, ScriptStatus
-from labkit.vrrp.track import ScriptCheck, Standing, judge
+from labkit.vrrp.status import Counters, RouterStatus, ScriptStatus, TrackerStatus
+from labkit.vrrp.trackers import Machine, Trackers, health_changed
 
 
 class Speaker:
@@ -48,14 +53,14 @@ class Speaker:
     def __init__(self) -> None:
         self._configs: Mapping[str, RouterConfig] = {}
         self._routers: dict[str, VirtualRouter] = {}
-        self._scripts: dict[str, ScriptCheck] = {}
         self._groups: dict[str, SyncGroup] = {}
         self._group_of: dict[str, SyncGroup] = {}
-        self._interfaces: dict[str, InterfaceChanged] = {}
-        self._by_vrid: dict[tuple[str, int], VirtualRouter] = {}
-        self._agenda: Agenda[VirtualRouter | ScriptCheck] = Agenda()
+        self._places = Places(())
+        self._agenda: Agenda[Machine] = Agenda()
+        self._trackers = Trackers(self._agenda)
         self._rejections = Rejections()
         self._errors: Counter[ErrorKind] = Counter()
+        self._utc_offset: Micros | None = None
         self._running = False
 
     # --- asked --------------------------------------------------------------------------------------------------------
@@ -81,8 +86,13 @@ class Speaker:
 
     @property
     def scripts(self) -> Mapping[str, ScriptStatus]:
-        """A snapshot of every check script that some router tracks, by name."""
-        return {name: script.status for name, script in self._scripts.items()}
+        """A snapshot of every check script that is tracked, by name."""
+        return self._trackers.scripts
+
+    @property
+    def trackers(self) -> tuple[TrackerStatus, ...]:
+        """A snapshot of every tracked file, process and static entry."""
+        return self._trackers.others
 
     @property
     def groups(self) -> Mapping[str, State]:
@@ -112,70 +122,108 @@ class Speaker:
                 return self._receive(event, now)
             case Wake():
                 return self._wake(now)
-            case InterfaceChanged():
-                if self._interfaces.get(event.interface) == event:  # the kernel repeats itself
-                    return []
-                self._interfaces[event.interface] = event
-                return self._finish(self._judge(now), now)
-            case ScriptExited():
-                return self._script_exited(event, now)
             case Configure():
                 return self._configure(event, now)
             case Stop():
                 return self._stop(now)
-            case FileChanged() | ProcessesChanged() | StaticChanged() | ClockChanged():
+            case SetPriority():
+                return self._set_priority(event, now)
+            case DuplicateSeen():
+                key = (event.router, event.address, event.lladdr)
+                found = DuplicateFound(router=event.router, address=event.address, lladdr=event.lladdr)
+                return [found] if event.router in self._routers and self._rejections.count(key, now) else []
+            case ClockChanged():
+                self._utc_offset = event.utc_offset
+                for router in self._routers.values():
+                    router.guard.utc_offset = event.utc_offset
                 return []
-            case SetPriority() | DuplicateSeen():
-                return []
+            case _:
+                return self._tracker_told(event, now)
+
+    def _tracker_told(
+        self, event: InterfaceChanged | ScriptExited | FileChanged | ProcessesChanged | StaticChanged, now: Micros
+    ) -> list[Action]:
+        changed, actions = False, []
+        match event:
+            case InterfaceChanged():
+                changed = self._trackers.interface_changed(event, now)
+            case ScriptExited():
+                actions = self._trackers.script_exited(event, now)
+            case FileChanged():
+                actions = self._trackers.file_changed(event)
+            case ProcessesChanged():
+                actions = self._trackers.processes_changed(event, now)
+            case StaticChanged():
+                actions = self._trackers.static_changed(event)
             case _ as never:
                 assert_never(never)
+        if changed or health_changed(actions):
+            actions = actions + self._judge(now)
+        return self._finish(actions, now)
 
     # --- adverts ------------------------------------------------------------------------------------------------------
 
     def _receive(self, event: Received, now: Micros) -> list[Action]:
         packet = event.packet
-        router = self._by_vrid.get((event.interface, packet.vrid)) if packet.vrid is not None else None
+        router, misplaced = self._places.find(event, packet.vrid)
         if isinstance(packet, DecodeError):
             return self._reject(router, event, packet, now)
         if router is None:
             detail = f"VRID {packet.vrid} is not ours on {event.interface}"
-            error = DecodeError(kind=ErrorKind.VRID, detail=detail, vrid=packet.vrid)
-            return self._reject(None, event, error, now)
-        refused = refusal(router.config, event, packet)
-        if refused is None and (detail := other_addresses(router.config, packet)):
-            refused = DecodeError(kind=ErrorKind.ADDRESSES, detail=detail, vrid=packet.vrid)
-        if refused is not None:
-            return self._reject(router, event, refused, now)
-        actions = router.receive(event.source, packet, now)
+            return self._reject(None, event, DecodeError(kind=ErrorKind.VRID, detail=detail, vrid=packet.vrid), now)
+        if event.source == router.source:  # our own, looped back
+            return []
+        fault = misplaced or router.fault(event, packet, now)
+        if fault is not None:
+            return self._reject(router, event, DecodeError(kind=fault[0], detail=fault[1], vrid=packet.vrid), now)
+        notices = self._compare_addresses(router, event, packet, now)
+        actions = notices + router.receive(event.source, packet, now)
         self._agenda.touch(router)
         group = self._group_of.get(router.config.name)
         return actions + self._settle([group], now) if group is not None else actions
 
     def _reject(self, router: VirtualRouter | None, event: Received, error: DecodeError, now: Micros) -> list[Action]:
-        (self._errors if router is None else router.counters.errors)[error.kind] += 1
-        name = "" if router is None else router.config.name
-        return [*self._rejections.reject(name, event.interface, event.source, error, now)]
+        name = ""
+        if router is None:
+            self._errors[error.kind] += 1
+        else:
+            name = router.config.name
+            router.refused(event.source, error, now)
+        count = self._rejections.count((name or event.interface, event.source, error.kind), now)
+        told = Rejected(router=name, interface=event.interface, source=event.source, error=error, count=count)
+        return [told] if count else []
 
-    # --- time and scripts ---------------------------------------------------------------------------------------------
+    def _compare_addresses(self, router: VirtualRouter, event: Received, advert: Advert, now: Micros) -> list[Action]:
+        """Tell of an advert that is taken though its list of addresses is not ours."""
+        detail = router.other_addresses(event.source, advert)
+        if not detail:
+            return []
+        name = router.config.name
+        router.counters.errors[ErrorKind.ADDRESSES] += 1
+        if not self._rejections.count((name, event.source, Notice.OTHER_ADDRESSES), now):
+            return []
+        notice = Notice.OTHER_ADDRESSES
+        return [Noticed(router=name, notice=notice, peer=event.source, peer_priority=advert.priority, detail=detail)]
+
+    # --- time and the operator ----------------------------------------------------------------------------------------
 
     def _wake(self, now: Micros) -> list[Action]:
         due = self._agenda.due(now)
         actions = [action for machine in due for action in machine.wake(now)]
         for machine in due:
             self._agenda.touch(machine)
-        if _health_changed(actions):
+        delayed = any(isinstance(machine, VirtualRouter) and machine.state is State.INIT for machine in due)
+        if delayed or health_changed(actions):
             actions += self._judge(now)
         return self._finish(actions, now)
 
-    def _script_exited(self, event: ScriptExited, now: Micros) -> list[Action]:
-        script = self._scripts.get(event.script)
-        if script is None:
+    def _set_priority(self, event: SetPriority, now: Micros) -> list[Action]:
+        router = self._routers.get(event.router)
+        if router is None:
             return []
-        actions = script.exited(event.status, now)
-        self._agenda.touch(script)
-        if _health_changed(actions):
-            actions += self._judge(now)
-        return self._finish(actions, now)
+        actions = router.set_override(event.priority, now)
+        self._agenda.touch(router)
+        return actions
 
     # --- trackers -----------------------------------------------------------------------------------------------------
 
@@ -183,80 +231,75 @@ class Speaker:
         """Look at what every router depends on, and start or fail it accordingly."""
         if not self._running:
             return []
-        scripts = {name: script.healthy for name, script in self._scripts.items()}
-        return [action for router in self._routers.values() for action in self._judge_one(router, scripts, now)]
+        known = self._trackers.known
+        return [action for router in self._routers.values() for action in self._judge_one(router, known, now)]
 
-    def _judge_one(self, router: VirtualRouter, scripts: Mapping[str, bool | None], now: Micros) -> list[Action]:
-        interface = self._interfaces.get(router.config.interface)
-        router.primary = interface.primary if interface is not None else None
-        standing = self._standing(router.config.name, scripts)
-        actions = router.set_priority(standing.priority)
+    def _judge_one(self, router: VirtualRouter, known: Known, now: Micros) -> list[Action]:
+        config = router.config
+        interface = known.interfaces.get(config.interface)
+        router.source = own_address(config, interface)
+        standing = self._standing(config.name, known)
+        actions = router.set_priority(standing.adjustments)
         if standing.fault is not None:
-            can_send = interface is not None and interface.up and interface.primary is not None
+            can_send = interface is not None and interface.up and router.source is not None
             actions += router.fail(standing.fault, now, can_send=can_send)
         elif router.state in (State.INIT, State.FAULT):
             if standing.waiting is not None:
                 router.wait(standing.waiting)
+            elif router.start_at is not None and now < router.start_at:
+                router.wait(Why(reason=Reason.START_DELAY))
             else:
                 actions += router.start(now)
         self._agenda.touch(router)
         return actions
 
-    def _standing(self, name: str, scripts: Mapping[str, bool | None]) -> Standing:
-        """Judge a router by its own trackers and, in a sync group, by those of the other members."""
+    def _standing(self, name: str, known: Known) -> Standing:
+        """Judge a router by its own trackers and, in a sync group, by the group's and those of the other members."""
         group = self._group_of.get(name)
-        own = judge(self._configs[name], self._interfaces, scripts, weighted=group is None)
-        if group is None or own.fault is not None:
+        if group is None:
+            return judge(self._configs[name], known)
+        tracks, weighted = group.config.tracks, group.config.weighted
+        own = judge(self._configs[name], known, tracks, weighted=weighted)
+        if own.fault is not None:
             return own
         members = [self._configs[member] for member in group.config.members]
-        others = [judge(member, self._interfaces, scripts, weighted=False) for member in members]
+        others = [judge(member, known, weighted=weighted) for member in members]
         shared = Why(reason=Reason.SYNC_GROUP, name=group.config.name)
         return Standing(
             fault=shared if any(other.fault for other in others) else None,
             waiting=next((verdict.waiting for verdict in (own, *others) if verdict.waiting), None),
-            priority=own.priority,
+            adjustments=own.adjustments,
         )
 
     # --- configuration ------------------------------------------------------------------------------------------------
 
     def _configure(self, event: Configure, now: Micros) -> list[Action]:
         """Start, or reload: what did not change is not touched, what is gone withdraws."""
-        self._running = True
-        actions = self._take_scripts(event, now)
+        starting, self._running = not self._running, True
+        actions = self._trackers.configure(event, now)
         self._configs = wanted = {config.name: config for config in event.routers}
         old = self._routers
         for name, router in old.items():
-            if name not in wanted or _identity(wanted[name]) != _identity(router.config):
+            if name not in wanted or wanted[name].identity != router.config.identity:
                 actions += router.stop(now)
+                actions += [] if name in wanted else [Deleted(router=name)]
         self._routers = {
             name: old[name]
-            if name in old and _identity(old[name].config) == _identity(config)
-            else VirtualRouter(config, now)
+            if name in old and old[name].config.identity == config.identity
+            else self._router(config, now)
             for name, config in wanted.items()
         }
-        self._by_vrid = {(router.config.interface, router.config.vrid): router for router in self._routers.values()}
+        for router in self._routers.values() if starting else ():
+            router.start_at = now + router.config.start_delay if router.config.start_delay else None
+        self._places = Places(self._routers.values())
         self._take_groups(event.groups)
         actions += self._reconfigure(now)
         return self._finish(actions + self._judge(now), now)
 
-    def _take_scripts(self, event: Configure, now: Micros) -> list[Action]:
-        """Keep, add and abandon scripts; one that no router tracks does not run."""
-        tracked = {track.name for router in event.routers for track in router.tracks if track.kind is TrackKind.SCRIPT}
-        wanted = {script.name: script for script in event.scripts if script.name in tracked}
-        old, self._scripts = self._scripts, {}
-        actions: list[Action] = []
-        for name, script in old.items():
-            if name not in wanted:
-                actions += script.abandon()
-                self._agenda.remove(script)
-        for name, config in wanted.items():
-            script = self._scripts[name] = old[name] if name in old else ScriptCheck(config, now)
-            if script.config != config:
-                script.reconfigure(config)
-            elif name not in old:
-                actions += script.wake(now)
-            self._agenda.touch(script)
-        return actions
+    def _router(self, config: RouterConfig, now: Micros) -> VirtualRouter:
+        router = VirtualRouter(config, now)
+        router.guard.utc_offset = self._utc_offset
+        return router
 
     def _take_groups(self, groups: Iterable[GroupConfig]) -> None:
         """Build the sync groups anew; one that stays keeps its state."""
@@ -270,13 +313,14 @@ class Speaker:
 
     def _reconfigure(self, now: Micros) -> list[Action]:
         """Tell the routers that stay what changed for them."""
-        scripts = {name: script.healthy for name, script in self._scripts.items()}
+        known = self._trackers.known
         actions: list[Action] = []
         for name, router in self._routers.items():
             router.grouped = name in self._group_of
             if router.config != self._configs[name]:
-                priority = self._standing(name, scripts).priority
-                actions += router.reconfigure(self._configs[name], priority, now)
+                router.source = own_address(self._configs[name], known.interfaces.get(router.config.interface))
+                adjustments = self._standing(name, known).adjustments
+                actions += router.reconfigure(self._configs[name], adjustments, now)
             if router.ready is not None and not router.grouped:
                 actions += router.take_over(router.ready, now)
         return actions
@@ -284,13 +328,9 @@ class Speaker:
     def _stop(self, now: Micros) -> list[Action]:
         """Withdraw everything; the routers stay visible, in INIT."""
         self._running = False
-        actions: list[Action] = []
-        for router in self._routers.values():
-            actions += router.stop(now)
-        for script in self._scripts.values():
-            actions += script.abandon()
-            self._agenda.remove(script)
-        self._scripts, self._by_vrid = {}, {}
+        actions = [action for router in self._routers.values() for action in router.stop(now)]
+        actions += self._trackers.stop()
+        self._places = Places(())
         return self._finish(actions, now)
 
     # --- sync groups --------------------------------------------------------------------------------------------------
@@ -305,12 +345,3 @@ class Speaker:
             for member in group.members:
                 self._agenda.touch(member)
         return actions
-
-
-def _identity(config: RouterConfig) -> tuple[str, int, int]:
-    """What makes it the same virtual router on the wire; when it changes, one stops and another starts."""
-    return config.interface, config.vrid, config.version
-
-
-def _health_changed(actions: Iterable[Action]) -> bool:
-    return any(isinstance(action, ScriptChanged) and action.settled for action in actions)

@@ -9,6 +9,9 @@ def skew_time(version: int, priority: int, master_advert_interval: Micros) -> Mi
     return (256 - priority) * unit // 256
 
 
-def master_down_interval(version: int, priority: int, master_advert_interval: Micros) -> Micros:
-    """Return Master_Down_Interval: for how long a backup of this priority bears a master's silence."""
-    return 3 * master_advert_interval + skew_time(version, priority, master_advert_interval)
+def master_down_interval(version: int, priority: int, master_advert_interval: Micros, adverts: int = 3) -> Micros:
+    """Return Master_Down_Interval: for how long a backup of this priority bears a master's silence.
+
+    The RFCs know 3 `adverts`; keepalived.conf(5): down_timer_adverts.
+    """
+    return adverts * master_advert_interval + skew_time(version, priority, master_advert_interval)

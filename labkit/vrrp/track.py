@@ -1,15 +1,10 @@
-"""What a virtual router depends on: check scripts, interfaces, and the verdict on them.
+"""What virtual routers depend on: check scripts, processes and interfaces, each with when a change of it counts."""
 
-`ScriptCheck` decides when a check script runs and when its answers count (keepalived.conf(5), vrrp_script).  `judge`
-says whether a router may run, must wait, or is in FAULT, and how much its priority changes.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 from labkit.trace import SECOND, Micros
-from labkit.vrrp.config import OWNER, RouterConfig, ScriptConfig, Track, TrackKind
-from labkit.vrrp.events import Action, InterfaceChanged, KillScript, Reason, RunScript, ScriptChanged, Why
+from labkit.vrrp.config import InterfaceDelay, ProcessConfig, ScriptConfig, TrackKind
+from labkit.vrrp.events import Action, InterfaceChanged, KillScript, RunScript, ScriptChanged, TrackerChanged
 from labkit.vrrp.status import ScriptStatus
 
 KILL_DELAY: Micros = SECOND
@@ -106,58 +101,96 @@ class ScriptCheck:
         return actions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """The verdict on a router: `fault` forbids to run, `waiting` forbids to start; and its effective priority."""
+class ProcessCheck:
+    """How many of a process run, and when that counts.
 
-    fault: Why | None
-    waiting: Why | None
-    priority: int
-
-
-def judge(
-    config: RouterConfig,
-    interfaces: Mapping[str, InterfaceChanged],
-    scripts: Mapping[str, bool | None],
-    *,
-    weighted: bool = True,
-) -> Standing:
-    """Look at everything `config` depends on; tracks with a weight do not count unless `weighted`.
-
-    An interface that is not in `interfaces`, and a script whose health is None, have not answered yet.
+    keepalived.conf(5), vrrp_track_process: what changed because one more runs counts `fork_delay` later, what changed
+    because one less runs counts `terminate_delay` later, if it is so still.  The first count decides at once.
     """
-    faults: list[Why] = []
-    waits: list[Why] = []
-    priority = config.priority
-    own = Track(kind=TrackKind.INTERFACE, name=config.interface)
-    for track in (own, *config.tracks):
-        works, why = _look(track, interfaces, scripts)
-        if track.weight:
-            priority += track.weight if works is (track.weight > 0) else 0
-        elif works is None:
-            waits.append(why)
-        elif not works:
-            faults.append(why)
-    if not faults and not waits and interfaces[config.interface].primary is None:
-        faults.append(Why(reason=Reason.NO_PRIMARY_ADDRESS, name=config.interface))
-    return Standing(
-        fault=faults[0] if faults else None,
-        waiting=waits[0] if waits else None,
-        priority=min(max(priority, 1), OWNER - 1) if weighted and config.priority != OWNER else config.priority,
-    )
+
+    def __init__(self, config: ProcessConfig) -> None:
+        self.config = config
+        self.healthy: bool | None = None
+        self.count: int | None = None
+        self._settle_at: Micros | None = None
+
+    @property
+    def deadline(self) -> Micros | None:
+        """When the present count begins to count."""
+        return self._settle_at
+
+    def counted(self, count: int, now: Micros) -> list[Action]:
+        """Take a new count."""
+        before, self.count = self.count, count
+        if before is None:
+            return self._settle()
+        if self._right() is self.healthy:
+            self._settle_at = None
+        elif self._settle_at is None:
+            self._settle_at = now + (self.config.fork_delay if count > before else self.config.terminate_delay)
+        return self.wake(now)
+
+    def wake(self, now: Micros) -> list[Action]:
+        """Let the present count decide, if its delay is over."""
+        return self._settle() if self._settle_at is not None and self._settle_at <= now else []
+
+    def reconfigure(self, config: ProcessConfig) -> list[Action]:
+        """Take other figures; they are held against the present count at once."""
+        self.config = config
+        return self._settle() if self.count is not None else []
+
+    def _right(self) -> bool:
+        most = self.config.quorum_max
+        return self.count is not None and self.config.quorum <= self.count and (most is None or self.count <= most)
+
+    def _settle(self) -> list[Action]:
+        self._settle_at = None
+        healthy = self._right()
+        if healthy is self.healthy:
+            return []
+        self.healthy = healthy
+        name = self.config.name
+        return [TrackerChanged(kind=TrackKind.PROCESS, name=name, healthy=healthy, value=self.count)]
 
 
-def _look(
-    track: Track, interfaces: Mapping[str, InterfaceChanged], scripts: Mapping[str, bool | None]
-) -> tuple[bool | None, Why]:
-    """Return whether what `track` watches works (None: unknown), and what to say when it does not."""
-    name = track.name
-    if track.kind is TrackKind.SCRIPT:
-        healthy = scripts[name]
-        return healthy, Why(reason=Reason.WAITING if healthy is None else Reason.SCRIPT_FAILED, name=name)
-    interface = interfaces.get(name)
-    if interface is None:
-        return None, Why(reason=Reason.WAITING, name=name)
-    if not interface.exists:
-        return False, Why(reason=Reason.INTERFACE_MISSING, name=name)
-    return interface.up, Why(reason=Reason.INTERFACE_DOWN, name=name)
+class InterfaceCheck:
+    """An interface as routers see it: a change of up or down must last its delay (interface_up_down_delays).
+
+    What else the kernel says of it, its addresses above all, counts at once.
+    """
+
+    def __init__(self, delay: InterfaceDelay, first: InterfaceChanged) -> None:
+        self.delay = delay
+        self.seen = first
+        self._told = first
+        self._settle_at: Micros | None = None
+
+    @property
+    def deadline(self) -> Micros | None:
+        """When a change that was held back counts."""
+        return self._settle_at
+
+    def told(self, event: InterfaceChanged, now: Micros) -> None:
+        """Take what the kernel says; an interface that is gone is so at once."""
+        self._told = event
+        if event.exists and _usable(event) is not _usable(self.seen):
+            if self._settle_at is None:
+                self._settle_at = now + (self.delay.up if event.up else self.delay.down)
+            if self._settle_at > now:
+                self.seen = replace(event, exists=self.seen.exists, up=self.seen.up)
+                return
+        self._settle_at = None
+        self.seen = event
+
+    def wake(self, now: Micros) -> list[Action]:
+        """Let the present state count, if its delay is over."""
+        if self._settle_at is None or self._settle_at > now:
+            return []
+        self._settle_at = None
+        self.seen = self._told
+        name = self.seen.interface
+        return [TrackerChanged(kind=TrackKind.INTERFACE, name=name, healthy=_usable(self.seen))]
+
+
+def _usable(state: InterfaceChanged) -> bool:
+    return state.exists and state.up

@@ -14,7 +14,7 @@ from labkit.trace import SECOND, Kind
 from labkit.vrrp.config import RouterConfig
 from labkit.vrrp.events import Configure, Reason, State
 from labkit.vrrp.packet import Advert, encode
-from labkit.vrrp.router import TRANSITIONS
+from labkit.vrrp.reasons import TRANSITIONS
 from tests.sim.conftest import GUIDE, VIP
 
 NAMES = ("server1", "server2", "server3")

@@ -37,7 +37,7 @@ from labkit.vrrp.events import (
     Where,
 )
 from labkit.vrrp.packet import Advert
-from labkit.vrrp.router import TRANSITIONS
+from labkit.vrrp.reasons import TRANSITIONS
 from labkit.vrrp.speaker import Speaker
 
 US = IPv4Address("192.168.1.21")

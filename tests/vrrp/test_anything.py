@@ -25,7 +25,7 @@ from labkit.vrrp.events import (
     Wake,
 )
 from labkit.vrrp.packet import Advert, DecodeError, ErrorKind
-from labkit.vrrp.router import TRANSITIONS
+from labkit.vrrp.reasons import TRANSITIONS
 from labkit.vrrp.speaker import Speaker
 from tests.vrrp.dialogue import HIGHER, LOWER, US, V2, V3, VIP, interface_track, script_track
 

@@ -13,7 +13,7 @@ from labkit.trace import SECOND, Micros
 from labkit.vrrp.config import RouterConfig
 from labkit.vrrp.events import Notice, Noticed, Received, Rejected, State, Transition
 from labkit.vrrp.packet import Advert, DecodeError, ErrorKind
-from labkit.vrrp.router import TRANSITIONS
+from labkit.vrrp.reasons import TRANSITIONS
 from tests.vrrp.dialogue import HIGHER, LOWER, US, V2, V3, VIP, Dialogue, line, master
 
 TAKEOVER = ["advert 150", "hold", "announce 5"]
@@ -319,19 +319,10 @@ STRAY = [
         id="interval",
     ),
     pytest.param(
-        replace(GOOD, addresses=()), ErrorKind.ADDRESSES, "addresses none, ours are 192.168.1.20", id="no-addresses"
-    ),
-    pytest.param(
         replace(GOOD, addresses=(HIGHER,)),
         ErrorKind.ADDRESSES,
         "addresses 192.168.1.31, ours are 192.168.1.20",
         id="other-address",
-    ),
-    pytest.param(
-        replace(GOOD, addresses=(VIP,) * 6),
-        ErrorKind.ADDRESSES,
-        "addresses 192.168.1.20, 192.168.1.20, 192.168.1.20, 192.168.1.20 and 2 more, ours are 192.168.1.20",
-        id="address-count",
     ),
     pytest.param(
         DecodeError(kind=ErrorKind.CHECKSUM, detail="wrong checksum", vrid=21),
@@ -386,6 +377,47 @@ def test_addresses_may_come_in_another_order() -> None:
     dialogue.now = SECOND
     assert dialogue.hear(200, like=replace(config, addresses=(HIGHER, VIP))) == []
     assert dialogue.speaker.deadline == 4_414_062
+
+
+@pytest.mark.parametrize(
+    ("addresses", "told"),
+    [
+        pytest.param((VIP, HIGHER), "addresses 192.168.1.20, 192.168.1.31", id="one-more"),
+        pytest.param((), "addresses none", id="none"),
+        pytest.param(
+            (VIP,) * 6,
+            "addresses 192.168.1.20, 192.168.1.20, 192.168.1.20, 192.168.1.20 and 2 more",
+            id="many",
+        ),
+    ],
+)
+def test_a_list_that_overlaps_is_followed_and_told_once_a_minute(addresses: tuple[IPv4Address, ...], told: str) -> None:
+    dialogue = Dialogue(V2)
+    dialogue.now = SECOND
+    other = replace(V2, addresses=addresses)
+    assert dialogue.hear(200, like=other) == ["other-addresses 192.168.1.11 200"]
+    notice = dialogue.actions[0]
+    assert isinstance(notice, Noticed)
+    assert notice.detail == f"{told}, ours are 192.168.1.20"
+    assert dialogue.speaker.deadline == 4_414_062
+    assert dialogue.hear(200, like=other) == []
+    assert dialogue.speaker.routers["V"].counters.errors == {ErrorKind.ADDRESSES: 2}
+
+
+def test_strictly_any_other_list_is_refused() -> None:
+    dialogue = Dialogue(replace(V2, strict=True))
+    other = replace(V2, addresses=(VIP, HIGHER))
+    assert dialogue.hear(200, like=other) == ["rejected addresses from 192.168.1.11: 1"]
+
+
+def test_the_list_of_the_master_itself_need_not_be_compared() -> None:
+    """skip_check_adv_addr: that of the master is looked at when it becomes the master, and not again."""
+    dialogue = Dialogue(replace(V2, skip_check_adv_addr=True))
+    dialogue.hear(200)
+    assert dialogue.hear(200, like=replace(V2, addresses=(HIGHER,))) == []
+    assert dialogue.hear(200, HIGHER, like=replace(V2, addresses=(HIGHER,))) == [
+        "rejected addresses from 192.168.1.31: 1"
+    ]
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

@@ -137,7 +137,7 @@ def test_a_reload_without_a_change_touches_nothing() -> None:
 
 def test_a_removed_router_withdraws_and_a_new_one_starts() -> None:
     dialogue = master(V2)
-    assert dialogue.configure(OTHER) == ["advert 0", "release", "INIT stopped", "W: BACKUP started"]
+    assert dialogue.configure(OTHER) == ["advert 0", "release", "INIT stopped", "deleted", "W: BACKUP started"]
     assert list(dialogue.speaker.routers) == ["W"]
     assert dialogue.hear(200, like=V2) == ["rejected vrid from 192.168.1.11: 1"]
     assert dialogue.wait_until(110 * SECOND)[0] == "103609375 W: advert 100"
