@@ -252,10 +252,9 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Choice(Generic[T]):
-    """One of a few words; `refused` are those which keepalived knows and labkit does not yet."""
+    """One of a few words."""
 
     values: Mapping[str, T] = field(hash=False)
-    refused: frozenset[str] = frozenset()
     any_case: bool = False
     absent: T | None = None  # the value when nothing is written after the keyword
 
@@ -274,10 +273,6 @@ class Choice(Generic[T]):
         text = words[0].upper() if self.any_case else words[0]
         if text in self.values:
             return self.values[text]
-        if text in self.refused:
-            raise UnfitError(
-                0, f"`{text}` is known to keepalived but not supported by labkit yet", f"write {self.wanted}"
-            )
         raise unfit(0, text, self.wanted)
 
 

@@ -203,6 +203,7 @@ OWNER = (
             [f"5:1: strict mode has no passwords (RFC 3768 10); {REMOVE}"],
             id="authentication",
         ),
+        pytest.param(f"auth_hmac {{\n{KEY}\n}}", [], id="signed"),
         pytest.param(
             f"auth_hmac {{\n{KEY}\nmode permissive\n}}",
             ["7:6: strict mode demands that adverts are signed and verified; write `mode enforce`"],

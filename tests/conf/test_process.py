@@ -253,6 +253,7 @@ def test_accept_mode(own: str, accept: bool) -> None:
 
 SNMP = "is not supported: labkit has no SNMP agent; remove it; `pykeepalived metrics` tells Prometheus the same"
 DBUS = "is not supported: labkit is not on D-Bus; remove it; `pykeepalived status`, `events` and `reload` do the same"
+BFD = "is not supported: labkit has no BFD; remove it; adverts of version 3 may be 0.01 s apart, and tell as soon"
 NFT = "does nothing here: labkit filters with nftables, in a table of its own; remove it"
 
 
@@ -270,7 +271,8 @@ NFT = "does nothing here: labkit filters with nftables, in a table of its own; r
             id="traps",
         ),
         pytest.param("enable_dbus", [f"2:1: `enable_dbus` {DBUS}"], id="dbus"),
-        pytest.param("bfd_priority 5", [f"2:1: `bfd_priority` {UNSUPPORTED}; remove the line"], id="bfd"),
+        pytest.param("bfd_priority 5", [f"2:1: `bfd_priority` {BFD}"], id="bfd"),
+        pytest.param("lvs_flush", [f"2:1: `lvs_flush` {UNSUPPORTED}; remove the line"], id="lvs"),
         pytest.param("vrrp_iptables in out", [f"2:1: warning: `vrrp_iptables` {NFT}"], id="iptables"),
         pytest.param("nftables t", [f"2:1: warning: `nftables` {NFT}"], id="nftables"),
         pytest.param(
@@ -319,6 +321,7 @@ NFT = "does nothing here: labkit filters with nftables, in a table of its own; r
             ["2:7: `IWGRP|all` does not fit here; write a number up to 0777, or names such as IWGRP|IWOTH"],
             id="umask-name",
         ),
+        pytest.param("vrrp_version", ["2:13: something is missing here; write 2 or 3"], id="version-of-nothing"),
         pytest.param(
             "smtp_alert maybe",
             ["2:12: `maybe` does not fit here; write on or off (true or false, yes or no)"],

@@ -177,6 +177,11 @@ VIRTUAL = "belongs to the virtual routers of VRRP (RFC 9568 7.3), which have it 
             id="two-sources",
         ),
         pytest.param(
+            "mcast_src_ip 192.0.2.11%eth0",
+            ["4:14: `192.0.2.11%eth0` does not fit here; write an IPv4 or IPv6 address"],
+            id="zone",
+        ),
+        pytest.param(
             "mcast_src_ip fe80::1",
             ["4:14: fe80::1 is not of the family of the virtual addresses; write an IPv4 address"],
             id="source-of-the-other-family",

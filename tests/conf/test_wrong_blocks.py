@@ -117,8 +117,8 @@ WEIGHTLESS = "write `weight 0`: its failure is FAULT; or add `sync_group_trackin
             id="global-version",
         ),
         pytest.param(
-            f"bfd_instance X {{\n{INSTANCE}}}\n" + SECOND,
-            [f"1:1: `bfd_instance` {UNSUPPORTED}; remove it"],
+            f"virtual_server_group X {{\n{INSTANCE}}}\n" + SECOND,
+            [f"1:1: `virtual_server_group` {UNSUPPORTED}; remove it"],
             id="unsupported-block",
         ),
         pytest.param(

@@ -45,6 +45,12 @@ from tests.conf.samples import SERVER, UNSUPPORTED, said
         ),
         pytest.param(
             "192.168.1.20 80",
+            "2001:db8::1 80",
+            [f"1:16: the IPv6 address `2001:db8::1` {UNSUPPORTED}; write an IPv4 address"],
+            id="ipv6",
+        ),
+        pytest.param(
+            "192.168.1.20 80",
             "fwmark 7",
             [f"1:16: `fwmark` {UNSUPPORTED}; write an IPv4 address and a port"],
             id="fwmark",

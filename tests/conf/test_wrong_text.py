@@ -154,9 +154,9 @@ def test_the_texts_that_the_tables_change_are_right() -> None:
         ),
         pytest.param(
             "    priority",
-            "    track_bfd\n    priority",
-            [f"5:5: `track_bfd` {UNSUPPORTED}; remove the line"],
-            id="track_bfd",
+            "    lvs_sync_daemon_interface\n    priority",
+            [f"5:5: `lvs_sync_daemon_interface` {UNSUPPORTED}; remove the line"],
+            id="unsupported",
         ),
         pytest.param(
             "priority 150\n",

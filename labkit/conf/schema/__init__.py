@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from labkit.conf.schema.balancing import VIRTUAL_SERVER
-from labkit.conf.schema.keyword import NO_TITLE, Block, Keyword, Leaf, Lines, table, words
+from labkit.conf.schema.keyword import BFD, NO_TITLE, Block, Keyword, Leaf, Lines, table, words
 from labkit.conf.schema.process import GLOBAL_DEFS, TOP
 from labkit.conf.schema.statics import STATIC_IPADDRESS, STATIC_ROUTES, STATIC_RULES, TRACK_GROUP
 from labkit.conf.schema.trackers import GARP_GROUP, INTERFACE_DELAYS, TRACK_FILE_BLOCK, VRRP_SCRIPT, VRRP_TRACK_PROCESS
@@ -41,10 +41,8 @@ ROOT = Block(
         TRACK_GROUP,
         VIRTUAL_SERVER,
     ),
-    words(
-        "bfd_instance",
-        "virtual_server_group SSL net_namespace_ipvs",
-    ),
+    words("virtual_server_group SSL net_namespace_ipvs"),
+    {"bfd_instance": BFD},
 )
 
 

@@ -78,6 +78,8 @@ def words(*texts: str) -> frozenset[str]:
     return frozenset(word for text in texts for word in text.split())
 
 
+BFD = Refusal("labkit has no BFD", "remove it; adverts of version 3 may be 0.01 s apart, and tell as soon")
+
 NO_TITLE = Flag(wanted="a `{`")
 NAME = Word("a name")
 VERSION_NUMBER = Choice({"2": 2, "3": 3})

@@ -19,7 +19,19 @@ from labkit.conf.arguments import (
 from labkit.conf.commands import FifoLine, UsersCommand
 from labkit.conf.extra import EveryInterface
 from labkit.conf.modes import FileMode
-from labkit.conf.schema.keyword import LONG, NAME, NO_TITLE, VERSION_NUMBER, Block, Leaf, Lines, Refusal, table, words
+from labkit.conf.schema.keyword import (
+    BFD,
+    LONG,
+    NAME,
+    NO_TITLE,
+    VERSION_NUMBER,
+    Block,
+    Leaf,
+    Lines,
+    Refusal,
+    table,
+    words,
+)
 from labkit.trace import SECOND
 
 _COMMAND = UsersCommand()
@@ -361,6 +373,18 @@ _REFUSED = {
         _SNMP,
     ),
     "enable_traps": _TRAPS,
+    **dict.fromkeys(
+        (
+            "bfd_process_name",
+            "bfd_priority",
+            "bfd_rt_priority",
+            "bfd_no_swap",
+            "bfd_rlimit_rttime",
+            "bfd_rlimit_rtime",
+            "bfd_cpu_affinity",
+        ),
+        BFD,
+    ),
     **dict.fromkeys(("enable_dbus", "dbus_service_name", "dbus_no_interface_name"), _DBUS),
 }
 
@@ -370,11 +394,10 @@ GLOBAL_DEFS = Block(
     "What holds for the whole process",
     table(*_MAIL, *_SCRIPTS, *_DEFAULTS, *_PROCESSES, *_FILES, LINKBEAT_USE_POLLING, *_ALWAYS, *_IDLE),
     words(
-        "no_checker_emails bfd_process_name random_seed iproute_usr_dir iproute_etc_dir",
+        "no_checker_emails random_seed iproute_usr_dir iproute_etc_dir",
         "nftables_ipvs nftables_ipvs_priority nftables_ipvs_start_fwmark",
         "lvs_sync_daemon lvs_flush lvs_flush_on_stop lvs_flush_onstop lvs_timeouts",
         "checker_log_all_failures rs_init_notifies",
-        "bfd_priority bfd_rt_priority bfd_no_swap bfd_rlimit_rttime bfd_rlimit_rtime bfd_cpu_affinity",
     ),
     _REFUSED,
     once=True,

@@ -9,7 +9,19 @@ from labkit.conf.hmac_key import KeyLine
 from labkit.conf.macvlan import VmacLine
 from labkit.conf.routes import RouteLine
 from labkit.conf.rules import RuleLine
-from labkit.conf.schema.keyword import LONG, NAME, NO_TITLE, VERSION_NUMBER, Block, Leaf, Lines, Refusal, table, words
+from labkit.conf.schema.keyword import (
+    BFD,
+    LONG,
+    NAME,
+    NO_TITLE,
+    VERSION_NUMBER,
+    Block,
+    Leaf,
+    Lines,
+    Refusal,
+    table,
+    words,
+)
 from labkit.conf.schema.trackers import TRACKS
 from labkit.trace import SECOND
 from labkit.vrrp.config import AntiReplay, HmacMode
@@ -247,6 +259,7 @@ _IDLE = (
     ),
 )
 _REFUSED = {
+    "track_bfd": BFD,
     "use_ipvlan": Refusal(
         "an ipvlan has the MAC address of the interface below it, and gains nothing", "remove it, or write `use_vmac`"
     ),
@@ -278,7 +291,7 @@ VRRP_INSTANCE = Block(
         NOTIFY_DELETED,
         *_IDLE,
     ),
-    words("track_bfd lvs_sync_daemon_interface"),
+    words("lvs_sync_daemon_interface"),
     _REFUSED,
 )
 
@@ -297,5 +310,5 @@ VRRP_SYNC_GROUP = Block(
     NAME,
     "Instances that change state together",
     table(GROUP, *TRACKS, TRACKING_WEIGHT, *_NOTIFIES),
-    words("track_bfd"),
+    refused={"track_bfd": BFD},
 )
