@@ -44,8 +44,19 @@ class Surroundings:
     """What instances take from the rest of the file: global defaults, and the trackers with their weights."""
 
     global_defs: Section
+    shared: Mapping[str, Any]
     known: Known
     preferences: Mapping[int, int]
+
+
+_OWN = {own.name: field for field, own, _ in _SHARED}
+
+
+def shared_fields(global_defs: Section) -> dict[str, Any]:
+    """Return the fields of RouterConfig that hold for all instances which say nothing else."""
+    few = {"announce_repeat": 1, "announce_delay": 0} if global_defs.get(process.VRRP_MIN_GARP) else {}
+    written = global_defs.given({field: shared for field, _, shared in _SHARED})
+    return few | written | {"start_delay": global_defs.get(process.VRRP_STARTUP_DELAY) or 0}
 
 
 def build_instance(section: Section, around: Surroundings, complaints: Complaints) -> VrrpInstance | None:
@@ -123,12 +134,10 @@ class _Builder:
 
     def _shared(self) -> dict[str, Any]:
         """Return what the instance says, or else global_defs."""
-        global_defs = self.around.global_defs
-        written = {name: first(self.section.get(own), global_defs.get(shared)) for name, own, shared in _SHARED}
-        fields = {name: value for name, value in written.items() if value is not None}
-        delay = global_defs.get(process.VRRP_STARTUP_DELAY)
-        few = {"announce_repeat": 1, "announce_delay": 0} if global_defs.get(process.VRRP_MIN_GARP) else {}
-        return few | fields | {"start_delay": delay or 0}
+        own = {
+            _OWN[name]: value for name, (value, _) in self.section.values.items() if name in _OWN and value is not None
+        }
+        return {**self.around.shared, **own}
 
     def _check_opposites(self, one: Leaf[bool], other: Leaf[bool]) -> None:
         if self.section.says(one) and self.section.says(other):

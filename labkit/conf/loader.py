@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.conf.complaints import Complaints
-from labkit.conf.instance import Surroundings, build_instance
+from labkit.conf.instance import Surroundings, build_instance, shared_fields
 from labkit.conf.lvs import build_virtual_server, check_services
 from labkit.conf.model import Config
 from labkit.conf.process import build_global_defs
@@ -103,7 +103,9 @@ def _build(top: Section, file: str, complaints: Complaints) -> Config:
     check_services(services, complaints)
     global_defs = next(iter(top.sections(process.GLOBAL_DEFS)), _absent(top.document, process.GLOBAL_DEFS))
     preferences = assign_preferences(top, complaints)
-    around = Surroundings(global_defs=global_defs, known=known, preferences=preferences)
+    around = Surroundings(
+        global_defs=global_defs, shared=shared_fields(global_defs), known=known, preferences=preferences
+    )
     built_instances = [build_instance(section, around, complaints) for section in instances]
     names = [str(section.title) for section in instances if section.title is not None]
     values = build_global_defs(global_defs, top, complaints)

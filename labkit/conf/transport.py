@@ -9,6 +9,20 @@ from labkit.conf.schema import Leaf, process, vrrp
 from labkit.conf.section import Section
 from labkit.vrrp.config import Address
 
+_WORDS = {
+    leaf.name
+    for leaf in (
+        vrrp.MCAST_SRC_IP,
+        vrrp.UNICAST_SRC_IP,
+        vrrp.MCAST_DST_IP,
+        vrrp.UNICAST_TTL,
+        vrrp.CHECK_UNICAST_SRC,
+        vrrp.TRACK_SRC_IP,
+        vrrp.DONT_TRACK_PRIMARY,
+    )
+}
+"""Without any of these, and without peers, there is little to look at: most instances are so."""
+
 
 class Transport:
     """What the lines of one instance say of its adverts' way, checked against its address family (4 or 6)."""
@@ -23,6 +37,11 @@ class Transport:
     def fields(self) -> dict[str, Any]:
         """Return the fields of the instance's RouterConfig, after complaining."""
         section = self._section
+        if _WORDS.isdisjoint(section.values) and not self._unicast and vrrp.UNICAST_PEER.name not in section.empty:
+            return {
+                "destination": self._destination(),
+                "check_unicast_source": self._global_defs.says(process.VRRP_CHECK_UNICAST_SRC),
+            }
         peers = tuple(entry.value for entry in section.lines(vrrp.UNICAST_PEER))
         self._check_peers()
         self._check_unicast_words()
