@@ -27,6 +27,7 @@ class Program:
         self.name = name
         self.home = home
         self.log = ""
+        self.told = 0  # changes of state so far
         self.cursor = 0  # up to where the log was waited for
         self.process: subprocess.Popen[bytes] | None = None
         self._host = host
@@ -49,8 +50,8 @@ class Program:
     def write(self, config: str) -> None:
         (self.home / "keepalived.conf").write_text(config.replace("%HOME%", str(self.home)))
 
-    def read(self) -> bool:
-        """Take in what it logged; return whether that was anything."""
+    def read(self) -> None:
+        """Take in what it logged."""
         before = len(self.log)
         while self._pipe is not None:
             try:
@@ -61,7 +62,8 @@ class Program:
             if not data:
                 os.close(self._pipe)
                 self._pipe = None
-        return len(self.log) != before
+        if len(self.log) != before:
+            self.told = len(self.entered()) + len(self.synced())
 
     @property
     def descriptor(self) -> int | None:

@@ -16,6 +16,7 @@ time, each in a network of its own.  What happened is then compared host by host
 import os
 import select
 import signal
+import socket
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from tests.interop.forge import GROUP, STRANGER_ADDRESS, Forged
 from tests.interop.frames import Frame
 from tests.interop.network import STRANGER, Host, Network
 from tests.interop.program import Program
@@ -125,6 +127,19 @@ class Run:
             path.touch()
         else:
             path.unlink(missing_ok=True)
+
+    def stray(self, forged: Forged) -> None:
+        """Let the stranger send an advert."""
+        self.stray_bytes(forged.ip())
+
+    def stray_bytes(self, packet: bytes) -> None:
+        """Let the stranger send an IP packet, whatever is in it."""
+        self._mark()
+        with self.host(STRANGER).namespace.entered():
+            sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        with sender:
+            sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, STRANGER_ADDRESS.packed)
+            sender.sendto(packet, (str(GROUP), 0))
 
     # --- waits --------------------------------------------------------------------------------------------------------
 
@@ -245,10 +260,12 @@ class Run:
     def read(self) -> None:
         """Take in everything that happened."""
         self.network.read()
-        logged = [program.read() for program in self.programs.values()]
+        for program in self.programs.values():
+            program.read()
         moved = sum(len(host.history) for host in self.network.hosts.values())
-        noted = moved + sum(1 for frame in self.network.frames if frame.announced)
-        if any(logged) or noted != self._noted:
+        told = sum(program.told for program in self.programs.values())
+        noted = moved + told + sum(1 for frame in self.network.frames if frame.announced)
+        if noted != self._noted:
             self._news = time.monotonic()
         self._noted = noted
 
