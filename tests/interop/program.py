@@ -27,6 +27,7 @@ class Program:
         self.name = name
         self.home = home
         self.log = ""
+        self.noted: dict[str, object] = {}  # what a script looked up on the host, to be compared
         self.told = 0  # changes of state so far
         self.cursor = 0  # up to where the log was waited for
         self.process: subprocess.Popen[bytes] | None = None
@@ -34,6 +35,9 @@ class Program:
         self._pipe: int | None = None
         home.mkdir()
         self.notified = home / "notified"
+        self.fifo = ""  # what it wrote to the FIFO of that name in its home
+        os.mkfifo(home / "fifo", 0o600)
+        self._fifo = os.open(home / "fifo", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         recorder = home / "notify"
         recorder.write_text(_RECORDER % self.notified)
         recorder.chmod(0o755)
@@ -51,7 +55,9 @@ class Program:
         (self.home / "keepalived.conf").write_text(config.replace("%HOME%", str(self.home)))
 
     def read(self) -> None:
-        """Take in what it logged."""
+        """Take in what it logged and told its FIFO."""
+        with contextlib.suppress(BlockingIOError):
+            self.fifo += os.read(self._fifo, 1 << 16).decode()
         before = len(self.log)
         while self._pipe is not None:
             try:
@@ -122,6 +128,7 @@ class Program:
 
     def close(self) -> None:
         self.kill()
+        os.close(self._fifo)
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None

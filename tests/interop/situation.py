@@ -17,6 +17,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
@@ -140,6 +141,15 @@ class Run:
         with sender:
             sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, STRANGER_ADDRESS.packed)
             sender.sendto(packet, (str(GROUP), 0))
+
+    def ip(self, number: int, *arguments: str) -> str:
+        """What ip(8) answers on a host."""
+        process = self.host(number).namespace.start(("ip", *arguments), stdout=subprocess.PIPE)
+        return process.communicate(timeout=5)[0].decode()
+
+    def note(self, number: int, subject: str, value: object) -> None:
+        """Let something that was looked up be part of the story."""
+        self.programs[number].noted[subject] = value
 
     # --- waits --------------------------------------------------------------------------------------------------------
 

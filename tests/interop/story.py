@@ -38,7 +38,8 @@ def tell(programs: Mapping[int, Program], network: Network) -> Story:
             "held": _held(network.hosts[number]),
             "priorities": _priorities(number, network),
             "announced": _announced(number, network),
-            "notified": {"script": tuple(sorted(program.notifications))},
+            "notified": {"script": tuple(sorted(program.notifications)), "fifo": tuple(program.fifo.splitlines())},
+            "noted": dict(program.noted),
         }
         for number, program in programs.items()
     }
