@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.daemon import OURS, C, Daemon
-from tests.interop.frames import Frame
+from tests.interop.stage import Stage
 from tests.kernel.lan import Lan, why_not
 
 PROGRAMS = {"ours": OURS, "C": C}
@@ -23,19 +23,15 @@ def peers() -> None:
 
 
 @pytest.fixture(scope="session")
-def captured() -> list[Frame]:
-    """Every frame of the situations so far, but for the forged ones."""
-    return []
-
-
-@pytest.fixture(scope="session")
-def repeated(request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """What did not happen again when a situation was repeated; told at the end of the run."""
-    found: list[str] = []
-    yield found
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Where the chosen situations take place; what was repeated is told at the end of the run."""
+    functions = [getattr(item, "function", None) for item in request.session.items]
+    chosen = [found for function in functions if (found := getattr(function, "situation", None))]
+    made = Stage(chosen, tmp_path_factory.mktemp("stage"))
+    yield made
     reporter = request.config.pluginmanager.getplugin("terminalreporter")
-    if found and reporter is not None:
-        reporter.write_line("\nrepeated once, and then right:\n" + "\n".join(found))
+    if made.repeated and reporter is not None:
+        reporter.write_line("\nrepeated, and then right or told above:\n" + "\n".join(made.repeated))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Wireshark judges what the situations before left in `captured`; alone this module has nothing to judge."""
+"""Wireshark judges what the situations before left on the stage; alone this module has nothing to judge."""
 
 import struct
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.frames import Frame
+from tests.interop.stage import Stage
 
 pytestmark = [pytest.mark.interop]
 _CHECKS = ("ip.check_checksum:TRUE", "vrrp.v3_checksum_as_in_v2:FALSE")
@@ -31,8 +32,8 @@ def judged(path: Path, wanted: str) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
-def test_no_frame_of_any_situation_is_malformed_or_doubtful(captured: list[Frame], tmp_path: Path) -> None:
-    relevant = [frame for frame in captured if frame.advert or frame.announced]
+def test_no_frame_of_any_situation_is_malformed_or_doubtful(stage: Stage, tmp_path: Path) -> None:
+    relevant = [frame for frame in stage.captured if frame.advert or frame.announced]
     if not relevant:
         pytest.skip("no situation ran before")
     write_pcap(tmp_path / "all.pcap", relevant)
