@@ -5,10 +5,9 @@ import time
 from typing import TYPE_CHECKING
 
 from labkit.conf.loader import Loaded
-from labkit.daemon.compose import About, compose
 from labkit.daemon.control import Ask, Client, Request
+from labkit.daemon.dumping import Dumper
 from labkit.daemon.inquiry import Snapshot
-from labkit.daemon.release import version
 from labkit.daemon.report import to_json
 from labkit.diagnostics import did_you_mean
 from labkit.kernel.process import now
@@ -23,8 +22,9 @@ _NO_VRRP = {"ok": False, "error": "the VRRP process does not run at the moment; 
 class Answers:
     """Answers requests for one parent."""
 
-    def __init__(self, parent: "Parent") -> None:
+    def __init__(self, parent: "Parent", dumper: Dumper) -> None:
         self._parent = parent
+        self._dumper = dumper
 
     def answer(self, client: Client, request: Request) -> None:
         """Answer a request, now or as soon as the VRRP process has answered."""
@@ -51,15 +51,7 @@ class Answers:
             if snapshot is None:
                 client.reply(_NO_VRRP)
                 return
-            about = About(
-                version=version(),
-                node=os.uname().nodename,
-                pid=os.getpid(),
-                vrrp_pid=parent.vrrp.pid,
-                file=str(parent.settings.file),
-                started=parent.started,
-            )
-            client.reply({"ok": True, "report": to_json(compose(parent.config, snapshot, time.time(), about, only))})
+            client.reply({"ok": True, "report": to_json(self._dumper.report(snapshot, only))})
 
         parent.inquiry.want(told)
 

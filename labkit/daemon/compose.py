@@ -60,16 +60,23 @@ class Composer:
             priority=status.priority,
             base_priority=status.base_priority,
             master=str(status.master) if status.master else None,
+            master_advert_interval_us=status.master_advert_interval,
             advert_interval_us=config.advert_interval if config else 0,
             master_down_interval_us=status.master_down_interval,
             preempt=config.preempt if config else True,
             group=self._group_of.get(status.name, ""),
             garp_delay=config.announce_delay // SECOND if config else 0,
+            vmac=self._vmac(instance) if instance else "",
             addresses=_addresses(instance, state) if instance else (),
             tracks=tuple(self._track(track) for track in config.tracks) if config else (),
             problem=state.problem,
             counters=_counters(status.counters),
         )
+
+    def _vmac(self, instance: VrrpInstance) -> str:
+        if instance.vmac is None:
+            return ""
+        return instance.vmac.name or f"{self._config.global_defs.vmac_prefix}.{instance.router.vrid}"
 
     def _track(self, track: Track) -> TrackReport:
         healthy: bool | None = None

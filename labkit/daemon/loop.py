@@ -111,14 +111,20 @@ class Loop:
 class Signals:
     """Signals as bytes on a descriptor, so that they are handled between two pieces of work and never within one."""
 
-    def __init__(self, numbers: Iterable[int]) -> None:
-        """Catch these signals; the previous owner of this process's signals, if any, loses them."""
+    def __init__(self, numbers: Iterable[int], others: Iterable[int] = ()) -> None:
+        """Catch these signals, and let `others` do nothing; the previous owner of this process's signals loses them.
+
+        Signals that were blocked, so that none is lost between a fork and here, come now.
+        """
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        for number in numbers:
+        self._numbers = frozenset(numbers)
+        both = {*self._numbers, *others}
+        for number in both:  # a program that is executed later has them by default, which it would not if ignored
             signal.signal(number, _noted_elsewhere)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
@@ -127,10 +133,22 @@ class Signals:
     def caught(self) -> list[int]:
         """Return the numbers of the signals that came since the last call."""
         try:
-            return list(self._reader.recv(4096))
+            return [number for number in self._reader.recv(4096) if number in self._numbers]
         except BlockingIOError:
             return []
 
 
 def _noted_elsewhere(number: int, frame: object) -> None:
     """Do nothing: the interpreter has written the number to the wake-up descriptor already."""
+
+
+SIGNALS = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGRTMIN + 2,
+    signal.SIGRTMAX - 1,
+)
+"""Every signal that means something to the parent of keepalived."""

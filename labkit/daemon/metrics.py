@@ -5,7 +5,7 @@ Pure: a report in, text out.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from labkit.daemon.report import Report, RouterReport
+from labkit.daemon.report import CLASSIC_ERRORS, Report, RouterReport
 
 _STATES = {"INIT": 0, "BACKUP": 1, "MASTER": 2, "FAULT": 3}
 
@@ -29,24 +29,24 @@ def _family(name: str, kind: str, text: str, samples: Iterable[_Sample]) -> str:
     return "\n".join(lines) + "\n"
 
 
-_ERRORS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "packet_length_errors": ("Packets too short, or as long as no advert is", ("length",)),
-    "advertisements_interval_errors": ("Adverts with another interval", ("interval",)),
-    "ip_ttl_errors": ("Packets with a TTL that is not allowed", ("ttl",)),
-    "invalid_type_received": ("Packets that are no advert", ("type",)),
-    "address_list_errors": ("Adverts with other addresses", ("addresses",)),
-    "authentication_invalid": ("Adverts with an authentication type that is unknown", ("auth-unknown",)),
-    "authentication_mismatch": ("Adverts with another authentication type", ("auth-type",)),
-    "authentication_failure": ("Adverts with a wrong password", ("password",)),
+_ERRORS: dict[str, tuple[str, str]] = {
+    "packet_length_errors": ("packet_len_err", "Packets too short, or as long as no advert is"),
+    "advertisements_interval_errors": ("advert_interval_err", "Adverts with another interval"),
+    "ip_ttl_errors": ("ip_ttl_err", "Packets with a TTL that is not allowed"),
+    "invalid_type_received": ("invalid_type_rcvd", "Packets that are no advert"),
+    "address_list_errors": ("addr_list_err", "Adverts with other addresses"),
+    "authentication_invalid": ("invalid_authtype", "Adverts with an authentication that is malformed or not expected"),
+    "authentication_mismatch": ("authtype_mismatch", "Adverts with another authentication type"),
+    "authentication_failure": ("auth_failure", "Adverts whose authentication fails"),
 }
-"""The exporter's counters of refused packets: what they count, and which kinds of refusal those are here."""
+"""The exporter's counters of refused packets: keepalived's name of each, and what it counts."""
 
 
 def _counters(router: RouterReport) -> dict[str, tuple[str, float]]:
     counters = router.counters
     errors = {
-        name: (text, float(sum(counters.errors.get(kind, 0) for kind in kinds)))
-        for name, (text, kinds) in _ERRORS.items()
+        name: (text, float(sum(counters.errors.get(kind, 0) for kind in CLASSIC_ERRORS[key])))
+        for name, (key, text) in _ERRORS.items()
     }
     return {
         "advertisements_received": ("Adverts received", counters.adverts_received),

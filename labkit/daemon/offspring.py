@@ -15,7 +15,7 @@ from pathlib import Path
 from labkit.conf.model import Config
 from labkit.daemon.channel import Channel
 from labkit.daemon.log import Level, Log
-from labkit.daemon.loop import Loop
+from labkit.daemon.loop import SIGNALS, Loop
 from labkit.daemon.messages import Ready
 from labkit.diagnostics import LabkitError
 from labkit.kernel.process import now
@@ -164,12 +164,17 @@ class Offspring:
         family = self._family
         family.log.flush()
         ours, theirs = socket.socketpair()
+        pid = -1
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # the child unblocks them when it can catch them
         try:
             pid = os.fork()
         except OSError as error:
             ours.close()
             theirs.close()
             raise ForkError(f"cannot start the {self.kind.name} process: {error.strerror}") from error
+        finally:
+            if pid != 0:
+                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         if pid == 0:
             ours.close()
             self._become(theirs)

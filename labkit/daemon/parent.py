@@ -18,9 +18,10 @@ from labkit.conf.loader import Loaded, load
 from labkit.conf.model import Config
 from labkit.daemon.answers import Answers
 from labkit.daemon.control import ControlError, ControlServer
+from labkit.daemon.dumping import Dump, Dumper
 from labkit.daemon.inquiry import Inquiry
 from labkit.daemon.log import Level, Log
-from labkit.daemon.loop import Loop, Signals
+from labkit.daemon.loop import SIGNALS, Loop, Signals
 from labkit.daemon.messages import Page, TakeConfig, Taken, Told
 from labkit.daemon.offspring import Family, ForkError, Kind, Offspring
 from labkit.daemon.runner import run_vrrp
@@ -28,7 +29,6 @@ from labkit.diagnostics import Diagnostic, Severity
 from labkit.trace import Micros
 from labkit.vrrp.events import SetPriority
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 EVENTS = 1000
 """How many records of the trace are remembered for those who ask later."""
 
@@ -66,14 +66,15 @@ class Parent:
         self._log = log
         self._tell_ready = ready
         self._loop = Loop()
-        self._signals = Signals(_SIGNALS)
+        self._signals = Signals(SIGNALS)
         self._loop.watch(self._signals, self._signalled)
         family = Family(loop=self._loop, log=log, release=self._release, heard=self._heard, changed=self._child_changed)
         self.vrrp = Offspring(self._vrrp_kind(), family)
         self._children = (self.vrrp,)
         self.inquiry = Inquiry(self.vrrp.send)
         self._control: ControlServer | None = None
-        self._answers = Answers(self)
+        self._dumper = Dumper(self, log)
+        self._answers = Answers(self, self._dumper)
         self._taking: tuple[Loaded, list[Reloaded]] | None = None  # a configuration the VRRP process has not taken yet
         self._again: list[Reloaded] = []  # who asked for a reload meanwhile
         self._overrides: dict[str, int] = {}
@@ -202,8 +203,12 @@ class Parent:
         caught = self._signals.caught()
         if signal.SIGTERM in caught or signal.SIGINT in caught:
             self.stop()
-        elif signal.SIGHUP in caught:  # many at once are one
+            return
+        if signal.SIGHUP in caught:  # many at once are one
             self.reload(lambda loaded: None)
+        for which in Dump:
+            if which in caught:
+                self._dumper.dump(which)
 
     def stop(self) -> None:
         """Tell every child to end, and end with the last."""

@@ -11,6 +11,18 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 R = TypeVar("R")
 
+CLASSIC_ERRORS: dict[str, tuple[str, ...]] = {
+    "packet_len_err": ("length",),
+    "advert_interval_err": ("interval",),
+    "ip_ttl_err": ("ttl",),
+    "invalid_type_rcvd": ("type",),
+    "addr_list_err": ("addresses",),
+    "invalid_authtype": ("hmac-unexpected", "hmac-malformed"),
+    "authtype_mismatch": ("auth-type", "hmac-missing"),
+    "auth_failure": ("password", "ah", "ah-replay", "hmac-key", "hmac-bad", "hmac-stale", "hmac-replay"),
+}
+"""The counters of refused packets that keepalived has, by its names: which kinds of refusal those are here."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressReport:
@@ -88,11 +100,14 @@ class RouterReport:
     base_priority: int
     operator_priority: int | None = None
     master: str | None = None
+    master_priority: int = 0
+    master_advert_interval_us: int = 0
     advert_interval_us: int = 0
     master_down_interval_us: int = 0
     preempt: bool = True
     group: str = ""
     garp_delay: int = 0
+    vmac: str = ""
     addresses: tuple[AddressReport, ...] = ()
     tracks: tuple[TrackReport, ...] = ()
     peers: tuple[PeerReport, ...] = ()

@@ -21,7 +21,7 @@ from labkit.daemon.channel import Channel
 from labkit.daemon.children import Children
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
-from labkit.daemon.loop import Loop, Signals
+from labkit.daemon.loop import SIGNALS, Loop, Signals
 from labkit.daemon.messages import AskPage, ClearStatistics, Ready, TakeConfig, Taken
 from labkit.daemon.ports import Ports
 from labkit.daemon.service import Service
@@ -71,9 +71,7 @@ class Runner:
         self._loop = Loop()
         self._parent = Channel(self._loop, control, heard=self._told, ended=self._orphaned)
         self._tracer = Tracer(trace, now, self._parent.send)
-        self._signals = Signals((signal.SIGTERM,))
-        for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-            signal.signal(ignored, signal.SIG_IGN)
+        self._signals = Signals((signal.SIGTERM,), SIGNALS)
         self._speaker = Speaker()
         self._watched: set[str] = set()  # every interface that the configuration names
         self._pending: deque[Event] = deque()

@@ -1,0 +1,97 @@
+"""Writes keepalived's dumps when a signal asks for them: SIGUSR1, SIGUSR2, SIGRTMIN+2 and SIGRTMAX-1.
+
+The parent writes all files: a slow disk is nothing to the VRRP process.
+"""
+
+import os
+import signal
+import time
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labkit.daemon.compose import About, compose
+from labkit.daemon.dump_data import data, parent_data
+from labkit.daemon.dump_files import DumpError, write
+from labkit.daemon.dumps import as_json, statistics
+from labkit.daemon.inquiry import Snapshot
+from labkit.daemon.log import Level, Log
+from labkit.daemon.messages import ClearStatistics
+from labkit.daemon.release import version
+from labkit.daemon.report import Report
+
+if TYPE_CHECKING:
+    from labkit.daemon.parent import Parent
+
+
+class Dump(IntEnum):
+    """The signals that ask for a dump."""
+
+    DATA = signal.SIGUSR1
+    STATS = signal.SIGUSR2
+    JSON = signal.SIGRTMIN + 2
+    STATS_CLEAR = signal.SIGRTMAX - 1
+
+
+class Dumper:
+    """Writes the dumps of one parent."""
+
+    def __init__(self, parent: "Parent", log: Log) -> None:
+        self._parent = parent
+        self._log = log
+
+    def dump(self, which: Dump) -> None:
+        """Write a dump as soon as the VRRP process has told what it knows."""
+        pid = self._parent.vrrp.pid
+        if pid is not None:
+            what = {
+                Dump.DATA: "VRRP data",
+                Dump.STATS: "VRRP stats",
+                Dump.JSON: "VRRP as json",
+                Dump.STATS_CLEAR: "and clearing VRRP stats",
+            }[which]
+            self._log.say(f"Printing {what} for process({pid}) on signal")
+        if which is Dump.DATA:
+            self._write_parent_s()
+        self._parent.inquiry.want(lambda snapshot: self._write(which, snapshot))
+
+    def _write(self, which: Dump, snapshot: Snapshot | None) -> None:
+        parent, defs = self._parent, self._parent.config.global_defs
+        if snapshot is None:
+            self._log.say("nothing is written: the VRRP process does not run at the moment", Level.WARNING)
+            return
+        report = self.report(snapshot)
+        match which:
+            case Dump.DATA:
+                text = data(parent.config, report, snapshot.common.interfaces)
+                self._put(defs.state_dump_file, text)
+            case Dump.JSON:
+                self._put(defs.json_dump_file, as_json(parent.config, report, defs.json_version))
+            case Dump.STATS | Dump.STATS_CLEAR:
+                self._put(defs.stats_dump_file, statistics(report))
+                if which is Dump.STATS_CLEAR:
+                    parent.vrrp.send(ClearStatistics())
+
+    def _write_parent_s(self) -> None:
+        self._log.say(f"Printing parent data for process({os.getpid()}) on signal")
+        path = Path(self._parent.config.global_defs.state_dump_file)
+        self._put(str(path.with_name(f"{path.stem}_parent{path.suffix}")), parent_data(self._parent.config))
+
+    def _put(self, path: str, text: str) -> None:
+        try:
+            write(Path(path), text)
+        except DumpError as error:
+            self._log.say(str(error), Level.WARNING)
+
+    def report(self, snapshot: Snapshot, only: str = "") -> Report:
+        """Return the report of the daemon at a snapshot."""
+        parent = self._parent
+        about = About(
+            version=version(),
+            node=os.uname().nodename,
+            pid=os.getpid(),
+            vrrp_pid=parent.vrrp.pid,
+            file=str(parent.settings.file),
+            started=parent.started,
+        )
+        return compose(parent.config, snapshot, time.time(), about, only)

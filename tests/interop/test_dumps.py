@@ -1,0 +1,222 @@
+"""The dumps of C keepalived and ours for the same file, key by key."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.daemon import OURS, C, Daemon
+from tests.kernel.lan import Lan, eventually, why_not
+
+pytestmark = [pytest.mark.kernel, pytest.mark.interop]
+
+CONFIG = """
+global_defs {
+ router_id LVS1
+ script_user root
+ enable_script_security
+}
+vrrp_script chk {
+ script "/usr/bin/true 'a b'"
+ interval 1
+ timeout 3
+ weight -10
+ fall 2
+ rise 2
+}
+vrrp_script bad {
+ script "/usr/bin/false"
+ interval 1
+ timeout 3
+}
+vrrp_sync_group G {
+ group {
+  V1
+  V2
+ }
+ notify "/usr/bin/true group"
+}
+vrrp_instance V1 {
+ state BACKUP
+ interface eth0
+ virtual_router_id 21
+ priority 150
+ advert_int 1
+ authentication {
+  auth_type PASS
+  auth_pass secret
+ }
+ virtual_ipaddress {
+  192.168.1.20/24 brd 192.168.1.255 scope link label eth0:1
+  192.168.1.30
+ }
+ virtual_ipaddress_excluded {
+  192.168.1.40
+ }
+ notify_master "/usr/bin/true a b"
+ notify_backup /usr/bin/true
+}
+vrrp_instance V2 {
+ state BACKUP
+ interface eth0
+ virtual_router_id 22
+ priority 150
+ version 3
+ advert_int 0.5
+ nopreempt
+ virtual_ipaddress {
+  192.168.1.25
+ }
+ track_interface {
+  lo
+ }
+}
+vrrp_instance V3 {
+ state BACKUP
+ interface eth0
+ virtual_router_id 23
+ priority 100
+ version 3
+ advert_int 0.1
+ preempt_delay 3
+ garp_master_refresh 60
+ garp_lower_prio_repeat 2
+ virtual_ipaddress {
+  192.168.1.26
+ }
+ track_script {
+  chk
+ }
+ notify "/usr/bin/true all"
+ smtp_alert
+}
+vrrp_instance V4 {
+ state BACKUP
+ interface eth0
+ virtual_router_id 24
+ priority 100
+ version 3
+ advert_int 0.1
+ virtual_ipaddress {
+  192.168.1.27
+ }
+ track_script {
+  bad
+ }
+}
+"""
+# the home of the test lies in /tmp itself
+PRIVATE = """set -e; home=$1; shift; mount --make-rprivate /; mount --bind "$home" /mnt
+mount -t tmpfs none /tmp; mkdir -p "$home"; mount --bind /mnt "$home"; exec "$@" """
+VOLATILE = {"last_transition", "advert_sent"}  # moments, and what grows meanwhile
+
+
+class _Dumps:
+    """One daemon with a /tmp of its own."""
+
+    def __init__(self, home: Path, program: tuple[str, ...]) -> None:
+        self._lan = Lan(1)
+        wrapped = ("unshare", "-m", "sh", "-c", PRIVATE, "sh", home, *map(str, program))
+        self.daemon = Daemon(self._lan.hosts[0], home, CONFIG, wrapped)
+        self._folder = Path(f"/proc/{self.daemon.process.pid}/root/tmp")
+
+    def ask(self, number: int, name: str) -> str:
+        file = self._folder / name
+        os.kill(self.daemon.process.pid, number)
+        eventually(lambda: file.exists() and file.stat().st_size)
+        assert file.stat().st_mode & 0o777 == 0o600
+        text = file.read_text()
+        file.unlink()
+        return text
+
+    def close(self) -> None:
+        self.daemon.close()
+        self._lan.close()
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[_Dumps, _Dumps]]:
+    if why_not():
+        pytest.skip(why_not())
+    home = tmp_path_factory.mktemp("dumps")
+    with ExitStack() as stack:
+        made: list[_Dumps] = []
+        for name, program in (("c", C), ("ours", OURS)):
+            made.append(_Dumps(home / name, program))
+            stack.callback(made[-1].close)
+        for dumps in made:
+            dumps.daemon.wait_log("(V3) Entering MASTER STATE")
+            dumps.daemon.wait_log("VRRP_Script(bad) failed")
+        yield made[0], made[1]
+
+
+def test_json(both: tuple[_Dumps, _Dumps]) -> None:
+    theirs, ours = (json.loads(dumps.ask(36, "keepalived.json")) for dumps in both)
+    assert [list(entry["data"]) for entry in ours] == [list(entry["data"]) for entry in theirs]
+    assert [list(entry["stats"]) for entry in ours] == [list(entry["stats"]) for entry in theirs]
+    for their_entry, our_entry in zip(theirs, ours, strict=True):
+        if "auth_data" in their_entry["data"]:
+            assert their_entry["data"].pop("auth_data") == "secret"
+            assert our_entry["data"].pop("auth_data") == "********"
+        for part in ("data", "stats"):
+            assert _steady(our_entry[part]) == _steady(their_entry[part])
+
+
+def _steady(values: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in values.items() if key not in VOLATILE}
+
+
+def test_statistics(both: tuple[_Dumps, _Dumps]) -> None:
+    theirs, ours = (re.sub(r"Sent: \d+", "Sent: N", dumps.ask(12, "keepalived.stats")) for dumps in both)
+    assert ours == theirs
+    for dumps in both:
+        cleared = dumps.ask(63, "keepalived.stats")
+        assert "Became master: 1" in cleared  # written first
+        assert "Became master: 1" not in dumps.ask(12, "keepalived.stats")
+
+
+LEFT_OUT = (
+    "Read timeout",  # a timer of C's
+    "Using src_ip",  # told by the interface
+    "fd_in",
+    "Flags:",  # of its own workings
+    "Num member fault",
+    "VRRP instances :",
+    "Script uid:gid",
+)
+
+
+def test_data(both: tuple[_Dumps, _Dumps]) -> None:
+    theirs, ours = (_topology(dumps.ask(10, "keepalived.data")) for dumps in both)
+    assert list(ours) == list(theirs)
+    for name, lines in theirs.items():
+        expected = [line for line in lines if not any(word in line for word in LEFT_OUT)]
+        assert [line for line in ours[name] if "Flags:" not in line] == expected, name
+    for dumps in both:
+        assert dumps.ask(10, "keepalived_parent.data").startswith("------< Global definitions >------\n Network")
+
+
+def _topology(text: str) -> dict[str, list[str]]:
+    """Return the blocks of instances, groups and scripts: their lines by their title."""
+    blocks: dict[str, list[str]] = {}
+    section, current = "", []  # type: ignore[var-annotated]
+    for line in text.splitlines():
+        if line.startswith("------<"):
+            section = line.strip("-<> ")
+        elif section in ("VRRP Topology", "VRRP Sync groups", "VRRP Scripts"):
+            if line.startswith("   "):
+                current.append(_normal(line))
+            else:
+                current = blocks.setdefault(line, [])
+    return blocks
+
+
+def _normal(line: str) -> str:
+    line = re.sub(r"= \d+\.\d+ \(.*\)", "= WHEN", line)
+    line = re.sub(r"Password = .*", "Password = P", line)
+    line = re.sub(r"Master router = .*", "Master router = R", line)
+    return re.sub(r", uid:gid \d+:\d+", "", line)
