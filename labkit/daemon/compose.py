@@ -96,6 +96,7 @@ class Composer:
 
     def trackers(self) -> tuple[TrackerReport, ...]:
         """Report every tracked script, file and process."""
+        outputs = dict(self._snapshot.common.outputs)
         return tuple(
             TrackerReport(
                 kind="script",
@@ -103,6 +104,7 @@ class Composer:
                 healthy=script.healthy,
                 status=script.status,
                 running=script.running,
+                output=outputs.get(script.name, ""),
             )
             for script in self._snapshot.common.scripts
         )

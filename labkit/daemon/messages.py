@@ -75,6 +75,7 @@ class Common:
     at: Micros
     router_count: int
     scripts: tuple[ScriptStatus, ...] = ()
+    outputs: tuple[tuple[str, str], ...] = ()  # the end of what the last run of a script wrote
     groups: tuple[tuple[str, State], ...] = ()
     interfaces: tuple[InterfaceState, ...] = ()
     errors: tuple[tuple[ErrorKind, int], ...] = ()  # packets that were for no router of ours

@@ -19,11 +19,13 @@ from functools import partial
 from labkit.conf.model import Config
 from labkit.daemon.channel import Channel
 from labkit.daemon.children import Children
+from labkit.daemon.files import Files
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
 from labkit.daemon.messages import AskPage, ClearStatistics, Ready, TakeConfig, Taken
 from labkit.daemon.ports import Ports
+from labkit.daemon.processes import Processes
 from labkit.daemon.service import Service
 from labkit.daemon.teller import Teller
 from labkit.daemon.tracer import Tracer
@@ -93,6 +95,9 @@ class Runner:
             tracer=self._tracer,
         )
         self._teller = Teller(self._speaker, self._service, self._interfaces, now)
+        warn = partial(log.say, level=Level.WARNING)
+        self._files = Files(self._loop, self._handle, warn)
+        self._processes = Processes(self._loop, self._handle, warn)
         log.explain("Registering gratuitous ARP shared channel")
 
     # --- the loop -----------------------------------------------------------------------------------------------------
@@ -214,6 +219,8 @@ class Runner:
         self._service.configure(config, starting=starting)
         self._watch_paths()
         self._tell_clock()
+        self._files.configure(config.track_files)
+        self._processes.configure(config.track_processes)
         self._describe(self._watched)
         for static in self._service.holdings.statics.events():
             self._handle(static)

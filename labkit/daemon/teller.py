@@ -8,6 +8,8 @@ from labkit.daemon.service import Service
 from labkit.trace import Micros
 from labkit.vrrp.speaker import Speaker
 
+_OUTPUT = 1000  # characters
+
 
 class Teller:
     """Makes pages; nothing here changes what it looks at."""
@@ -33,6 +35,7 @@ class Teller:
             at=self._clock(),
             router_count=self._speaker.router_count,
             scripts=tuple(self._speaker.scripts.values()),
+            outputs=tuple((name, run.output[-_OUTPUT:]) for name, run in self._service.trackers.last_runs.items()),
             groups=tuple(self._speaker.groups.items()),
             interfaces=tuple(self._interface(name) for name in sorted(watched)),
             errors=tuple(self._speaker.errors.items()),
