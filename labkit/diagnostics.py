@@ -25,11 +25,15 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Span:
-    """A place in a text file; line and column count from 1, as editors do."""
+    """A place in a text file; line and column count from 1, as editors do.
+
+    `note` tells apart the several things that one line of a file became, where it is used again and again.
+    """
 
     file: str
     line: int
     column: int
+    note: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
@@ -46,7 +50,8 @@ class Diagnostic:
 
     def __str__(self) -> str:
         prefix = "warning: " if self.severity is Severity.WARNING else ""
-        return f"{self.span}: {prefix}{self.message}; {self.hint}"
+        note = f" ({self.span.note})" if self.span.note else ""
+        return f"{self.span}: {prefix}{self.message}; {self.hint}{note}"
 
 
 class RefusedError(LabkitError):

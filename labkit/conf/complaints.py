@@ -1,8 +1,12 @@
 """Everything that is wrong with one file, collected."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from itertools import groupby
 
 from labkit.diagnostics import Diagnostic, Severity, Span
+
+MOST_OF_ONE_PLACE = 5
 
 
 class Complaints:
@@ -22,5 +26,17 @@ class Complaints:
         self._found.append(Diagnostic(span=span, message=message, hint=hint, severity=Severity.WARNING))
 
     def by_place(self) -> tuple[Diagnostic, ...]:
-        """Return all of them in the order of the file."""
-        return tuple(sorted(self._found, key=lambda diagnostic: diagnostic.span))
+        """Return all of them in the order of the file, each once; of a line used again and again, a few."""
+        found = sorted(dict.fromkeys(self._found), key=lambda diagnostic: _place(diagnostic.span))
+        kept: list[Diagnostic] = []
+        for _, same_place in groupby(found, key=lambda diagnostic: _place(diagnostic.span)):
+            here = list(same_place)
+            if more := len(here[MOST_OF_ONE_PLACE:]):
+                last = here[MOST_OF_ONE_PLACE - 1]
+                here[MOST_OF_ONE_PLACE - 1 :] = [replace(last, hint=f"{last.hint}; and {more} more like it")]
+            kept += here
+        return tuple(kept)
+
+
+def _place(span: Span) -> tuple[str, int, int]:
+    return span.file, span.line, span.column

@@ -5,18 +5,21 @@ all that is wrong is told at once.  What is legal but odd is a warning.
 """
 
 import gc
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from labkit.conf.complaints import Complaints
+from labkit.conf.include import ALL, BY_DEFAULT, UnreadableError, read_text
 from labkit.conf.instance import Surroundings, build_instance, shared_fields
 from labkit.conf.lvs import build_virtual_server, check_services
 from labkit.conf.model import Config
+from labkit.conf.preprocess import Outside, own_id, preprocess
 from labkit.conf.process import build_global_defs
-from labkit.conf.reader import Document, Statement, lines_of, read
+from labkit.conf.reader import Document, Statement, read
 from labkit.conf.schema import ROOT, Block, balancing, process, trackers, vrrp
 from labkit.conf.section import Section, bind
 from labkit.conf.shared import unique_titles
@@ -26,35 +29,55 @@ from labkit.conf.tracking import check_tracks_in_groups, known_trackers
 from labkit.conf.vrrp import build_groups, check_shared_addresses, check_vrids
 from labkit.diagnostics import Diagnostic, Span
 
-BYTE_ORDER_MARK = "\ufeff"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What became of a file: its configuration (None when it is refused) and all diagnostics, in the file's order."""
+    """What became of a file: its configuration (None when it is refused) and all diagnostics, in the file's order.
+
+    `files` are all that were read, the file itself first; `document` is the tree, once it could be read.
+    """
 
     config: Config | None
     diagnostics: tuple[Diagnostic, ...]
+    files: tuple[str, ...] = ()
+    document: Document | None = field(default=None, repr=False, compare=False)
 
 
-def load(path: Path) -> Loaded:
-    """Load a file; one that is missing, unreadable or not UTF-8 is a diagnostic at line 1, column 1."""
-    file = str(path)
+def load(
+    path: Path,
+    *,
+    config_id: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    all_files: bool = False,
+) -> Loaded:
+    """Load a file; one that is missing, unreadable or not UTF-8 is a diagnostic at line 1, column 1.
+
+    `config_id` is what `@conditions` are about (the first part of the host name), `environment` where `${_ENV X}` is
+    looked up (the process's own); with `all_files` every pattern of an `include` must find a file.
+    """
     try:
-        text = path.read_bytes().decode()
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        message = f"the file is not UTF-8: byte 0x{error.object[error.start]:02x} in line {line}"
-        return _refused(file, message, "save it as UTF-8")
-    except OSError as error:
-        return _refused(file, f"the file cannot be read: {error.strerror}", "name a file that can be read")
-    return loads(text, file=file)
+        text = read_text(str(path), regular=False)
+    except UnreadableError as error:
+        return _refused(str(path), error.message, error.hint)
+    return loads(text, file=str(path), config_id=config_id, environment=environment, all_files=all_files)
 
 
-def loads(text: str, *, file: str) -> Loaded:
-    """Load the text of a file; `file` is what diagnostics call it."""
+def loads(
+    text: str,
+    *,
+    file: str,
+    config_id: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    all_files: bool = False,
+) -> Loaded:
+    """Load the text of a file; `file` is what diagnostics call it, and where includes are looked for."""
+    outside = Outside(
+        config_id=own_id() if config_id is None else config_id,
+        environment=os.environ if environment is None else environment,
+        checks=ALL if all_files else BY_DEFAULT,
+    )
     with _collector_paused():
-        return _loads(text, file)
+        return _loads(text, file, outside)
 
 
 @contextmanager
@@ -69,19 +92,22 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _loads(text: str, file: str) -> Loaded:
-    document = read(lines_of(text.removeprefix(BYTE_ORDER_MARK), file))
+def _loads(text: str, file: str, outside: Outside) -> Loaded:
+    source = preprocess(text, file, outside)
+    document = read(source.lines, source.diagnostics)
     complaints = Complaints(document.diagnostics)
-    if text.startswith(BYTE_ORDER_MARK):
-        message = "the file begins with a byte order mark, with which keepalived cannot read it"
-        complaints.warning(document.lines[0].span(1), message, "save it without")
     tree_is_right = complaints.errors == 0  # else most of what could be said about its meaning would be wrong
     top = bind(document, ROOT, complaints)
     config = _build(top, file, complaints) if tree_is_right else None
     if config is not None and not (config.instances or config.virtual_servers or complaints.errors):
         message = "nothing is configured here"
-        complaints.warning(document.lines[0].span(1), message, "add a vrrp_instance or a virtual_server")
-    return Loaded(config=None if complaints.errors else config, diagnostics=complaints.by_place())
+        complaints.warning(Span(file=file, line=1, column=1), message, "add a vrrp_instance or a virtual_server")
+    return Loaded(
+        config=None if complaints.errors else config,
+        diagnostics=complaints.by_place(),
+        files=source.files,
+        document=document,
+    )
 
 
 def _refused(file: str, message: str, hint: str) -> Loaded:

@@ -8,6 +8,7 @@ from labkit.conf.model import Forwarding, RealServer, TcpCheck, VirtualServer
 from labkit.conf.schema import balancing
 from labkit.conf.section import Section
 from labkit.conf.shared import line_of, require
+from labkit.conf.source import line_from
 from labkit.trace import Micros
 
 Endpoint: TypeAlias = tuple[IPv4Address, int]
@@ -51,8 +52,8 @@ def check_services(sections: list[Section], complaints: Complaints) -> None:
         protocol = section.get(balancing.PROTOCOL)
         first = seen.setdefault((section.title, protocol), section)
         if first is not section:
-            line = line_of(first, first.statement)
-            message = f"there is a virtual_server with this address, port and protocol already, in line {line}"
+            line = line_of(first, first.statement, section.span())
+            message = f"there is a virtual_server with this address, port and protocol already, in {line}"
             complaints.error(section.span(), message, "keep one of them")
 
 
@@ -83,7 +84,7 @@ def _real_servers(section: Section, complaints: Complaints) -> tuple[RealServer,
         endpoint = cast("Endpoint", server.title)
         span = server.span()
         if endpoint in servers:
-            message = f"this real_server is there already, in line {servers[endpoint].span.line}"
+            message = f"this real_server is there already, in {line_from(servers[endpoint].span, span)}"
             complaints.error(span, message, "keep one of them")
             continue
         weight = server.get(balancing.REAL_WEIGHT)

@@ -4,28 +4,17 @@ The format is a list of lines (keepalived.conf(5)): a statement is one line of w
 matching `}`.  A brace also ends the statement before it, so that `virtual_ipaddress { 192.0.2.1 }` fits on one line.
 Nothing here knows a keyword: that is the schema's.
 
-`read` takes a list of `SourceLine`s, so that a step which rewrites lines (include, `$NAME`, `@condition`) can come
-before it.  Most lines hold neither quote nor comment, and take the short way without a regular expression for words.
+`read` takes the `SourceLine`s that labkit.conf.preprocess makes of a file and what it includes.  Most lines hold
+neither quote nor comment, and take the short way without a regular expression for words.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from labkit.conf.source import SourceLine
 from labkit.conf.tokens import SPECIAL, faults, scan
 from labkit.diagnostics import Diagnostic, Severity, Span
-
-
-class SourceLine(NamedTuple):
-    """One line of a file, without its end; `number` counts from 1."""
-
-    file: str
-    number: int
-    text: str
-
-    def span(self, column: int) -> Span:
-        """Return the place of a column of this line."""
-        return Span(file=self.file, line=self.number, column=column)
 
 
 class Statement(NamedTuple):
@@ -42,31 +31,33 @@ class Statement(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What `read` found: the statements of the file, and what is wrong with its braces, quotes and characters."""
+    """What `read` found: the statements of the file, and what is wrong with its braces, quotes and characters.
+
+    On `refused_lines` (file, number) something was wrong already before it was read.
+    """
 
     lines: Sequence[SourceLine]
     statements: Sequence[Statement]
     diagnostics: tuple[Diagnostic, ...]
+    refused_lines: frozenset[tuple[str, int]] = frozenset()
 
     def span(self, statement: Statement, word: int = 0) -> Span:
         """Return the place of one word of the statement; the word after the last is the end of the statement."""
         line = self.lines[statement.line]
         if word == statement.first == 0:
             return line.span(len(line.text) - len(line.text.lstrip()) + 1)
-        tokens = scan(line.text)
+        tokens = scan(line.text, comments=line.origin is None)
         if word < len(statement.words):
             return line.span(tokens[statement.first + word].column)
         return line.span(tokens[statement.first + len(statement.words) - 1].end)
 
 
-def lines_of(text: str, file: str) -> list[SourceLine]:
-    """Split `text` at line feeds; a carriage return before one belongs to it."""
-    return [SourceLine(file, number, line.removesuffix("\r")) for number, line in enumerate(text.split("\n"), 1)]
+def read(lines: Sequence[SourceLine], found: Sequence[Diagnostic] = ()) -> Document:
+    """Build the tree; what is wrong is in `Document.diagnostics`, and the rest of the tree is there all the same.
 
-
-def read(lines: Sequence[SourceLine]) -> Document:
-    """Build the tree; what is wrong is in `Document.diagnostics`, and the rest of the tree is there all the same."""
-    builder = _Builder(lines)
+    `found` is what was wrong with the lines already.
+    """
+    builder = _Builder(lines, found)
     for index, line in enumerate(lines):
         text = line.text
         special = SPECIAL.search(text)
@@ -80,7 +71,7 @@ def read(lines: Sequence[SourceLine]) -> Document:
                 builder.open(words, index, 0, special.end())
             case "}" if not words and special.end() == len(text):
                 builder.close(index, special.end())
-            case "#" | "!" if not words:
+            case "#" | "!" if not words and line.origin is None:
                 pass
             case _:
                 builder.add(index)
@@ -99,11 +90,12 @@ class _Open(NamedTuple):
 class _Builder:
     """The tree so far; `body` is the innermost open one."""
 
-    def __init__(self, lines: Sequence[SourceLine]) -> None:
+    def __init__(self, lines: Sequence[SourceLine], found: Sequence[Diagnostic]) -> None:
         self.body: list[Statement] = []
         self._lines = lines
         self._top = self.body
         self._opened: list[_Open] = []
+        self._found = found
         self._diagnostics: list[Diagnostic] = []
 
     def open(self, words: list[str], line: int, first: int, column: int) -> None:
@@ -122,10 +114,10 @@ class _Builder:
 
     def add(self, line: int) -> None:
         """Add a line with braces, quotes or a comment."""
-        text = self._lines[line].text
-        for fault in faults(text):
+        text, comments = self._lines[line].text, self._lines[line].origin is None
+        for fault in faults(text, comments=comments):
             self._complain(line, fault.column, fault.message, fault.hint, fault.severity)
-        tokens = scan(text)
+        tokens = scan(text, comments=comments)
         words: list[str] = []
         for place, token in enumerate(tokens):
             if not token.is_brace:
@@ -148,7 +140,14 @@ class _Builder:
         for opened in self._opened:
             message = f"the `{{` of `{opened.name}` is never closed"
             self._complain(opened.line, opened.column, message, "add the `}` that is missing")
-        return Document(lines=self._lines, statements=self._top, diagnostics=tuple(self._diagnostics))
+        return Document(
+            lines=self._lines,
+            statements=self._top,
+            diagnostics=(*self._found, *self._diagnostics),
+            refused_lines=frozenset(
+                (found.span.file, found.span.line) for found in self._found if found.severity is Severity.ERROR
+            ),
+        )
 
     def _open_brace(self, words: list[str], line: int, first: int, column: int) -> None:
         if words:

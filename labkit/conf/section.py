@@ -13,6 +13,7 @@ from labkit.conf.arguments import Argument, UnfitError
 from labkit.conf.complaints import Complaints
 from labkit.conf.reader import Document, Statement
 from labkit.conf.schema import DIRECTIVES, Block, Keyword, Leaf, Lines, homes
+from labkit.conf.source import line_from
 from labkit.diagnostics import Severity, Span, did_you_mean
 
 T = TypeVar("T")
@@ -97,6 +98,7 @@ class _Binder:
     def __init__(self, document: Document, complaints: Complaints) -> None:
         self._document = document
         self._complaints = complaints
+        # where the reader has said what is wrong, nothing needs to be said again
         self._refused = {found.span for found in document.diagnostics if found.severity is Severity.ERROR}
 
     def fill(self, section: Section, block: Block[Any]) -> None:
@@ -175,11 +177,11 @@ class _Binder:
     def _unknown(self, section: Section, block: Block[Any], statement: Statement) -> None:
         word = statement.words[0]
         where = f"in `{block.name}`" if block.name else "outside all blocks"
-        if word.startswith("@"):
-            section.misspelt.update(statement.words[1:2])  # what the condition holds back is not missing as well
-        if refusal := block.refused.get(word):
+        if word in DIRECTIVES or word.startswith("@"):
+            self._error(statement, 0, f"`{word}` must begin a line", "give it a line of its own")
+        elif refusal := block.refused.get(word):
             self._error(statement, 0, f"`{word}` is not supported: {refusal.why}", refusal.instead)
-        elif word in block.unsupported or word in DIRECTIVES or word.startswith("@"):
+        elif word in block.unsupported:
             message = f"`{word}` is known to keepalived but not supported by labkit yet"
             self._error(statement, 0, message, "remove it" if statement.body is not None else "remove the line")
         elif belongs := homes(word):
@@ -197,10 +199,10 @@ class _Binder:
         self._complaints.warning(self._document.span(statement, 0), message, "remove it")
 
     def _twice(self, statement: Statement, first: Statement) -> None:
-        line = self._document.lines[first.line].number
-        self._error(statement, 0, f"`{statement.words[0]}` stands here again, after line {line}", "keep one of them")
+        line = line_from(self._document.span(first), self._document.span(statement))
+        self._error(statement, 0, f"`{statement.words[0]}` stands here again, after {line}", "keep one of them")
 
     def _error(self, statement: Statement, word: int, message: str, hint: str) -> None:
         span = self._document.span(statement, word)
-        if span not in self._refused:  # the reader has said what is wrong there
+        if span not in self._refused and (span.file, span.line) not in self._document.refused_lines:
             self._complaints.error(span, message, hint)

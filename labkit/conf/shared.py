@@ -8,13 +8,15 @@ from labkit.conf.model import Command
 from labkit.conf.reader import Statement
 from labkit.conf.schema import Keyword, Leaf, Lines, process, vrrp
 from labkit.conf.section import Section
+from labkit.conf.source import line_from
+from labkit.diagnostics import Span
 
 T = TypeVar("T")
 
 
-def line_of(section: Section, statement: Statement) -> int:
-    """Return the number of the line on which a statement stands."""
-    return section.document.lines[statement.line].number
+def line_of(section: Section, statement: Statement, seen_from: Span) -> str:
+    """Return how to speak of the line on which a statement stands, to somebody who looks at another place."""
+    return line_from(section.document.span(statement), seen_from)
 
 
 def require(section: Section, complaints: Complaints, *keywords: Keyword) -> None:
@@ -42,9 +44,9 @@ def unique_titles(sections: Sequence[Section], complaints: Complaints) -> None:
         first = seen.setdefault(section.title, section)
         if first is not section and section.title is not None:
             title = " ".join(section.statement.words)
-            line = line_of(section, first.statement)
+            line = line_of(section, first.statement, section.span())
             complaints.error(
-                section.span(), f"there is a `{title}` already, in line {line}", "write another one, or remove it"
+                section.span(), f"there is a `{title}` already, in {line}", "write another one, or remove it"
             )
 
 

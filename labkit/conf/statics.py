@@ -88,8 +88,9 @@ def _check_entries(
             complaints.error(place, "`no_track` contradicts `track_group`", "remove one of them")
         first = seen.setdefault(value, entry)
         if first is not entry and not _has_no_preference(value):
-            message = f"this stands here again, after line {line_of(top, first.statement)}"
-            complaints.error(top.entry_span(entry), message, "keep one of them")
+            place = top.entry_span(entry)
+            message = f"this stands here again, after {line_of(top, first.statement, place)}"
+            complaints.error(place, message, "keep one of them")
 
 
 def _has_no_preference(value: object) -> bool:

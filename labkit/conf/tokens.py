@@ -1,8 +1,9 @@
 r"""The words and braces of one line of a keepalived.conf, and what is wrong with its characters.
 
 keepalived.conf(5): blanks part words, `#` and `!` start a comment wherever they stand outside double quotes, and double
-quotes keep blanks inside a word.  In quotes a backslash escapes: `\n` and `\t` are control characters, `\C` is C.
-A single quote is a character like any other here; commands give it a meaning (labkit.conf.commands).
+quotes keep blanks inside a word.  In quotes a backslash escapes: `\a \b \E \f \n \r \t \v`, `\nnn` (octal), `\xXX` and
+`\cC` (control) are characters, any other `\C` is C.  A single quote is a character like any other here, as for most
+keywords of keepalived; commands give it a meaning (labkit.conf.commands).
 
 keepalived: a quote in the middle of a word parts it for most keywords and joins it for some; it is refused here.
 """
@@ -39,41 +40,46 @@ _LOOKALIKE = (
 _CONTROL = r"\x00-\x08\x0d-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff"
 _FOREIGN = _LOOKALIKE + _CONTROL
 
-SPECIAL = re.compile(rf"""["{{}}\#!$~{_FOREIGN}]""")
+SPECIAL = re.compile(rf"""["{{}}\#!{_FOREIGN}]""")
 """A line in which this finds nothing is its words, parted by blanks."""
 
-_TOKEN = re.compile(
-    rf"""
-      (?P<comment> [#!] .* )
-    | (?P<brace>   [{{}}] )
-    | (?P<foreign> [{_FOREIGN}] )
-    | (?P<quoted>  "(?:[^"\\]|\\.)*" )
-    | (?P<unended> " .* )
-    | (?P<word>    (?: \$\{{[^\s}}]*\}} | [^\s"{{}}#!{_FOREIGN}] )+ )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_DEFINITION = re.compile(r"\$\{[^}]*\}|\$[A-Za-z_]\w*=?|~(?:SEQx?|LST)(?=\()")
+
+def _token(comment: str, others: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"""
+          {comment}
+          (?P<brace>   [{{}}] )
+        | (?P<foreign> [{_FOREIGN}] )
+        | (?P<quoted>  "(?:[^"\\]|\\.)*" )
+        | (?P<unended> " .* )
+        | (?P<word>    (?: \$\{{[^\s}}]*\}} | [^\s"{{}}{others}{_FOREIGN}] )+ )
+        """,
+        re.VERBOSE | re.DOTALL,
+    )
+
+
+_TOKEN = _token(r"(?P<comment> [#!] .* ) |", r"\#!")
+_TOKEN_WITHOUT_COMMENTS = _token("", "")
 _CONTROL_CHARACTER = re.compile(rf"[{_CONTROL}\x0b\x0c\x1c-\x1f]")
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_ESCAPED = {"n": "\n", "t": "\t"}
-_REFUSED_ESCAPES = frozenset("abcefrvxE01234567")
+_ESCAPE = re.compile(r"(?P<bytes>(?:\\[0-7]{1,3}|\\x[0-9a-fA-F]+)+)|\\c(?P<control>.)|\\(?P<other>.)", re.DOTALL)
+_BYTE = re.compile(r"\\(?P<octal>[0-7]{1,3})|\\x(?P<hex>[0-9a-fA-F]+)")
+_ESCAPED = {"a": "\a", "b": "\b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
-def scan(text: str) -> list[Token]:
+def scan(text: str, *, comments: bool = True) -> list[Token]:
     """Return the words and braces of a line; an unended quote gives a word up to the end of the line."""
     return [
         Token(_meaning(match), match.lastgroup == "brace", match.start() + 1, match.end() + 1)
-        for match in _TOKEN.finditer(text)
+        for match in (_TOKEN if comments else _TOKEN_WITHOUT_COMMENTS).finditer(text)
         if match.lastgroup not in ("comment", "foreign")
     ]
 
 
-def faults(text: str) -> Iterator[Fault]:
+def faults(text: str, *, comments: bool = True) -> Iterator[Fault]:
     """Find what is wrong with quotes and escapes, characters that only look right, and comments inside words."""
     before = ""  # the kind of the token that ends where this one begins
     end = 0
-    for match in _TOKEN.finditer(text):
+    for match in (_TOKEN if comments else _TOKEN_WITHOUT_COMMENTS).finditer(text):
         kind, source, column = match.lastgroup or "", match.group(), match.start() + 1
         if match.start() != end:
             before = ""
@@ -88,9 +94,6 @@ def faults(text: str) -> Iterator[Fault]:
                 message = f"the comment starts in the middle of a word, at `{source[0]}`"
                 hint = "put a space before the comment, or quotes around the word"
                 yield Fault(column, message, hint, Severity.WARNING)
-            case "word" if definition := _DEFINITION.search(source):
-                message = f"the definition `{definition[0]}` is known to keepalived but not supported by labkit yet"
-                yield Fault(column + definition.start(), message, "write the value itself")
             case "quoted":
                 yield from _quoted_faults(source, column)
         before, end = kind, match.end()
@@ -103,16 +106,37 @@ def _quoted_faults(source: str, column: int) -> Iterator[Fault]:
     for control in _CONTROL_CHARACTER.finditer(source):
         yield Fault(column + control.start(), f"{_code(control.group())} is a control character", "remove it")
     for escape in _ESCAPE.finditer(source):
-        if escape[1] in _REFUSED_ESCAPES:
-            message = f"the escape `\\{escape[1]}` is known to keepalived but not supported by labkit yet"
-            yield Fault(column + escape.start(), message, "write the character itself")
+        if escape["other"] == "x":
+            yield Fault(column + escape.start(), r"`\x` without digits", "write two hexadecimal digits after it")
+        elif (character := _character(escape)) is None or character == "\0":
+            hint = r"write `\001` to `\377` or `\x01` to `\xff`, which together must be UTF-8"
+            yield Fault(column + escape.start(), f"`{escape.group()}` is no character", hint)
+
+
+def _character(escape: re.Match[str]) -> str | None:
+    """Return what an escape, or a run of escapes by number, stands for; None if that is nothing."""
+    if by_number := escape["bytes"]:
+        numbers = [int(byte["octal"] or byte["hex"], 8 if byte["octal"] else 16) for byte in _BYTE.finditer(by_number)]
+        too_long = any(len(byte["hex"] or "") > 2 for byte in _BYTE.finditer(by_number))
+        try:
+            return None if too_long or 0 in numbers else bytes(numbers).decode()
+        except ValueError:  # above 255, or not UTF-8
+            return None
+    if control := escape["control"]:
+        return chr(ord(control) & 0x1F) if control.isascii() else control
+    return _ESCAPED.get(escape["other"], escape["other"])
+
+
+def _unescaped(quoted: str) -> str:
+    """Return what stands between two quotes, its escapes replaced."""
+    return _ESCAPE.sub(lambda escape: _character(escape) or "", quoted[1:-1])
 
 
 def _meaning(match: re.Match[str]) -> str:
     source = match.group()
     match match.lastgroup:
         case "quoted" if "\\" in source:
-            return _ESCAPE.sub(lambda escape: _ESCAPED.get(escape[1], escape[1]), source[1:-1])
+            return _unescaped(source)
         case "quoted":
             return source[1:-1]
         case "unended":

@@ -7,6 +7,8 @@ from labkit.conf.complaints import Complaints
 from labkit.conf.model import Vmac
 from labkit.conf.schema import Leaf, process, vrrp
 from labkit.conf.section import Section
+from labkit.conf.source import line_from
+from labkit.diagnostics import Span
 from labkit.vrrp.config import Address
 
 _WORDS = {
@@ -117,7 +119,7 @@ class Transport:
 
     def _check_peers(self) -> None:
         section = self._section
-        seen: dict[Address, int] = {}
+        seen: dict[Address, Span] = {}
         for entry in section.lines(vrrp.UNICAST_PEER):
             address, place = entry.value.address, section.entry_span(entry)
             if address.version != self._family:
@@ -130,9 +132,9 @@ class Transport:
                 message = f"{address} is this machine itself (unicast_src_ip)"
                 self._complaints.error(place, message, "name the other routers only")
             elif address in seen:
-                message = f"{address} stands here again, after line {seen[address]}"
+                message = f"{address} stands here again, after {line_from(seen[address], place)}"
                 self._complaints.error(place, message, "keep one of them")
-            seen.setdefault(address, place.line)
+            seen.setdefault(address, place)
 
     def _check_unicast_words(self) -> None:
         """keepalived falls back to multicast where unicast has no peers, with a complaint."""

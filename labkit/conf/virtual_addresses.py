@@ -42,12 +42,12 @@ def check_addresses(section: Section, strict: bool, complaints: Complaints) -> N
     _check_family(section, strict, complaints)
     seen: dict[object, Entry[VirtualAddress]] = {}
     for entry in advertised + section.lines(vrrp.EXCLUDED):
-        place = section.entry_span(entry)
         address = entry.value.address.ip
         first = seen.setdefault(address, entry)
         if first is entry:
             continue
-        message = f"{address} stands here again, after line {line_of(section, first.statement)}"
+        place = section.entry_span(entry)
+        message = f"{address} stands here again, after {line_of(section, first.statement, place)}"
         same_device = entry.value.device == first.value.device
         complain = complaints.error if same_device else complaints.warning
         complain(place, message, "keep one of them")

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.instance import Surroundings
-from labkit.conf.model import SyncGroup
+from labkit.conf.model import SyncGroup, VirtualAddress
 from labkit.conf.schema import vrrp
 from labkit.conf.section import Entry, Section
 from labkit.conf.shared import line_of, notifies, require
+from labkit.conf.source import line_from
 from labkit.conf.tracking import tracks_of
 from labkit.conf.virtual_addresses import family_of
 from labkit.diagnostics import did_you_mean
@@ -49,8 +50,8 @@ def _check_member(
     if member.value not in names:
         complaints.error(place, f"no vrrp_instance is called `{member.value}`", did_you_mean(member.value, names))
     elif member.value in taken:
-        line = line_of(section, taken[member.value].statement)
-        complaints.error(place, f"`{member.value}` is in a group already, in line {line}", "name it in one group, once")
+        line = line_of(section, taken[member.value].statement, place)
+        complaints.error(place, f"`{member.value}` is in a group already, in {line}", "name it in one group, once")
     taken.setdefault(member.value, member)
 
 
@@ -77,9 +78,10 @@ def check_vrids(instances: Sequence[Section], complaints: Complaints) -> None:
         others = seen.setdefault(use, [])
         for first in others:
             if not use.unicast or _peers(first) & _peers(section):
-                line = first.span(vrrp.VIRTUAL_ROUTER_ID).line
-                message = f"VRID {use.vrid} on {use.interface} belongs to `{first.title}` already, in line {line}"
-                complaints.error(section.span(vrrp.VIRTUAL_ROUTER_ID), message, "write another number from 1 to 255")
+                place = section.span(vrrp.VIRTUAL_ROUTER_ID)
+                line = line_from(first.span(vrrp.VIRTUAL_ROUTER_ID), place)
+                message = f"VRID {use.vrid} on {use.interface} belongs to `{first.title}` already, in {line}"
+                complaints.error(place, message, "write another number from 1 to 255")
                 break
         others.append(section)
 
@@ -97,15 +99,16 @@ def _peers(section: Section) -> set[Address]:
 
 def check_shared_addresses(instances: Sequence[Section], complaints: Complaints) -> None:
     """Refuse an address that two instances put on one interface; on two interfaces it is only odd."""
-    seen: dict[Address, tuple[Section, str, int]] = {}
+    seen: dict[Address, tuple[Section, str, Entry[VirtualAddress]]] = {}
     for section in instances:
         for entry in section.lines(vrrp.VIRTUAL_IPADDRESS) + section.lines(vrrp.EXCLUDED):
             address = entry.value.address.ip
             device = entry.value.device or section.get(vrrp.INTERFACE) or ""
-            place = section.entry_span(entry)
-            first, first_device, line = seen.setdefault(address, (section, device, place.line))
+            first, first_device, first_entry = seen.setdefault(address, (section, device, entry))
             if first is section:
                 continue  # the instance itself looks after these
-            message = f"{address} is an address of `{first.title}` too, in line {line}"
+            place = section.entry_span(entry)
+            line = line_of(first, first_entry.statement, place)
+            message = f"{address} is an address of `{first.title}` too, in {line}"
             complain = complaints.error if device == first_device else complaints.warning
             complain(place, message, "give each address to one instance")

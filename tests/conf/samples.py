@@ -55,4 +55,7 @@ ADDRESS = "write an IPv4 or IPv6 address, and a prefix length after a `/`"
 
 
 def said(text: str) -> list[str]:
-    return [str(diagnostic).removeprefix("k.conf:") for diagnostic in loads(text, file="k.conf").diagnostics]
+    return [
+        str(diagnostic).removeprefix("k.conf:")
+        for diagnostic in loads(text, file="k.conf", config_id="here", environment={}).diagnostics
+    ]

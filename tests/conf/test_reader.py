@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from labkit.conf.reader import Document, Statement, lines_of, read
+from labkit.conf.reader import Document, Statement, read
+from labkit.conf.source import lines_of
 
 
 def document(text: str) -> Document:
@@ -36,6 +37,10 @@ def shape(statements: list[Statement]) -> list[Any]:
         pytest.param("a 1 # b\na 2 ! b\n#a\n!a\n   # a {\n", ["a|1", "a|2"], id="comments"),
         pytest.param('a "b # ! { } c"\n', ["a|b # ! { } c"], id="quotes"),
         pytest.param(r'a "say \"b\"\\ \q\n\t."', ['a|say "b"\\ q\n\t.'], id="escapes"),
+        pytest.param(r'a "\a\b\E\f\r\v"', ["a|\a\b\x1b\f\r\v"], id="escapes-of-control-characters"),
+        pytest.param(r'a "\101\x42\cA\c[\ce\1018\e"', ["a|AB\x01\x1b\x05A8e"], id="escapes-by-number"),
+        pytest.param(r'a "\xc3\xa1\303\251"', ["a|áé"], id="escapes-are-utf-8"),
+        pytest.param(r'a "\cñ"', ["a|ñ"], id="no-such-control-character"),
         pytest.param('a ""\n', ["a|"], id="empty-word"),
         pytest.param("a it's 'b c'\n", ["a|it's|'b|c'"], id="single-quotes-are-ordinary"),
         pytest.param("a {\r\n  b\r\n}\r\n", ["a", ["b"]], id="carriage-returns"),
@@ -80,3 +85,19 @@ def test_what_is_wrong_names_where_it_opened() -> None:
 
 def test_deep_nesting_needs_no_stack() -> None:
     assert len(document("a {\n" * 20_000).diagnostics) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        pytest.param(r"\0", r"3:`\0` is no character", id="zero"),
+        pytest.param(r"\c@", r"3:`\c@` is no character", id="control-zero"),
+        pytest.param(r"x\777", r"4:`\777` is no character", id="above-255"),
+        pytest.param(r"\x414", r"3:`\x414` is no character", id="three-digits"),
+        pytest.param(r"\xc3\101", r"3:`\xc3\101` is no character", id="not-utf-8"),
+        pytest.param(r"\xg", r"3:`\x` without digits", id="no-digits"),
+    ],
+)
+def test_escapes_that_are_nothing(word: str, expected: str) -> None:
+    (fault,) = document(f'a"{word}"'.replace("a", "a ", 1)).diagnostics
+    assert f"{fault.span.column - 1}:{fault.message}" == expected

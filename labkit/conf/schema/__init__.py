@@ -19,7 +19,7 @@ from labkit.conf.schema.vrrp import VRRP_INSTANCE, VRRP_SYNC_GROUP
 __all__ = ["DIRECTIVES", "ROOT", "Block", "Keyword", "Leaf", "Lines", "homes"]
 
 DIRECTIVES = words("include includer includem includew includeb includea include_check")
-"""These may stand in any block; labkit supports none of them yet."""
+"""These may stand in any block, first on a line (labkit.conf.preprocess)."""
 
 ROOT = Block(
     "",

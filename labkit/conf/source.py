@@ -1,0 +1,80 @@
+"""The lines of a configuration, each knowing where a person wrote it, whatever has become of its text since."""
+
+from bisect import bisect_right
+from typing import NamedTuple
+
+from labkit.diagnostics import Span
+
+
+class Segment(NamedTuple):
+    """From offset `start` (from 0) of a line's text on, characters stand at `column` in the file.
+
+    `literal`: each at the column after the one before it; else all at that one column, as the value of a definition.
+    """
+
+    start: int
+    column: int
+    literal: bool
+
+
+class Use(NamedTuple):
+    """Why a line is there again: line `number` of `file` used a definition, or repeats with these values."""
+
+    file: str
+    number: int | None
+    values: tuple[tuple[str, str], ...] = ()
+
+    def note(self, seen_from: str) -> str:
+        """Return the words that tell one use of a line from another, for a reader of the file `seen_from`."""
+        parts = []
+        if self.number is not None:
+            parts.append(f"used in line {self.number}" + ("" if self.file == seen_from else f" of {self.file}"))
+        if self.values:
+            parts.append("with " + ", ".join(f"{name}={value}" for name, value in self.values))
+        return " ".join(parts)
+
+
+class Origin(NamedTuple):
+    """How a line that was rewritten came to be: where its characters stand (none: where they are), and its use."""
+
+    segments: tuple[Segment, ...] = ()
+    use: Use | None = None
+
+    def column(self, column: int) -> int:
+        """Return the column in the file of a column of the text; both count from 1."""
+        if not self.segments:
+            return column
+        found = self.segments[max(0, bisect_right(self.segments, column - 1, key=lambda segment: segment.start) - 1)]
+        return found.column + (column - 1 - found.start if found.literal else 0)
+
+
+class SourceLine(NamedTuple):
+    """One line, without its end; `number` counts from 1 and `origin` is there when the text is not as in the file.
+
+    The text of a line with an origin holds no comment: a `#` or `!` in it is a character like any other.
+    """
+
+    file: str
+    number: int
+    text: str
+    origin: Origin | None = None
+
+    def span(self, column: int) -> Span:
+        """Return the place in the file of a column of this line."""
+        if self.origin is None:
+            return Span(file=self.file, line=self.number, column=column)
+        note = self.origin.use.note(self.file) if self.origin.use else ""
+        return Span(file=self.file, line=self.number, column=self.origin.column(column), note=note)
+
+
+def lines_of(text: str, file: str) -> list[SourceLine]:
+    """Split `text` at line feeds; a carriage return before one belongs to it."""
+    return [SourceLine(file, number, line.removesuffix("\r")) for number, line in enumerate(text.split("\n"), 1)]
+
+
+def line_from(place: Span, seen_from: Span) -> str:
+    """Return how to speak of the line of `place` at `seen_from`: with its file and use, if others."""
+    where = f"line {place.line}"
+    if place.file != seen_from.file:
+        where += f" of {place.file}"
+    return f"{where} ({place.note})" if place.note and place.note != seen_from.note else where
