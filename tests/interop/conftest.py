@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.daemon import OURS, C, Daemon
-from tests.interop.stage import Stage
+from tests.interop.stage import Situation, Stage
 from tests.kernel.lan import Lan, why_not
 
 PROGRAMS = {"ours": OURS, "C": C}
@@ -25,13 +25,19 @@ def peers() -> None:
 @pytest.fixture(scope="session")
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Where the chosen situations take place; what was repeated is told at the end of the run."""
-    functions = [getattr(item, "function", None) for item in request.session.items]
-    chosen = [found for function in functions if (found := getattr(function, "situation", None))]
+    chosen = [found for item in request.session.items if (found := _situation(item))]
     made = Stage(chosen, tmp_path_factory.mktemp("stage"))
     yield made
     reporter = request.config.pluginmanager.getplugin("terminalreporter")
     if made.repeated and reporter is not None:
         reporter.write_line("\nrepeated, and then right or told above:\n" + "\n".join(made.repeated))
+
+
+def _situation(item: pytest.Item) -> Situation | None:
+    """The situation of a test: an attribute of its function, or its parameter."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    function = getattr(item, "function", None)
+    return getattr(function, "situation", None) or parameters.get("situation")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from tests.interop.forge import GROUP, STRANGER_ADDRESS, Forged
 from tests.interop.frames import Frame
+from tests.interop.frr import Frr
 from tests.interop.network import STRANGER, Host, Network
 from tests.interop.program import Program
 
@@ -54,7 +55,7 @@ class Run:
         self.configs = dict(enumerate(configs, 1))
         self.network = Network(len(casting), interfaces)
         self.programs = {
-            number: Program(name, self.network.hosts[number], home / f"host{number}")
+            number: made(name, self.network.hosts[number], home / f"host{number}")
             for number, name in enumerate(casting, 1)
         }
         self.failure = ""
@@ -306,3 +307,8 @@ class Run:
 
 def _flip(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(second, first) for first, second in pairs]
+
+
+def made(name: str, host: Host, home: Path) -> Program:
+    """Return the program of that name for a host."""
+    return Frr(host, home) if name == "FRR" else Program(name, host, home)

@@ -111,7 +111,12 @@ class Stage:
 
 def _outcome(situation: Situation, runs: dict[Casting, Run], stalled: float) -> Outcome:
     failures = {casting: run.failure for casting, run in runs.items() if run.failure} or _compare(situation, runs)
-    frames = [frame for run in runs.values() for frame in run.network.frames if frame.host != STRANGER]
+    frames = [
+        frame
+        for casting, run in runs.items()
+        for frame in run.network.frames
+        if frame.host != STRANGER and casting[frame.host - 1] != "FRR"
+    ]
     return Outcome(frames=frames, failures=failures, stalled=stalled)
 
 
