@@ -1,5 +1,6 @@
 """What may follow `umask`: a number, or the names of permissions."""
 
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,10 @@ from labkit.conf.arguments import take, unfit
 _BITS = {
     name.removeprefix("S_"): getattr(stat, name) for name in dir(stat) if name.startswith(("S_IR", "S_IW", "S_IX"))
 }
+
+
+_NUMBER = re.compile(r"(?P<hexadecimal>0[xX][0-9A-Fa-f]{1,8})|(?P<octal>0[0-7]{0,11})|(?P<decimal>[1-9][0-9]{0,8})")
+_BASES = {"hexadecimal": 16, "octal": 8, "decimal": 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +29,8 @@ class FileMode:
         names = text.split("|")
         if all(name in _BITS for name in names):
             return sum({_BITS[name] for name in names})
-        digits, base = (text[1:], 8) if text.startswith("0") and text[1:].isdecimal() else (text, 0)
-        try:
-            number = int(digits, base)
-        except ValueError:
-            raise unfit(0, words[0], self.wanted) from None
+        match = _NUMBER.fullmatch(text)
+        number = int(text, _BASES[match.lastgroup or ""]) if match else -1
         if not 0 <= number <= 0o777:
             raise unfit(0, words[0], self.wanted)
         return number

@@ -312,6 +312,11 @@ NFT = "does nothing here: labkit filters with nftables, in a table of its own; r
             id="relative-fifo",
         ),
         pytest.param(
+            "umask 0o22",
+            ["2:7: `0o22` does not fit here; write a number up to 0777, or names such as IWGRP|IWOTH"],
+            id="umask-of-python",
+        ),
+        pytest.param(
             "umask 01000",
             ["2:7: `01000` does not fit here; write a number up to 0777, or names such as IWGRP|IWOTH"],
             id="umask",
