@@ -54,8 +54,6 @@ def _wrong_kind(config: RouterConfig, advert: Advert) -> Fault | None:
 
 def other_addresses(config: RouterConfig, advert: Advert) -> str:
     """Say how the advert's list of addresses differs from ours, whatever the order; nothing where it does not."""
-    if advert.addresses == config.addresses:
-        return ""
     theirs, ours = set(advert.addresses), set(config.addresses)
     if theirs == ours and len(advert.addresses) == len(config.addresses):
         return ""

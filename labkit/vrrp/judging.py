@@ -65,8 +65,10 @@ def judge(config: RouterConfig, known: Known, tracks: Iterable[Track] = (), *, w
     waits: list[Why] = []
     adjustments: list[Adjustment] = []
     for track in (*config.tracks, *tracks):
+        if track.weight and not weighted:
+            continue
         works, why, amount = _look(track, known)
-        if amount and weighted:
+        if amount:
             adjustments.append(Adjustment(kind=track.kind, name=track.name, amount=amount))
         if works is None:
             waits.append(why)

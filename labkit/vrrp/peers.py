@@ -76,6 +76,7 @@ class Peers:
         return tuple(
             Claim(
                 address=address,
+                vrid=claimant.error.vrid,
                 kind=claimant.error.kind,
                 detail=claimant.error.detail,
                 count=claimant.count,

@@ -152,6 +152,7 @@ class VirtualRouter:
     def stop(self, now: Micros) -> list[Action]:
         """Withdraw (RFC 9568 6.4.2 and 6.4.3, Shutdown)."""
         actions = self._give_up(now, can_send=True)
+        self.start_at = None
         why = Why(reason=Reason.STOPPED)
         if self.state is State.INIT:
             self.why = why
@@ -293,6 +294,8 @@ class VirtualRouter:
         """Fire the timers that are due."""
         if self._down_at is not None and self._down_at <= now:
             return self._master_down(now)
+        if self.start_at is not None and self.start_at <= now:
+            self.start_at = None  # the speaker judges anew
         actions: list[Action] = []
         if self._advert_at is not None and self._advert_at <= now:
             grid = self._advert_at
@@ -333,7 +336,7 @@ class VirtualRouter:
         """Stop all timers; as MASTER send priority 0 and release the addresses."""
         was_master = self.state is State.MASTER
         released: list[Action] = [self._advert(RELEASE, now)] if was_master and can_send else []
-        self._down_at = self.ready = self._master = self.start_at = None
+        self._down_at = self.ready = self._master = None
         return [*released, *self._leave_master()] if was_master else []
 
     def _leave_master(self) -> list[Action]:

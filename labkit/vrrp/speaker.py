@@ -209,10 +209,10 @@ class Speaker:
 
     def _wake(self, now: Micros) -> list[Action]:
         due = self._agenda.due(now)
+        delayed = any(isinstance(machine, VirtualRouter) and machine.start_at is not None for machine in due)
         actions = [action for machine in due for action in machine.wake(now)]
         for machine in due:
             self._agenda.touch(machine)
-        delayed = any(isinstance(machine, VirtualRouter) and machine.state is State.INIT for machine in due)
         if delayed or health_changed(actions):
             actions += self._judge(now)
         return self._finish(actions, now)
@@ -246,7 +246,7 @@ class Speaker:
         elif router.state in (State.INIT, State.FAULT):
             if standing.waiting is not None:
                 router.wait(standing.waiting)
-            elif router.start_at is not None and now < router.start_at:
+            elif router.start_at is not None:
                 router.wait(Why(reason=Reason.START_DELAY))
             else:
                 actions += router.start(now)

@@ -39,6 +39,7 @@ class Claim:
     """A sender of adverts with our VRID that were refused: why the last one was, how many were, and when."""
 
     address: Address
+    vrid: int | None
     kind: ErrorKind
     detail: str
     count: int
@@ -46,7 +47,7 @@ class Claim:
     heard: Micros
 
     def __str__(self) -> str:
-        return f"{self.address} also claims this VRID: {_CLAIMS.get(self.kind, self.detail)}"
+        return f"{self.address} also claims VRID {self.vrid}: {_CLAIMS.get(self.kind, self.detail)}"
 
 
 _CLAIMS = {

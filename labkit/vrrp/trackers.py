@@ -79,11 +79,6 @@ class Trackers:
         ]
         return (*files, *processes, *statics)
 
-    def interface(self, name: str) -> InterfaceChanged | None:
-        """Return an interface as routers see it."""
-        check = self._interfaces.get(name)
-        return check.seen if check is not None else None
-
     # --- told ---------------------------------------------------------------------------------------------------------
 
     def interface_changed(self, event: InterfaceChanged, now: Micros) -> bool:

@@ -5,11 +5,21 @@ once.  Times are written in microseconds.  Every transition is held against the 
 """
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
 from labkit.trace import SECOND, Micros
-from labkit.vrrp.config import GroupConfig, RouterConfig, ScriptConfig, Track, TrackKind
+from labkit.vrrp.config import (
+    Address,
+    FileConfig,
+    GroupConfig,
+    InterfaceDelay,
+    ProcessConfig,
+    RouterConfig,
+    ScriptConfig,
+    Track,
+    TrackKind,
+)
 from labkit.vrrp.events import (
     Action,
     Announce,
@@ -30,6 +40,7 @@ from labkit.vrrp.events import (
     ScriptChanged,
     ScriptExited,
     SendAdvert,
+    State,
     Stop,
     TrackerChanged,
     Transition,
@@ -41,6 +52,7 @@ from labkit.vrrp.reasons import TRANSITIONS
 from labkit.vrrp.speaker import Speaker
 
 US = IPv4Address("192.168.1.21")
+US6 = IPv6Address("fe80::21")
 LOWER = IPv4Address("192.168.1.11")
 HIGHER = IPv4Address("192.168.1.31")
 VIP = IPv4Address("192.168.1.20")
@@ -131,13 +143,18 @@ class Dialogue:
         scripts: Iterable[ScriptConfig] = (),
         groups: Iterable[GroupConfig] = (),
         interfaces: Iterable[str] = ("eth0",),
+        files: Iterable[str] = (),
+        processes: Iterable[ProcessConfig] = (),
+        delays: Iterable[InterfaceDelay] = (),
     ) -> None:
         self.speaker = Speaker()
         self.now: Micros = 0
         self.actions: list[Action] = []
         for interface in interfaces:
             assert not self.link(interface)
-        self.started = self.configure(*routers, scripts=scripts, groups=groups)
+        self.started = self.configure(
+            *routers, scripts=scripts, groups=groups, files=files, processes=processes, delays=delays
+        )
 
     def tell(self, event: Event) -> list[str]:
         self.actions = self.speaker.handle(event, self.now)
@@ -147,17 +164,53 @@ class Dialogue:
         return [line(action) for action in self.actions]
 
     def configure(
-        self, *routers: RouterConfig, scripts: Iterable[ScriptConfig] = (), groups: Iterable[GroupConfig] = ()
+        self,
+        *routers: RouterConfig,
+        scripts: Iterable[ScriptConfig] = (),
+        groups: Iterable[GroupConfig] = (),
+        files: Iterable[str] = (),
+        processes: Iterable[ProcessConfig] = (),
+        delays: Iterable[InterfaceDelay] = (),
     ) -> list[str]:
-        return self.tell(Configure(routers=tuple(routers), scripts=tuple(scripts), groups=tuple(groups)))
+        return self.tell(
+            Configure(
+                routers=tuple(routers),
+                scripts=tuple(scripts),
+                groups=tuple(groups),
+                files=tuple(FileConfig(name=name) for name in files),
+                processes=tuple(processes),
+                delays=tuple(delays),
+            )
+        )
 
     def stop(self) -> list[str]:
         return self.tell(Stop())
 
     def link(
-        self, interface: str = "eth0", *, exists: bool = True, up: bool = True, primary: IPv4Address | None = US
+        self,
+        interface: str = "eth0",
+        *,
+        exists: bool = True,
+        up: bool = True,
+        primary: IPv4Address | None = US,
+        link_local: IPv6Address | None = US6,
+        addresses: Iterable[Address] = (US, US6),
     ) -> list[str]:
-        return self.tell(InterfaceChanged(interface=interface, exists=exists, up=up, primary=primary))
+        return self.tell(
+            InterfaceChanged(
+                interface=interface,
+                exists=exists,
+                up=up,
+                primary=primary,
+                link_local=link_local,
+                addresses=frozenset(addresses),
+            )
+        )
+
+    @property
+    def state(self) -> State:
+        """The state of router `V`."""
+        return self.speaker.routers["V"].state
 
     def script(self, name: str, status: int | None) -> list[str]:
         return self.tell(ScriptExited(script=name, status=status))
@@ -165,10 +218,12 @@ class Dialogue:
     def hear(
         self,
         priority: int,
-        source: IPv4Address = LOWER,
+        source: Address = LOWER,
         *,
         like: RouterConfig = V2,
         interval: Micros | None = None,
+        destination: Address | None = None,
+        ttl: int = 255,
     ) -> list[str]:
         """Hear an advert of a peer that is configured `like` us."""
         advert = Advert(
@@ -178,8 +233,11 @@ class Dialogue:
             interval=interval or like.advert_interval,
             addresses=like.addresses,
             auth=like.auth,
+            as_v2=like.checksum_as_v2,
         )
-        return self.tell(Received(interface=like.interface, source=source, packet=advert))
+        return self.tell(
+            Received(interface=like.interface, source=source, packet=advert, destination=destination, ttl=ttl)
+        )
 
     def wait_until(self, end: Micros) -> list[str]:
         """Wake at every deadline up to and including `end`; return what was answered, with the time of each."""
