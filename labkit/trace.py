@@ -30,6 +30,7 @@ class Kind(StrEnum):
     PRIORITY = "priority"  # instance, priority, old
     SCRIPT = "script"  # script, healthy, status
     REJECTED = "rejected"  # instance, source, error, count
+    DUPLICATE = "duplicate"  # instance, address, lladdr, here; somebody else claims a virtual address
     LOG = "log"  # line; a line of a node's syslog
     PROCESS = "process"  # name, pid, event (start | exit), status
     PROBE = "probe"  # probe, target, sequence, ok

@@ -19,6 +19,7 @@ from functools import partial
 from labkit.conf.model import Config
 from labkit.daemon.channel import Channel
 from labkit.daemon.children import Children
+from labkit.daemon.duplicates import DuplicateWatch
 from labkit.daemon.files import Files
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
@@ -96,6 +97,9 @@ class Runner:
         )
         self._teller = Teller(self._speaker, self._service, self._interfaces, now)
         warn = partial(log.say, level=Level.WARNING)
+        self._duplicates = DuplicateWatch(
+            self._loop, self._interfaces, status=self._speaker.status, seen=self._handle, say=warn
+        )
         self._files = Files(self._loop, self._handle, warn)
         self._processes = Processes(self._loop, self._handle, warn)
         log.explain("Registering gratuitous ARP shared channel")
@@ -218,6 +222,7 @@ class Runner:
             self._interfaces.read()  # the static addresses
         self._service.configure(config, starting=starting)
         self._watch_paths()
+        self._duplicates.configure(config)
         self._tell_clock()
         self._files.configure(config.track_files)
         self._processes.configure(config.track_processes)
@@ -238,6 +243,7 @@ class Runner:
         if names:
             self._ports.refresh()
         self._service.interfaces_changed(names)
+        self._duplicates.interfaces_changed(names)
         for event in self._service.holdings.interfaces_changed(names):
             self._handle(event)
         self._describe(names & self._watched)

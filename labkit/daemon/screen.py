@@ -178,6 +178,10 @@ def event_line(record: str, offset: float) -> str:
         case "rejected":
             name = fields["instance"] or "no router of ours"
             text = f"({name}) refused {count(fields['count'], 'advert')} from {fields['source']}: {fields['error']}"
+        case "duplicate" if fields["here"]:
+            text = f"({fields['instance']}) {fields['address']} is on this machine though we are BACKUP"
+        case "duplicate":
+            text = f"({fields['instance']}) {fields['lladdr']} claims our address {fields['address']} too"
         case "stall":
             text = f"this host did not run us for {fields['stalled_us'] / _US:.3f} s"
         case _:

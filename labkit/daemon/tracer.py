@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from labkit.daemon.messages import Told
 from labkit.trace import Kind, Micros, Record, Value
-from labkit.vrrp.events import Action, PriorityChanged, Rejected, ScriptChanged, Transition
+from labkit.vrrp.events import Action, DuplicateFound, PriorityChanged, Rejected, ScriptChanged, Transition
 
 
 def records(actions: Iterable[Action], at: Micros, node: str) -> list[Record]:
@@ -32,6 +32,14 @@ def _told(action: Action) -> tuple[Kind, dict[str, Value]] | None:
         case Rejected():
             source, error = str(action.source), action.error.kind
             return Kind.REJECTED, {"instance": action.router, "source": source, "error": error, "count": action.count}
+        case DuplicateFound():
+            address, lladdr = str(action.address), action.lladdr.hex(":")
+            return Kind.DUPLICATE, {
+                "instance": action.router,
+                "address": address,
+                "lladdr": lladdr,
+                "here": action.here,
+            }
     return None
 
 

@@ -11,6 +11,7 @@ from labkit.conf.model import VrrpInstance
 from labkit.vrrp.events import (
     Action,
     Announce,
+    DuplicateFound,
     GroupTransition,
     HoldAddresses,
     Notice,
@@ -127,6 +128,8 @@ def _remark(action: Action, instances: Instances) -> list[Line]:
             return [Line(_NOTICES[action.notice](action, instances))]
         case Rejected():
             return [Line(_rejected(action))]
+        case DuplicateFound():
+            return [Line(_duplicate(action))]
     return []
 
 
@@ -152,6 +155,12 @@ def _script(action: ScriptChanged) -> str:
     if action.healthy:
         return f"VRRP_Script({action.script}) succeeded"
     return f"VRRP_Script({action.script}) failed ({exit_words(action.status)})"
+
+
+def _duplicate(action: DuplicateFound) -> str:
+    if action.here:
+        return f"({action.router}) {action.address} is on this machine though we are BACKUP: somebody put it there"
+    return f"({action.router}) {action.lladdr.hex(':')} claims our address {action.address} too"
 
 
 def _rejected(action: Rejected) -> str:

@@ -140,11 +140,12 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateFound:
-    """Somebody else claims a virtual address of the router; told once a minute for each claimant."""
+    """Somebody else claims a virtual address of the router (see `DuplicateSeen`); once a minute for each claimant."""
 
     router: str
     address: Address
     lladdr: bytes
+    here: bool = False
 
 
 class Notice(StrEnum):

@@ -236,11 +236,15 @@ class SetPriority:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateSeen:
-    """Somebody else claims a virtual address: an ARP or neighbour discovery packet with another link-layer address."""
+    """Somebody else claims a virtual address: an ARP or neighbour discovery packet with another link-layer address.
+
+    With `here` the address is on an interface of this machine, though the router is BACKUP: somebody put it there.
+    """
 
     router: str
     address: Address
     lladdr: bytes
+    here: bool = False
 
 
 Event: TypeAlias = (

@@ -75,6 +75,11 @@ class Speaker:
         """A snapshot of every virtual router by name, in the order of configuration."""
         return {name: router.status for name, router in self._routers.items()}
 
+    def status(self, name: str) -> RouterStatus | None:
+        """A snapshot of one virtual router, if there is one of this name."""
+        router = self._routers.get(name)
+        return None if router is None else router.status
+
     def page(self, first: int, count: int) -> list[RouterStatus]:
         """Snapshots of at most `count` virtual routers from number `first` on: what a busy node can tell at once."""
         return [router.status for router in islice(self._routers.values(), first, first + count)]
@@ -129,9 +134,7 @@ class Speaker:
             case SetPriority():
                 return self._set_priority(event, now)
             case DuplicateSeen():
-                key = (event.router, event.address, event.lladdr)
-                found = DuplicateFound(router=event.router, address=event.address, lladdr=event.lladdr)
-                return [found] if event.router in self._routers and self._rejections.count(key, now) else []
+                return self._duplicate(event, now)
             case ClockChanged():
                 self._utc_offset = event.utc_offset
                 for router in self._routers.values():
@@ -139,6 +142,11 @@ class Speaker:
                 return []
             case _:
                 return self._tracker_told(event, now)
+
+    def _duplicate(self, event: DuplicateSeen, now: Micros) -> list[Action]:
+        if event.router not in self._routers or not self._rejections.count(event, now):
+            return []
+        return [DuplicateFound(router=event.router, address=event.address, lladdr=event.lladdr, here=event.here)]
 
     def _tracker_told(
         self, event: InterfaceChanged | ScriptExited | FileChanged | ProcessesChanged | StaticChanged, now: Micros
