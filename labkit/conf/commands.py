@@ -18,6 +18,7 @@ _SINGLE_QUOTED = re.compile(r"'[^']*'")
 _DOUBLE_QUOTED = re.compile(r'"[^"$`\\]*"')
 _NEEDS_SHELL = re.compile(r"[|&;<>()$`\n]")
 _BASH_SOCKET = re.compile(r"[<>]\s*/dev/(tcp|udp)/")
+_ACCOUNT = re.compile(r":?[A-Za-z_][\w.-]*\$?|:|[0-9]+")
 _BLANK = re.compile(r"\s")
 
 
@@ -60,6 +61,11 @@ class UsersCommand:
 
     def read(self, words: Sequence[str]) -> Command:
         """Read up to three words."""
+        for place, word in enumerate(words[1:], 1):
+            if not _ACCOUNT.fullmatch(word):
+                raise UnfitError(
+                    place, f"`{word}` is not the name of a user or group", "put quotes around a command with arguments"
+                )
         take(self.wanted, words, 1, 3)
         line = parse_command(words[0], self.wanted)
         return replace(line, user=User().read(words[1:])) if len(words) > 1 else line

@@ -17,6 +17,7 @@ from labkit.conf.include import ALL, BY_DEFAULT, UnreadableError, read_text
 from labkit.conf.instance import Surroundings, build_instance, shared_fields
 from labkit.conf.lvs import build_virtual_server, check_services
 from labkit.conf.model import Config
+from labkit.conf.pacing import check_delays
 from labkit.conf.preprocess import Outside, own_id, preprocess
 from labkit.conf.process import build_global_defs
 from labkit.conf.reader import Document, Statement, read
@@ -136,6 +137,7 @@ def _build(top: Section, file: str, complaints: Complaints) -> Config:
     names = [str(section.title) for section in instances if section.title is not None]
     values = build_global_defs(global_defs, top, complaints)
     statics = build_statics(top, names, preferences, values.default_interface, complaints)
+    check_delays(top, (instance for instance in built_instances if instance is not None), complaints)
     built_services = [build_virtual_server(section, complaints) for section in services]
     return Config(
         file=file,

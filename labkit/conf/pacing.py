@@ -1,12 +1,13 @@
 """The blocks `garp_group` and `interface_up_down_delays`: what holds for interfaces, whoever uses them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from labkit.conf.complaints import Complaints
-from labkit.conf.model import GarpGroup
+from labkit.conf.model import GarpGroup, VrrpInstance
 from labkit.conf.schema import trackers
 from labkit.conf.section import Section
-from labkit.vrrp.config import InterfaceDelay
+from labkit.trace import SECOND, Micros
+from labkit.vrrp.config import InterfaceDelay, TrackKind
 
 
 def build_garp_groups(sections: Sequence[Section], complaints: Complaints) -> tuple[GarpGroup, ...]:
@@ -53,3 +54,22 @@ def build_delays(top: Section, complaints: Complaints) -> tuple[InterfaceDelay, 
             complaints.error(top.entry_span(entry), message, "keep one of them")
         delays.setdefault(delay.interface, delay)
     return tuple(delays.values())
+
+
+def check_delays(top: Section, instances: Iterable[VrrpInstance], complaints: Complaints) -> None:
+    """Warn of a delay so long that a backup takes over before the MASTER knows that its interface is down."""
+    entries = top.lines(trackers.INTERFACE_DELAYS)
+    if not entries:
+        return
+    shortest: dict[str, tuple[Micros, str]] = {}
+    for router in (instance.router for instance in instances):
+        patience = (router.down_timer_adverts - 1) * router.advert_interval
+        tracked = {track.name for track in router.tracks if track.kind is TrackKind.INTERFACE}
+        for name in {router.interface, *tracked}:
+            shortest[name] = min((patience, router.name), shortest.get(name, (patience, router.name)))
+    for entry in entries:
+        patience, router_name = shortest.get(entry.value.interface, (0, ""))
+        if router_name and max(entry.value.down, entry.value.up) >= patience:
+            message = f"a backup of `{router_name}` takes over before this delay is over"
+            hint = f"write less than {patience / SECOND:.15g} s, or a longer `advert_int`"
+            complaints.warning(top.entry_span(entry), message, hint)

@@ -72,3 +72,12 @@ def test_a_sample_with_load_balancing_is_refused_for_that_only(name: str) -> Non
     for diagnostic in loaded.diagnostics:
         if diagnostic.severity is Severity.ERROR:
             assert diagnostic.message.split("`")[1] in BALANCING
+
+
+@pytest.mark.parametrize(("config_id", "priority"), [("high", 170), ("low", 85)])
+def test_the_sample_with_conditions(config_id: str, priority: int) -> None:
+    loaded = load(SAMPLES / "keepalived.conf.conditional_conf", config_id=config_id)
+    assert loaded.diagnostics == ()
+    assert loaded.config is not None
+    assert loaded.config.global_defs.net_namespace == config_id
+    assert loaded.config.instances[0].router.priority == priority

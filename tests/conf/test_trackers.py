@@ -279,7 +279,20 @@ def test_garp_groups_and_delays() -> None:
             id="twice",
         ),
         pytest.param(
-            "interface_up_down_delays {\neth0 1\neth0 2\n}\n",
+            "interface_up_down_delays {\neth0 2 0\n}\n",
+            [
+                "2:1: warning: a backup of `A` takes over before this delay is over; "
+                "write less than 2 s, or a longer `advert_int`"
+            ],
+            id="long-delay-for-the-interval",
+        ),
+        pytest.param(
+            "interface_up_down_delays {\neth9 200\n}\n",
+            [],
+            id="long-delay-of-an-interface-that-nobody-uses",
+        ),
+        pytest.param(
+            "interface_up_down_delays {\neth0 1\neth0 1\n}\n",
             ["3:1: `eth0` stands here again; keep one of them"],
             id="delay-twice",
         ),

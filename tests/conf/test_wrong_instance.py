@@ -296,6 +296,12 @@ COMMAND = "a command, in quotes if it has arguments; then, if needed, a user and
         ),
         pytest.param(
             "BACKUP",
+            "BACKUP\n    notify /bin/n /etc/x -v",
+            ["3:19: `/etc/x` is not the name of a user or group; put quotes around a command with arguments"],
+            id="notify-arguments",
+        ),
+        pytest.param(
+            "BACKUP",
             'BACKUP\n    notify "a \'b"',
             [f"3:12: `a 'b` cannot be run; write {COMMAND}"],
             id="notify-open-quote",
