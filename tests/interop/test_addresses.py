@@ -48,7 +48,7 @@ def test_an_address_taken_off_by_hand_comes_back(s: Run) -> Script:
     yield s.owner(1)
 
 
-@situation(vi(150), vi(120), pending="priority 0 is not sent yet when the address is gone")
+@situation(vi(150), vi(120))
 def test_the_primary_address_taken_off_is_a_fault_until_it_is_back(s: Run) -> Script:
     yield from s.settled()
     s.host(1).remove_address("192.168.1.21/24")

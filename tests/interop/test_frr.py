@@ -76,7 +76,7 @@ def _situations() -> Iterator[object]:
 
 @pytest.mark.kernel
 @pytest.mark.interop
-@pytest.mark.parametrize("situation", _situations())
+@pytest.mark.parametrize("situation", list(_situations()))
 def test_beside_frr(stage: Stage, situation: Situation) -> None:
     if failure := stage.perform(situation):
         pytest.fail(failure, pytrace=False)

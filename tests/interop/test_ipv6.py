@@ -59,7 +59,7 @@ def test_the_better_one_returns_and_preempts(s: Run) -> Script:
     yield s.entered(2, "BACKUP")
 
 
-@situation(*(vi(p) + vi(p, name="VI6", vips=VIPS) for p in (150, 120)), pending="not done yet")
+@situation(*(vi(p) + vi(p, name="VI6", vips=VIPS) for p in (150, 120)))
 def test_both_families_on_one_interface_with_one_number(s: Run) -> Script:
     yield from s.settled()
     yield s.owner(1)
@@ -78,7 +78,7 @@ def test_addresses_of_the_other_family_are_excluded_ones(s: Run) -> Script:
     yield s.owner(2, GLOBAL)
 
 
-@situation(six(150), six(120), pending="not done yet")
+@situation(six(150), six(120))
 def test_a_link_that_is_set_down_is_a_fault_until_it_is_up(s: Run) -> Script:
     yield from settled(s)
     s.link(1, up=False)

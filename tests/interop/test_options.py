@@ -28,7 +28,6 @@ def test_announcements_are_repeated_after_the_delay(s: Run) -> Script:
 
 @situation(
     lone("garp_master_repeat 1", "garp_master_refresh 1", "garp_master_refresh_repeat 2", "garp_master_delay 0"),
-    pending="not done yet",
 )
 def test_announcements_are_refreshed(s: Run) -> Script:
     s.start(1)
@@ -39,7 +38,7 @@ def test_announcements_are_refreshed(s: Run) -> Script:
     s.apart(second, third, 1.0, early=0.15)
 
 
-@situation(lone("garp_lower_prio_repeat 3", "garp_lower_prio_delay 1"), pending="not done yet")
+@situation(lone("garp_lower_prio_repeat 3", "garp_lower_prio_delay 1"))
 def test_a_lower_stranger_is_answered_with_so_many_announcements(s: Run) -> Script:
     s.start(1)
     yield announcements(s, 1, 5)
@@ -50,7 +49,7 @@ def test_a_lower_stranger_is_answered_with_so_many_announcements(s: Run) -> Scri
     s.apart(first, last, 1.0)
 
 
-@situation(lone("lower_prio_no_advert"), pending="not done yet")
+@situation(lone("lower_prio_no_advert"))
 def test_a_lower_stranger_is_not_answered_where_that_is_asked_for(s: Run) -> Script:
     s.start(1)
     yield s.owner(1)
@@ -71,7 +70,7 @@ def test_a_better_stranger_is_told_once_more_where_that_is_asked_for(s: Run) -> 
     yield s.owner(1)
 
 
-@situation(vi(150), vi(120, "down_timer_adverts 6"), pending="not done yet")
+@situation(vi(150), vi(120, "down_timer_adverts 6"))
 def test_the_master_is_missed_after_so_many_adverts(s: Run) -> Script:
     yield from s.settled()
     s.crash(1)
@@ -121,7 +120,7 @@ def test_another_multicast_group(s: Run) -> Script:
     assert s.last_advert(2).advert.destination == "224.0.0.81"
 
 
-@situation(global_defs("vrrp_garp_interval 0.05") + vi(150), loose=("announced",), pending="not done yet")
+@situation(global_defs("vrrp_garp_interval 0.05") + vi(150), loose=("announced",))
 def test_announcements_are_spread_out(s: Run) -> Script:
     s.start(1)
     first = yield announcements(s, 1, 1)
@@ -137,16 +136,14 @@ def test_the_version_of_all_instances(s: Run) -> Script:
     yield s.owner(2)
 
 
-@situation(*(vi(priority, "strict_mode on") for priority in (150, 120)), pending="not done yet")
+@situation(*(vi(priority, "strict_mode on") for priority in (150, 120)))
 def test_strict_mode(s: Run) -> Script:
     yield from s.settled()
     s.stop(1)
     yield s.owner(2)
 
 
-@situation(
-    *(vi(priority, "dont_track_primary") for priority in (150, 120)), loose=("announced",), pending="not done yet"
-)
+@situation(*(vi(priority, "dont_track_primary") for priority in (150, 120)), loose=("announced",))
 def test_the_own_interface_is_not_watched_where_that_is_asked_for(s: Run) -> Script:
     yield from s.settled()
     s.port(1, up=False)

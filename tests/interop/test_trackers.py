@@ -52,7 +52,7 @@ def test_a_positive_weight_counts_while_the_script_succeeds(s: Run) -> Script:
     yield s.owner(2)
 
 
-@situation(tracked("weight 40 reverse"), vi(120), loose=("announced",), pending="`reverse` is not read yet")
+@situation(tracked("weight 40 reverse"), vi(120), loose=("announced",))
 def test_a_reversed_weight_is_taken_off_while_the_script_succeeds(s: Run) -> Script:
     yield from s.settled()
     s.flag(1, "ok", up=True)

@@ -60,7 +60,7 @@ def test_a_split_brain_ends_when_the_cut_is_healed(s: Run) -> Script:
     yield s.owner(1)
 
 
-@situation(named(150, 1, 2), vi(120), pending="not done yet")
+@situation(named(150, 1, 2), vi(120))
 def test_a_multicast_router_does_not_hear_it(s: Run) -> Script:
     s.start(1, 2)
     yield s.entered(1, "MASTER")
