@@ -114,11 +114,13 @@ class Outlet:
         """Take the same router with other addresses or settings; an address that stays is not disturbed."""
         kept = set(instance.addresses)
         gone = [request for virtual, request in self._removals.items() if virtual not in kept]
+        moved = {virtual.device for virtual in kept} != self.devices()
         self.instance = instance
         self.prepare()
         if not self.held:
             return ""
-        return self._ask(gone, errno.EADDRNOTAVAIL, errno.ENODEV) or self.hold()
+        problem = self._ask(gone, errno.EADDRNOTAVAIL, errno.ENODEV) or self.hold()
+        return problem or (self.announce(instance.router.announce_repeat) if moved else "")
 
     def announce(self, repeat: int) -> str:
         """Send `repeat` rounds of gratuitous ARP, or unsolicited neighbour advertisements, for every address."""

@@ -16,11 +16,12 @@ import socket
 from collections import deque
 from functools import partial
 
-from labkit.conf.model import Config
+from labkit.conf.model import Config, VrrpInstance
 from labkit.daemon.channel import Channel
 from labkit.daemon.children import Children
 from labkit.daemon.duplicates import DuplicateWatch
 from labkit.daemon.files import Files
+from labkit.daemon.firewall import Firewall
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
@@ -30,6 +31,7 @@ from labkit.daemon.processes import Processes
 from labkit.daemon.service import Service
 from labkit.daemon.teller import Teller
 from labkit.daemon.tracer import Tracer
+from labkit.daemon.virtual_macs import VirtualMacs, settle
 from labkit.kernel.process import now, set_process_name, utc_offset
 from labkit.kernel.wire import Port, WireError
 from labkit.trace import SECOND, Kind, Micros
@@ -86,6 +88,9 @@ class Runner:
         log.explain("Registering Kernel netlink reflector")
         log.explain("Registering Kernel netlink command channel")
         self._children = Children(self._loop)
+        self._macvlans = VirtualMacs(self._interfaces, log)
+        self._firewall = Firewall(self._children, log, self._macvlans.raise_all)
+        self._instances: tuple[VrrpInstance, ...] = ()
         self._service = Service(
             interfaces=self._interfaces,
             ports=self._ports,
@@ -170,6 +175,11 @@ class Runner:
         self._handle(Stop())
         self._service.holdings.close()
         self._service.trackers.kill_all()
+        self._instances = ()
+        self._ports.configure(())
+        self._ports.prune()
+        self._macvlans.close()
+        self._firewall.clear()
 
     # --- sources ------------------------------------------------------------------------------------------------------
 
@@ -213,9 +223,12 @@ class Runner:
     # --- configuration and interfaces ---------------------------------------------------------------------------------
 
     def _configure(self, config: Config, *, starting: bool) -> None:
+        config, macvlans = settle(config)
         event = configure_event(config)
+        self._instances = config.instances
         tracked = {track.name for track in event.tracks if track.kind is TrackKind.INTERFACE}
         self._watched = {router.interface for router in event.routers} | tracked
+        self._macvlans.configure(macvlans)
         self._ports.configure(config.instances)
         self._service.holdings.statics.configure(config)
         if starting:
@@ -232,6 +245,8 @@ class Runner:
         self._handle(event, starting=starting)
         self._service.configured()
         self._ports.prune()
+        self._macvlans.prune()
+        self._firewall.update(self._instances, self._macvlans.present)
         self._log.flush()
 
     def _describe(self, names: set[str]) -> None:
@@ -241,7 +256,9 @@ class Runner:
     def _interfaces_changed(self) -> None:
         names = self._interfaces.read()
         if names:
+            names |= self._macvlans.make()
             self._ports.refresh()
+            self._firewall.update(self._instances, self._macvlans.present)
         self._service.interfaces_changed(names)
         self._duplicates.interfaces_changed(names)
         for event in self._service.holdings.interfaces_changed(names):

@@ -19,6 +19,11 @@ def forwards(interface: str, family: int) -> bool:
     return read(interface, family, "forwarding") not in ("", "0")
 
 
+def interfaces_with(family: int, setting: str) -> list[str]:
+    """Return every name that has this setting, `all` and `default` among them."""
+    return sorted(path.parent.name for path in (_ROOT / f"ipv{family}" / "conf").glob(f"*/{setting}"))
+
+
 def _path(interface: str, family: int, setting: str) -> Path:
     return _ROOT / f"ipv{family}" / "conf" / interface / setting
 
@@ -30,10 +35,11 @@ class Settings:
         self._before: dict[tuple[str, int, str], str] = {}
 
     def set(self, interface: str, family: int, setting: str, value: str) -> str:
-        """Change a setting, and remember what it was; return what failed, in words, or nothing."""
+        """Change a setting, and remember what it was; return what failed, in words, or nothing.
+
+        One that has the value already is written, too: the kernel changes with `default` what nobody ever wrote.
+        """
         before = read(interface, family, setting)
-        if before == value:
-            return ""
         try:
             _path(interface, family, setting).write_text(value)
         except OSError as error:

@@ -231,6 +231,13 @@ class Lan:
         index = self.segment.index(port)
         self.segment.netlink.ask([message(17, 0, struct.pack("=BxHiII", 0, 0, index, 0, 0))])  # RTM_DELLINK
 
+    def plug_anew(self, number: int) -> None:
+        """Give host `number` (from 0) an eth0 again, with its address, after `remove_port`."""
+        host = self.hosts[number]
+        self.segment.netlink.ask([self.cable(host, f"p{number + 1}", "eth0", number + 1)])
+        address = IPv4Interface(f"192.168.1.{21 + number}/24")
+        host.netlink.ask([set_link(host.index("eth0"), up=True), add_address(host.index("eth0"), address)])
+
     def set_port(self, number: int, *, up: bool) -> None:
         """Set the switch's side of a cable: down takes the carrier away from the host."""
         self.segment.set_link(f"p{number}", up=up)
