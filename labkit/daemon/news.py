@@ -49,6 +49,7 @@ class News:
     word: Word
     priority: int
     final: bool = False  # there is no state after it
+    why: str = ""
 
     @property
     def kind(self) -> str:
@@ -91,7 +92,8 @@ class Editor:
                 if action.router in gone and action.new is State.INIT:
                     word = Word.DELETED if instance.notify_deleted else Word.FAULT
                 final = action.new is State.INIT
-                return [News(subject=instance, word=word, priority=action.priority, final=final)]
+                why = str(action.why)
+                return [News(subject=instance, word=word, priority=action.priority, final=final, why=why)]
             case GroupTransition() if action.group in self._groups:
                 word, final = _OF_STATE[action.new], action.new is State.INIT
                 return [News(subject=self._groups[action.group], word=word, priority=0, final=final)]

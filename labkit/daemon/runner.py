@@ -167,6 +167,7 @@ class Runner:
             self._loop.step(begin + _GRACE if now() < begin + _GRACE else begin + _FAREWELL)
             self._log.flush()
         self._children.kill_all()
+        herald.settle()
         self._log.say("Stopped")
         self._log.flush()
 

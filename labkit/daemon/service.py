@@ -62,7 +62,7 @@ class Service:
     ) -> None:
         warn = partial(log.say, level=Level.WARNING)
         self.trackers = Trackers(children, script_ended, warn)
-        self.herald = Herald(children, loop, warn)
+        self.herald = Herald(children, loop, log)
         self.holdings = Holdings(interfaces, warn)
         self._interfaces = interfaces
         self._ports = ports
