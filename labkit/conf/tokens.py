@@ -60,7 +60,7 @@ def _token(comment: str, others: str) -> re.Pattern[str]:
 
 _TOKEN = _token(r"(?P<comment> [#!] .* ) |", r"\#!")
 _TOKEN_WITHOUT_COMMENTS = _token("", "")
-_CONTROL_CHARACTER = re.compile(rf"[{_CONTROL}\x0b\x0c\x1c-\x1f]")
+CONTROL_CHARACTER = re.compile(rf"[{_CONTROL}\x0b\x0c\x1c-\x1f]")
 _ESCAPE = re.compile(r"(?P<bytes>(?:\\[0-7]{1,3}|\\x[0-9a-fA-F]+)+)|\\c(?P<control>.)|\\(?P<other>.)", re.DOTALL)
 _BYTE = re.compile(r"\\(?P<octal>[0-7]{1,3})|\\x(?P<hex>[0-9a-fA-F]+)")
 _ESCAPED = {"a": "\a", "b": "\b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
@@ -103,7 +103,7 @@ _GLUED = ({"quoted", "word"}, {"quoted"}, {"unended", "word"}, {"unended", "quot
 
 
 def _quoted_faults(source: str, column: int) -> Iterator[Fault]:
-    for control in _CONTROL_CHARACTER.finditer(source):
+    for control in CONTROL_CHARACTER.finditer(source):
         yield Fault(column + control.start(), f"{_code(control.group())} is a control character", "remove it")
     for escape in _ESCAPE.finditer(source):
         if escape["other"] == "x":
