@@ -139,18 +139,15 @@ def _first_brace(text: str) -> tuple[str, list[str], str] | None:
     depth, begin = 0, start + 1
     choices: list[str] = []
     for place in range(start, len(text)):
-        match text[place]:
-            case "{":
-                depth += 1
-            case "}":
-                depth -= 1
-                if not depth:
-                    return text[:start], [*choices, text[begin:place]], text[place + 1 :]
-            case "," if depth == 1:
-                choices.append(text[begin:place])
-                begin = place + 1
-            case _:
-                pass
+        if text[place] == "{":
+            depth += 1
+        elif text[place] == "}":
+            depth -= 1
+            if not depth:
+                return text[:start], [*choices, text[begin:place]], text[place + 1 :]
+        elif text[place] == "," and depth == 1:
+            choices.append(text[begin:place])
+            begin = place + 1
     return None
 
 

@@ -84,6 +84,7 @@ class _Preprocessor:
         self._config_id = outside.config_id
         self._checks = outside.checks
         self._reading: list[_Reading] = []
+        self._using: list[str] = []  # the definitions of several lines under way
         self._made = 0
         self._given_up = False
 
@@ -168,7 +169,7 @@ class _Preprocessor:
                 place, f"`{file}` {what}: {self._chain(line.number)} → {file}", "remove one `include`"
             )
             return
-        if len(self.files) >= MOST_FILES:
+        if len(self.files) >= MOST_FILES and not self._given_up:
             self._give_up(place, f"more than {MOST_FILES} files are included", "include fewer")
         if self._given_up:
             return
@@ -187,7 +188,7 @@ class _Preprocessor:
 
     # --- lines --------------------------------------------------------------------------------------------------------
 
-    def _line(self, line: SourceLine, body: tuple[SourceLine, ...] = (), depth: int = 0) -> None:
+    def _line(self, line: SourceLine, body: tuple[SourceLine, ...] = ()) -> None:
         """Do what a line says, or add it to those that count."""
         if self._is_enough(line):
             return
@@ -202,21 +203,22 @@ class _Preprocessor:
                 self._define(match, line, body)
                 return
             elif repeat.BEGINS.match(text):
-                self._repeat(text, line, segments, depth)
+                self._repeat(text, line, segments)
                 return
             elif (match := _HEAD.match(text)) and (value := self._head(match)):
                 column = len(text) - len(text.lstrip()) + 1
                 text, segments = value + text[match.end() :], segments or (Segment(0, column, False),)
             else:
                 break
-        self._rest(text, line, segments, depth)
+        self._rest(text, line, segments)
 
-    def _rest(self, text: str, line: SourceLine, segments: tuple[Segment, ...], depth: int) -> None:
-        match = _ALONE.match(text)
-        definition = self._names.defined.get(match["plain"] or match["braced"]) if match else None
-        if definition is not None and definition.body:
-            self._use(definition, line, depth)
-            return
+    def _rest(self, text: str, line: SourceLine, segments: tuple[Segment, ...]) -> None:
+        if match := _ALONE.match(text):
+            name = match["plain"] or match["braced"]
+            definition = self._names.defined.get(name)
+            if definition is not None and definition.body:
+                self._use(name, definition.body, line)
+                return
         use = line.origin.use if line.origin else None
         if "$" in text:
             before = line._replace(origin=Origin(segments, use))
@@ -231,13 +233,12 @@ class _Preprocessor:
 
     def _is_enough(self, line: SourceLine) -> bool:
         self._made += 1
-        if self._made > MOST_LINES:
+        if self._made > MOST_LINES and not self._given_up:
             self._give_up(line.span(1), f"the file becomes longer than {MOST_LINES} lines here", "repeat less")
         return self._given_up
 
     def _give_up(self, place: Span, message: str, hint: str) -> None:
-        if not self._given_up:
-            self.complaints.error(place, message, hint)
+        self.complaints.error(place, message, hint)
         self._given_up = True
 
     def _cut_comment(self, line: SourceLine) -> str:
@@ -275,19 +276,24 @@ class _Preprocessor:
         definition = self._names.defined.get(match["plain"] or match["braced"])
         return definition.value if definition and not definition.body and definition.value[:1] in ("@", "~") else None
 
-    def _use(self, definition: Definition, line: SourceLine, depth: int) -> None:
-        if depth >= DEEPEST:
-            message = f"definitions are used more than {DEEPEST} deep here, or are made of themselves"
-            self.complaints.error(line.span(1), message, "use them less deep")
+    def _use(self, name: str, body: tuple[SourceLine, ...], line: SourceLine) -> None:
+        """Read the lines of a definition in place of the one that names it."""
+        if name in self._using or len(self._using) >= DEEPEST:
+            path = " → ".join(f"`${each}`" for each in (*self._using, name))
+            what = "is made of itself" if name in self._using else f"is used more than {DEEPEST} deep"
+            column = len(line.text) - len(line.text.lstrip()) + 1
+            self.complaints.error(line.span(column), f"`${name}` {what}: {path}", "write out what it should be")
             return
         outer = line.origin.use if line.origin else None
         use = outer if outer and outer.number else Use(line.file, line.number, outer.values if outer else ())
-        for part in definition.body:
-            self._line(part._replace(origin=Origin((), use)), depth=depth + 1)
+        self._using.append(name)
+        for part in body:
+            self._line(part._replace(origin=Origin((), use)))
+        self._using.pop()
 
     # --- repetitions --------------------------------------------------------------------------------------------------
 
-    def _repeat(self, text: str, line: SourceLine, segments: tuple[Segment, ...], depth: int) -> None:
+    def _repeat(self, text: str, line: SourceLine, segments: tuple[Segment, ...]) -> None:
         end = text.find(")") + 1
         specification, _ = substitute(text[:end], self._names, lambda column, error: self._tell(line, column, error))
         match = repeat.REPEAT.fullmatch(specification)
@@ -309,7 +315,7 @@ class _Preprocessor:
             self._names.defined.update((name, Definition(value)) for name, value in values)
             again = Use(use.file, use.number, use.values + values) if use else Use(line.file, None, values)
             rest = SourceLine(line.file, line.number, " " * end + text[end:], Origin(segments, again))
-            self._line(rest, depth=depth)
+            self._line(rest)
             if self._given_up:
                 break
         for name in names:

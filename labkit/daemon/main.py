@@ -15,6 +15,10 @@ def run(argv: Sequence[str]) -> int:
         from labkit.daemon.commands import run as run_command
 
         return run_command(argv)
+    if argv and argv[0] == "config":
+        from labkit.daemon.configuration import run as print_configuration
+
+        return print_configuration(argv[1:])
     from labkit.daemon.start import run as run_daemon
 
     return run_daemon(argv)

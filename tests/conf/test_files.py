@@ -71,13 +71,35 @@ def names(block: Block[object]) -> list[str]:
 
 WORDS = sorted({*names(ROOT), *INSTANCE.split(), *SERVER.split(), *SCRIPT.split()})
 PIECES = st.sampled_from([*WORDS, "{", "}", "\n", "\n", " ", '"', "'", "#", "!", "\\", "$", "weight", "0", "256", "-1"])
+DIRECTIVES = st.sampled_from(
+    [
+        *(
+            "$A=",
+            "$A",
+            "${A}",
+            "$B= \\",
+            "$B",
+            "${B}",
+            "\\\n",
+            "@here",
+            "@^here",
+            "${_HASH}",
+            "${_RANDOM 1 2}",
+            "${_ENV X}",
+        ),
+        *("~SEQ(A,1,3)", "~SEQ(A,0,1,999999999)", "~LST({A,B},{1,2},{$B,})", "~SEQx(B,${A})", "(", ")", ",", '"'),
+        *("include", "include_check", "include /dev/zero", "include /", "includew none*", "k.conf", "\t", "\r\n"),
+    ]
+)
 
 
 def check(text: str) -> None:
     loaded = loads(text, file="k.conf")
     last = text.count("\n") + 1
     assert all(1 <= diagnostic.span.line <= last and diagnostic.span.column >= 1 for diagnostic in loaded.diagnostics)
-    assert list(loaded.diagnostics) == sorted(loaded.diagnostics, key=lambda diagnostic: diagnostic.span)
+    assert list(loaded.diagnostics) == sorted(
+        loaded.diagnostics, key=lambda found: (found.span.file, found.span.line, found.span.column)
+    )
     assert (loaded.config is None) == any(diagnostic.severity == "error" for diagnostic in loaded.diagnostics)
 
 
@@ -98,6 +120,13 @@ def test_any_bytes_are_loaded_or_refused(tmp_path_factory: pytest.TempPathFactor
 
 @given(st.lists(PIECES, max_size=60).map(" ".join))
 def test_any_mixture_of_keywords_is_loaded_or_refused(text: str) -> None:
+    check(text)
+
+
+@given(st.lists(PIECES | DIRECTIVES | DIRECTIVES, max_size=60).map(" ".join))
+@example("$B= \\\n $B \\\n $B\n$B\n")
+@example("$A=${B}${B}\n$B=${A}${A}\n$A\n${A}\n")
+def test_any_mixture_of_directives_is_loaded_or_refused(text: str) -> None:
     check(text)
 
 

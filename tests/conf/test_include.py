@@ -99,6 +99,7 @@ def test_a_definition_reaches_into_later_files_and_out_again(folder: Path) -> No
         pytest.param("includea n*.conf", "k.conf:1:10: there is no file `n*.conf` to include", id="includea"),
         pytest.param("includew n*.conf", "k.conf:1:10: there is no file `n*.conf` to include", id="includew"),
         pytest.param("include_check +wildcard_match -match\ninclude n*", "k.conf:2:9: there is no file `n*` to include", id="plus"),
+        pytest.param("include_check readable brace_match\ninclude {a,n}.conf", "k.conf:2:9: there is no file `n.conf` to include", id="two-checks"),
         pytest.param("include {x,y}", "k.conf:1:9: there is no file `{x,y}` to include", id="nothing-for-all-of-a-brace"),
         pytest.param("include_check -match\ninclude a.conf\nincludem n", "k.conf:3:10: there is no file `n` to include", id="includem"),
     ],
@@ -192,7 +193,7 @@ def test_files_may_not_be_nested_without_end(folder: Path) -> None:
 def test_files_may_not_multiply_without_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("labkit.conf.preprocess.MOST_FILES", 20)
     files: dict[str, str | bytes] = {f"f{n}": f"include f{n + 1}\n" * 3 for n in range(10)}
-    found = told(folder, {"k.conf": "include f0\n", **files, "f10": ""})
+    found = told(folder, {"k.conf": "include f{0,1}\n", **files, "f10": ""})
     assert [line.partition(": ")[2] for line in found] == ["more than 20 files are included; include fewer"]
 
 

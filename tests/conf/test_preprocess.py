@@ -154,7 +154,7 @@ NUMBER = "write a whole number, such as 16, -1 or 0x10"
         ),
         pytest.param(
             "$T= \\\n a \\\n $T\n$T\n",
-            "3:1: definitions are used more than 16 deep here, or are made of themselves; use them less deep (used in line 4)",
+            "3:2: `$T` is made of itself: `$T` → `$T`; write out what it should be (used in line 4)",
             id="loop-of-lines",
         ),
         pytest.param("$A=@here $A\n$A x\n", "2:1: `$A` is made of itself: `$A` → `$A`; write the value itself", id="loop-at-the-head"),
@@ -166,6 +166,12 @@ NUMBER = "write a whole number, such as 16, -1 or 0x10"
             "1:3: `${_RANDOM}` does not fit here; write `${_RANDOM}`, `${_RANDOM MIN}` or `${_RANDOM MIN MAX}`, "
             "with whole numbers and MIN not above MAX",
             id="random-upside-down",
+        ),
+        pytest.param(
+            "a ${_RANDOM x}\n",
+            "1:3: `${_RANDOM}` does not fit here; write `${_RANDOM}`, `${_RANDOM MIN}` or `${_RANDOM MIN MAX}`, "
+            "with whole numbers and MIN not above MAX",
+            id="random-words",
         ),
         pytest.param("a ~SEQ(A,1,2) b\n", "1:3: `~SEQ(A,1,2)` does not begin the line; put it first, before what is to repeat", id="repetition-in-a-line"),
         pytest.param(" ~SEQ(A,1,2 b\n", "1:2: this repetition has no end, or parentheses in it; write `~SEQ(name, start, end)`", id="endless"),
@@ -195,6 +201,14 @@ NUMBER = "write a whole number, such as 16, -1 or 0x10"
 )  # fmt: skip
 def test_what_is_wrong(text: str, expected: str) -> None:
     assert [line for line in made(text) if line[0].isdigit()][-1:] == [expected]
+
+
+def test_definitions_may_not_be_nested_without_end() -> None:
+    text = "".join(f"$T{n}= \\\n x \\\n $T{n + 1}\n" for n in range(20)) + "$T0\n"
+    assert made(text)[-1] == (
+        "48:2: `$T16` is used more than 16 deep: " + " → ".join(f"`$T{n}`" for n in range(17))
+        + "; write out what it should be (used in line 61)"
+    )  # fmt: skip
 
 
 # --- bounds -----------------------------------------------------------------------------------------------------------
