@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 from collections import deque
+from dataclasses import replace
 from functools import partial
 
 from labkit.conf.model import Config, VrrpInstance
@@ -32,7 +33,7 @@ from labkit.daemon.service import Service
 from labkit.daemon.teller import Teller
 from labkit.daemon.tracer import Tracer
 from labkit.daemon.virtual_macs import VirtualMacs, settle
-from labkit.kernel.process import now, set_process_name, utc_offset
+from labkit.kernel.process import now, set_process_name, since_boot, utc_offset
 from labkit.kernel.wire import Port, WireError
 from labkit.trace import SECOND, Kind, Micros
 from labkit.vrrp.config import GroupConfig, TrackKind
@@ -48,10 +49,14 @@ _GRACE = SECOND  # what commands get to end in when the daemon stops
 _FAREWELL = 4 * SECOND  # what notify scripts of the stop itself get
 
 
-def configure_event(config: Config) -> Configure:
-    """Return the core's part of a configuration."""
+def configure_event(config: Config, since_boot: Micros | None = None) -> Configure:
+    """Return the core's part of a configuration; at the start routers wait for vrrp_delay_after_boot, too."""
+    routers = tuple(instance.router for instance in config.instances)
+    wait = config.global_defs.vrrp_delay_after_boot - since_boot if since_boot is not None else 0
+    if wait > 0:
+        routers = tuple(replace(router, start_delay=max(router.start_delay, wait)) for router in routers)
     return Configure(
-        routers=tuple(instance.router for instance in config.instances),
+        routers=routers,
         scripts=tuple(script.check for script in config.scripts),
         groups=tuple(
             GroupConfig(name=group.name, members=group.members, tracks=group.tracks, weighted=group.tracking_weight)
@@ -225,7 +230,7 @@ class Runner:
 
     def _configure(self, config: Config, *, starting: bool) -> None:
         config, macvlans = settle(config)
-        event = configure_event(config)
+        event = configure_event(config, since_boot() if starting else None)
         self._instances = config.instances
         tracked = {track.name for track in event.tracks if track.kind is TrackKind.INTERFACE}
         self._watched = {router.interface for router in event.routers} | tracked

@@ -26,6 +26,11 @@ def now() -> Micros:
     return time.monotonic_ns() // 1000
 
 
+def since_boot() -> Micros:
+    """Return how long ago the machine started, its sleep included (CLOCK_BOOTTIME)."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+
+
 def utc_offset() -> Micros:
     """Return what to add to `now` to get microseconds since 1970 (CLOCK_REALTIME)."""
     return time.time_ns() // 1000 - now()
