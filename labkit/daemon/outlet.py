@@ -62,13 +62,13 @@ class Outlet:
                 frame = announcement(device.lladdr, virtual.address.ip, router=router)
                 self._frames.append((device.name, frame))
 
-    def send(self, action: SendAdvert, source: Address | None) -> str:
-        """Send an advert from `source` to the group, or to each peer; one that cannot be reached holds nobody up."""
+    def send(self, action: SendAdvert) -> str:
+        """Send an advert to the group, or to each peer; one that cannot be reached holds nobody up."""
         port = self._ports.get(key(self.instance))
-        if port is None or source is None:
+        if port is None or action.source is None:
             return "no interface or no address to send from"
         problem = ""
-        for packet, destination in self._packets(action, source):
+        for packet, destination in self._packets(action, action.source):
             try:
                 port.send(packet, destination)
             except OSError as error:

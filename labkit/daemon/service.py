@@ -173,7 +173,7 @@ class Service:
     def _act(self, action: Action) -> None:
         match action:
             case SendAdvert(router=name):
-                self._complain(name, self._outlets[name].send(action, self._source(name)), "advert not sent")
+                self._complain(name, self._outlets[name].send(action), "advert not sent")
             case HoldAddresses(router=name):
                 self._complain(name, self._outlets[name].hold(), "addresses not set")
                 self.holdings.hold(name)
@@ -191,14 +191,6 @@ class Service:
                 self.trackers.run(action.script)
             case KillScript():
                 self.trackers.kill(action.script, force=action.force)
-
-    def _source(self, router: str) -> Address | None:
-        """Return what a router's adverts come from: what is configured, or else what its interface has."""
-        config = self._outlets[router].instance.router
-        interface = self._interfaces[config.interface]
-        if config.source is not None or interface is None:
-            return config.source
-        return interface.primary(self._virtual) if config.family == 4 else interface.link_local(self._virtual)
 
     def _complain(self, router: str, problem: str, what: str = "") -> None:
         """Say a problem of a router when it begins, and not again while it lasts."""

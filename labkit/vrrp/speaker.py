@@ -245,12 +245,16 @@ class Speaker:
     def _judge_one(self, router: VirtualRouter, known: Known, now: Micros) -> list[Action]:
         config = router.config
         interface = known.interfaces.get(config.interface)
-        router.source = own_address(config, interface)
+        own = own_address(config, interface)
+        if own is not None:
+            router.source = own
         standing = self._standing(config.name, known)
         actions = router.set_priority(standing.adjustments)
         if standing.fault is not None:
-            can_send = interface is not None and interface.up and router.source is not None
-            actions += router.fail(standing.fault, now, can_send=can_send)
+            # An address that just went may still be the source of a goodbye, but IPv6 sockets refuse it
+            can_say = router.source is not None and (own is not None or config.family == 4)
+            actions += router.fail(standing.fault, now, can_send=interface is not None and interface.up and can_say)
+            router.source = own
         elif router.state in (State.INIT, State.FAULT):
             if standing.waiting is not None:
                 router.wait(standing.waiting)

@@ -78,7 +78,8 @@ def test_addresses_of_the_other_family_are_excluded_ones(s: Run) -> Script:
     yield s.owner(2, GLOBAL)
 
 
-@situation(six(150), six(120))
+# The kernel takes IPv6 addresses off before it says that the link is down: ours puts them back for that moment
+@situation(six(150), six(120), loose=("held 1",))
 def test_a_link_that_is_set_down_is_a_fault_until_it_is_up(s: Run) -> Script:
     yield from settled(s)
     s.link(1, up=False)

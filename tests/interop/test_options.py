@@ -3,6 +3,7 @@
 from tests.interop.configs import global_defs, vi
 from tests.interop.forge import Forged
 from tests.interop.frames import Frame
+from tests.interop.network import STRANGER
 from tests.interop.situation import VIP, Run, Script, Until, situation
 
 
@@ -54,8 +55,9 @@ def test_a_lower_stranger_is_not_answered_where_that_is_asked_for(s: Run) -> Scr
     s.start(1)
     yield s.owner(1)
     yield s.quiet()
-    before = yield s.advert(1)
+    before = s.last_advert(1)
     s.stray(Forged(priority=50))
+    yield s.heard("stray", lambda frame: frame.host == STRANGER)
     after = yield s.advert(1)
     if s.casting[0] == "ours":  # C keepalived puts its next advert off by whatever it hears
         s.apart(before, after, 0.1, late=0.05)
@@ -120,7 +122,11 @@ def test_another_multicast_group(s: Run) -> Script:
     assert s.last_advert(2).advert.destination == "224.0.0.81"
 
 
-@situation(global_defs("vrrp_garp_interval 0.05") + vi(150), loose=("announced",))
+@situation(
+    global_defs("vrrp_garp_interval 0.05") + vi(150),
+    loose=("announced",),
+    pending="announcements are not spread out yet",
+)
 def test_announcements_are_spread_out(s: Run) -> Script:
     s.start(1)
     first = yield announcements(s, 1, 1)

@@ -261,9 +261,9 @@ def test_a_router_waits_for_news_of_its_interface() -> None:
         ),
         pytest.param(
             {"primary": None},
-            ["release", "FAULT no-primary-address"],
+            ["advert 0", "release", "FAULT no-primary-address"],
             "interface eth0 has no address",
-            id="no-address-sends-nothing",
+            id="no-address-says-goodbye-from-the-one-it-had",
         ),
     ],
 )
