@@ -14,7 +14,15 @@ from labkit.daemon.loop import Loop
 from labkit.daemon.programs import Account
 from labkit.kernel.process import die_with_parent
 
-_RESTORED = (signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+_RESTORED = (
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # what shells say
 _KEPT_BYTES = 4096
 _READ_BYTES = 1 << 16

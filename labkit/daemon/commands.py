@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from labkit.daemon.asking import Connection
-from labkit.daemon.places import PID_FILE, control_path
+from labkit.daemon.places import places
 from labkit.daemon.report import to_json
 from labkit.diagnostics import LabkitError
 
@@ -26,10 +26,9 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         where = made.add_mutually_exclusive_group()
-        where.add_argument(
-            "-p", "--pid", type=Path, default=PID_FILE, metavar="FILE", help="the pid file of the daemon"
-        )
+        where.add_argument("-p", "--pid", type=Path, metavar="FILE", help="the pid file of the daemon")
         where.add_argument("--control", type=Path, metavar="SOCKET", help="the control socket of the daemon")
+        where.add_argument("-s", "--namespace", metavar="NAME", help="the network namespace that the daemon runs in")
         return made
 
     status = command("status", "say who is master and why")
@@ -73,7 +72,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _connect(options: argparse.Namespace) -> Connection:
-    return Connection(options.control or control_path(options.pid.absolute()))
+    return Connection(places(pid=options.pid, control=options.control, namespace=options.namespace).control)
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -55,6 +55,17 @@ class Dumper:
             self._write_parent_s()
         self._parent.inquiry.want(lambda snapshot: self._write(which, snapshot))
 
+    def log_data(self) -> None:
+        """Log what SIGUSR1 writes, as soon as the VRRP process has told what it knows (the option -d)."""
+
+        def told(snapshot: Snapshot | None) -> None:
+            if snapshot is not None:
+                text = data(self._parent.config, self.report(snapshot), snapshot.common.interfaces)
+                for line in text.splitlines():
+                    self._log.say(line)
+
+        self._parent.inquiry.want(told)
+
     def _write(self, which: Dump, snapshot: Snapshot | None) -> None:
         parent, defs = self._parent, self._parent.config.global_defs
         if snapshot is None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import errno
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
@@ -61,7 +61,9 @@ class Interface:
 class Interfaces:
     """All interfaces of the network namespace this process is in."""
 
-    def __init__(self) -> None:
+    def __init__(self, heard: Callable[[str, str, bool], None] | None = None) -> None:
+        """Look at everything; `heard` is told of each address that is there or comes (True) or goes (False)."""
+        self._heard = heard
         self.commands = Netlink()
         self._monitor = Netlink(GROUP_LINK | GROUP_IPV4_ADDRESS | GROUP_IPV6_ADDRESS)
         self._monitor.socket.setblocking(False)
@@ -140,6 +142,8 @@ class Interfaces:
         interface = self._by_index.get(event.index)
         if interface is None:
             return set()
+        if self._heard is not None and event.present is not (event.address in interface.addresses):
+            self._heard(interface.name, str(event.address.ip), event.present)
         if event.present:
             interface.addresses[event.address] = event
         else:

@@ -10,9 +10,11 @@ import socket
 import time
 from collections import deque
 from enum import IntEnum
+from pathlib import Path
 
-_DAEMON = 3 << 3  # the facility, RFC 5424 6.2.1
+DAEMON = 3  # the facility, RFC 5424 6.2.1
 _QUEUE = 5000
+_PARENT = "Keepalived"
 SYSLOG = "/dev/log"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -75,17 +77,22 @@ class _Console(_Place):
         except OSError:
             return False
 
+    def release(self) -> None:
+        """Close the descriptor, where it is ours."""
+        os.close(self._descriptor)
+
 
 class _Syslog(_Place):
     """A datagram socket in the file system; it may be missing, full, or made anew at any time."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, facility: int) -> None:
         super().__init__()
         self._path = path
+        self._facility = facility << 3
         self._socket: socket.socket | None = None
 
     def _put(self, when: time.struct_time, level: Level, tag: str, text: str) -> bool:
-        line = f"<{_DAEMON | level}>{_syslog_time(when)} {tag}[{os.getpid()}]: {text}".encode(errors="replace")
+        line = f"<{self._facility | level}>{_syslog_time(when)} {tag}[{os.getpid()}]: {text}".encode(errors="replace")
         for _ in range(2):  # once more with a new socket, because syslog may have been started anew
             try:
                 if self._socket is None:
@@ -110,27 +117,61 @@ class Log:
     """The log of one process, known in syslog as `tag[pid]`."""
 
     def __init__(
-        self, tag: str, *, console: int | None = None, syslog: str | None = SYSLOG, detail: bool = False
+        self,
+        tag: str,
+        *,
+        console: int | None = None,
+        syslog: str | None = SYSLOG,
+        facility: int = DAEMON,
+        file: Path | None = None,
+        detail: bool = False,
     ) -> None:
-        """Write to the descriptor `console` and the datagram socket `syslog` where they are not None.
+        """Write to the descriptor `console`, the datagram socket `syslog` and to `file`, where they are not None.
 
         With `detail`, lines of `explain` are written too (the option -D of keepalived(8)).
         """
         self._tag = tag
+        self._instance = ""
         self._detail = detail
+        self._path = file
+        self._file: _Console | None = None
         self._places: list[_Place] = [_Console(console)] if console is not None else []
         if syslog is not None:
-            self._places.append(_Syslog(syslog))
+            self._places.append(_Syslog(syslog, facility))
         self._queue: deque[tuple[Level, str]] = deque(maxlen=_QUEUE)
+        self._open_file(tag)
+
+    def _open_file(self, tag: str) -> None:
+        """Log to a file of our own: the others' with `_vrrp` or the like before its last dot (the option -g)."""
+        if self._path is None:
+            return
+        part = tag.removeprefix(_PARENT)
+        path = self._path.with_name(f"{self._path.stem}{part}{self._path.suffix}")
+        try:
+            file = _Console(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640))
+        except OSError as error:
+            self.say(f"cannot log to {path}: {error.strerror}", Level.WARNING)
+            return
+        if self._file is not None:
+            self._places.remove(self._file)
+            self._file.release()
+        self._file = file
+        self._places.append(file)
 
     @property
     def on_console(self) -> bool:
         """Whether a person may be reading along."""
-        return any(isinstance(place, _Console) for place in self._places)
+        return any(isinstance(place, _Console) and place is not self._file for place in self._places)
 
     def rename(self, tag: str) -> None:
         """Go on under another name, in a process that was forked from the one that made the log."""
-        self._tag = tag
+        self._tag = tag + self._instance
+        self._open_file(tag)
+
+    def set_instance(self, name: str) -> None:
+        """Be known in syslog as one of several: `name` follows the tag."""
+        self._instance = f"_{name}"
+        self._tag += self._instance
 
     def say(self, text: str, level: Level = Level.INFO) -> None:
         """Queue one line."""

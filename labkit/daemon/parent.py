@@ -10,8 +10,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TypeAlias
 
 from labkit.conf.loader import Loaded, load
@@ -25,6 +24,7 @@ from labkit.daemon.loop import SIGNALS, Loop, Signals
 from labkit.daemon.messages import Page, TakeConfig, Taken, Told
 from labkit.daemon.offspring import Family, ForkError, Kind, Offspring
 from labkit.daemon.runner import run_vrrp
+from labkit.daemon.settings import Settings
 from labkit.diagnostics import Diagnostic, Severity
 from labkit.trace import Micros
 from labkit.vrrp.events import SetPriority
@@ -40,16 +40,6 @@ def log_diagnostics(diagnostics: tuple[Diagnostic, ...], log: Log) -> None:
     """Say everything that is to be said of a configuration file."""
     for diagnostic in diagnostics:
         log.say(str(diagnostic), Level.WARNING if diagnostic.severity is Severity.WARNING else Level.ERROR)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What the command line says of a running daemon."""
-
-    file: Path
-    vrrp_pid: Path
-    control: Path
-    trace: str | None = None
 
 
 class Parent:
@@ -68,7 +58,14 @@ class Parent:
         self._loop = Loop()
         self._signals = Signals(SIGNALS)
         self._loop.watch(self._signals, self._signalled)
-        family = Family(loop=self._loop, log=log, release=self._release, heard=self._heard, changed=self._child_changed)
+        family = Family(
+            loop=self._loop,
+            log=log,
+            release=self._release,
+            heard=self._heard,
+            changed=self._child_changed,
+            respawn=settings.respawn,
+        )
         self.vrrp = Offspring(self._vrrp_kind(), family)
         self._children = (self.vrrp,)
         self.inquiry = Inquiry(self.vrrp.send)
@@ -82,13 +79,13 @@ class Parent:
         self._status: int | None = None
 
     def _vrrp_kind(self) -> Kind:
-        trace = self.settings.trace
+        settings = self.settings
         return Kind(
             name="VRRP",
             tag="Keepalived_vrrp",
-            run=lambda config, end, log: run_vrrp(config, end, log, trace),
+            run=lambda config, end, log: run_vrrp(config, end, log, settings),
             wanted=lambda config: True,
-            pid_file=self.settings.vrrp_pid,
+            pid_file=settings.places.vrrp_pid,
             essential=True,
         )
 
@@ -121,7 +118,7 @@ class Parent:
 
     def _listen(self) -> None:
         try:
-            self._control = ControlServer(self._loop, self.settings.control, self._answers.answer)
+            self._control = ControlServer(self._loop, self.settings.places.control, self._answers.answer)
         except ControlError as error:  # VRRP is worth more than being asked
             self._log.say(str(error), Level.WARNING)
 
@@ -183,6 +180,8 @@ class Parent:
                 child.send(SetPriority(router=router, priority=priority))
             if self._tell_ready is not _nothing:
                 self._log.say("Startup complete")
+                if self.settings.dump_config:
+                    self._dumper.log_data()
                 self._tell_ready()
                 self._tell_ready = _nothing
 
@@ -201,7 +200,7 @@ class Parent:
 
     def _signalled(self) -> None:
         caught = self._signals.caught()
-        if signal.SIGTERM in caught or signal.SIGINT in caught:
+        if signal.SIGTERM in caught or (signal.SIGINT in caught and not self.settings.ignore_sigint):
             self.stop()
             return
         if signal.SIGHUP in caught:  # many at once are one

@@ -20,6 +20,7 @@ from functools import partial
 from labkit.conf.model import Config, VrrpInstance
 from labkit.daemon.channel import Channel
 from labkit.daemon.children import Children
+from labkit.daemon.conduct import Conduct
 from labkit.daemon.duplicates import DuplicateWatch
 from labkit.daemon.files import Files
 from labkit.daemon.firewall import Firewall
@@ -30,10 +31,11 @@ from labkit.daemon.messages import AskPage, ClearStatistics, Ready, TakeConfig, 
 from labkit.daemon.ports import Ports
 from labkit.daemon.processes import Processes
 from labkit.daemon.service import Service
+from labkit.daemon.settings import Settings
 from labkit.daemon.teller import Teller
 from labkit.daemon.tracer import Tracer
 from labkit.daemon.virtual_macs import VirtualMacs, settle
-from labkit.kernel.process import now, set_process_name, since_boot, utc_offset
+from labkit.kernel.process import now, since_boot, utc_offset
 from labkit.kernel.wire import Port, WireError
 from labkit.trace import SECOND, Kind, Micros
 from labkit.vrrp.config import GroupConfig, TrackKind
@@ -71,16 +73,18 @@ def configure_event(config: Config, since_boot: Micros | None = None) -> Configu
 class Runner:
     """Runs a speaker until it is told to stop."""
 
-    def __init__(self, *, control: socket.socket, log: Log, trace: str | None) -> None:
+    def __init__(self, *, control: socket.socket, log: Log, settings: Settings) -> None:
         """Be ready to run; `control` leads to the parent, whose end (or death) means stop.
 
         Raises:
             WireError: raw sockets are not permitted.
         """
         self._log = log
+        self._settings = settings
+        self._conduct = Conduct(PROCESS_NAME, log)
         self._loop = Loop()
         self._parent = Channel(self._loop, control, heard=self._told, ended=self._orphaned)
-        self._tracer = Tracer(trace, now, self._parent.send)
+        self._tracer = Tracer(settings.trace, now, self._parent.send)
         self._signals = Signals((signal.SIGTERM,), SIGNALS)
         self._speaker = Speaker()
         self._watched: set[str] = set()  # every interface that the configuration names
@@ -88,7 +92,7 @@ class Runner:
         self._stopping = False
         self._utc_offset: Micros | None = None
         self._hears_paths = False
-        self._interfaces = Interfaces()
+        self._interfaces = Interfaces(self._address_heard if settings.addresses_logged else None)
         self._ports = Ports(self._interfaces, log, opened=self._listen, closing=self._loop.unwatch)
         log.explain("Registering Kernel netlink reflector")
         log.explain("Registering Kernel netlink command channel")
@@ -147,6 +151,7 @@ class Runner:
         self._tell_clock()
         self._handle(Wake())
         if late > _STALL:
+            self._conduct.ran_late(late)
             self._tracer.say(Kind.STALL, {"stalled_us": late})
 
     def _handle(self, event: Event, *, starting: bool = False) -> None:
@@ -163,7 +168,10 @@ class Runner:
 
     def _stop(self) -> None:
         """Withdraw, kill check scripts, and let notify scripts come to their end."""
-        self.withdraw()
+        if self._settings.keep_addresses:
+            self._service.trackers.kill_all()
+        else:
+            self.withdraw()
         herald = self._service.herald
         herald.close()
         begin = now()
@@ -231,6 +239,9 @@ class Runner:
     def _configure(self, config: Config, *, starting: bool) -> None:
         config, macvlans = settle(config)
         event = configure_event(config, since_boot() if starting else None)
+        defs = config.global_defs
+        late, highest = defs.min_auto_priority_delay, defs.max_auto_priority
+        self._conduct.take(defs.vrrp_process_name, defs.vrrp_scheduling, highest=highest, late=late)
         self._instances = config.instances
         tracked = {track.name for track in event.tracks if track.kind is TrackKind.INTERFACE}
         self._watched = {router.interface for router in event.routers} | tracked
@@ -272,6 +283,9 @@ class Runner:
         self._describe(names & self._watched)
         self._log.flush()
 
+    def _address_heard(self, interface: str, address: str, present: bool) -> None:
+        self._log.say(f"Netlink reflector reports IP {address} {'added to' if present else 'removed from'} {interface}")
+
     def _watch_paths(self) -> None:
         monitor = self._service.holdings.monitor
         if monitor is not None and not self._hears_paths:
@@ -284,12 +298,11 @@ class Runner:
         self._log.flush()
 
 
-def run_vrrp(config: Config, control: socket.socket, log: Log, trace: str | None) -> int:
+def run_vrrp(config: Config, control: socket.socket, log: Log, settings: Settings) -> int:
     """Be the VRRP process until it is told to stop; return its exit status."""
-    set_process_name(PROCESS_NAME)
     runner: Runner | None = None
     try:
-        runner = Runner(control=control, log=log, trace=trace)
+        runner = Runner(control=control, log=log, settings=settings)
         runner.run(config)
     except WireError as error:
         log.say(str(error), Level.ERROR)

@@ -4,7 +4,6 @@ Exit statuses (docs/adr/0006): 0 all is well, 1 the daemon failed, 2 wrong optio
 3 it runs already, 4 the configuration cannot be read, 5 the configuration has errors.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,33 +11,24 @@ from pathlib import Path
 
 from labkit.conf.loader import Loaded, load
 from labkit.conf.model import Config
-from labkit.daemon.log import Level, Log
-from labkit.daemon.parent import Parent, Settings, log_diagnostics
+from labkit.daemon.log import SYSLOG, Level, Log
+from labkit.daemon.options import Options, parse
+from labkit.daemon.parent import Parent, log_diagnostics
 from labkit.daemon.pidfile import PidFile
-from labkit.daemon.places import PID_FILE, control_path
+from labkit.daemon.places import Places, places
 from labkit.daemon.release import version
+from labkit.daemon.settings import Settings
 from labkit.diagnostics import LabkitError
-from labkit.kernel.process import set_process_name
+from labkit.kernel.process import NETWORK_NAMESPACES, enter_network_namespace, set_process_name
+from labkit.kernel.scheduling import CORE_PATTERN, allow_core_dumps, set_core_pattern
 
 PROCESS_NAME = "keepalived"
-EX_FAILED, EX_USAGE, EX_UNREADABLE, EX_REFUSED = 1, 2, 4, 5
+EX_FAILED, EX_UNREADABLE, EX_REFUSED = 1, 4, 5
 _READY = b"\0"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pykeepalived", description="VRRP from a keepalived.conf.")
-    add = parser.add_argument
-    add("-f", "--use-file", type=Path, default=Path("/etc/keepalived/keepalived.conf"), metavar="FILE")
-    add("-n", "--dont-fork", action="store_true", help="stay in the foreground")
-    add("-l", "--log-console", action="store_true", help="log to standard error as well")
-    add("-D", "--log-detail", action="store_true", help="log more")
-    add("-t", "--config-test", action="store_true", help="check the configuration and exit")
-    add("-p", "--pid", type=Path, default=PID_FILE, metavar="FILE")
-    add("-r", "--vrrp_pid", type=Path, default=Path("/run/keepalived/vrrp.pid"), metavar="FILE")
-    add("--control", type=Path, metavar="SOCKET", help="where to answer `pykeepalived status` and its kin")
-    add("--trace", metavar="SOCKET", help="send the trace to this unix datagram socket, one JSON record each")
-    add("-v", "--version", action="store_true", help="say the version and exit")
-    return parser
+class NamespaceError(LabkitError):
+    """The network namespace to run in is not there, or may not be entered."""
 
 
 def run(argv: Sequence[str]) -> int:
@@ -47,24 +37,32 @@ def run(argv: Sequence[str]) -> int:
     May be called in a forked process that has loaded everything already.  Without -n it returns twice: in the caller's
     process when the daemon is ready or has failed, and in the daemon when that ends.
     """
-    try:
-        options = _parser().parse_args(argv)
-    except SystemExit as exit_:  # argparse has said what is wrong
-        return exit_.code if isinstance(exit_.code, int) else EX_USAGE
+    options = parse(argv)
+    if isinstance(options, int):
+        return options
     if options.version:
         sys.stderr.write(f"Keepalived (labkit {version()})\n")
         return os.EX_OK
-    loaded = load(options.use_file)
-    if options.config_test:
-        for diagnostic in loaded.diagnostics:
-            sys.stderr.write(f"{diagnostic}\n")
-        return _status(loaded, options.use_file)
-    for name in ("use_file", "pid", "vrrp_pid", "control"):  # the daemon changes its folder
-        path = getattr(options, name)
-        setattr(options, name, path.absolute() if path is not None else None)
-    if options.dont_fork:
-        return _serve(options, argv, loaded, _nothing)
-    return _daemonise(options, argv, loaded)
+    file = options.file.absolute()  # the daemon changes its folder
+    loaded = load(options.file)
+    if options.test:
+        return _test(options, loaded)
+    if options.foreground:
+        return _serve(options, argv, file, loaded, _nothing)
+    return _daemonise(options, argv, file, loaded)
+
+
+def _test(options: Options, loaded: Loaded) -> int:
+    """Say what is wrong with the configuration."""
+    text = "".join(f"{diagnostic}\n" for diagnostic in loaded.diagnostics)
+    if options.test_log is None:
+        sys.stderr.write(text)
+    else:
+        try:
+            options.test_log.write_text(text)
+        except OSError as error:
+            sys.stderr.write(f"{text}pykeepalived: cannot write {options.test_log}: {error.strerror}\n")
+    return _status(loaded, options.file)
 
 
 def _status(loaded: Loaded, file: Path) -> int:
@@ -77,15 +75,24 @@ def _nothing() -> None:
     """Tell nobody that the daemon is ready: it runs in the foreground."""
 
 
-def _serve(options: argparse.Namespace, argv: Sequence[str], loaded: Loaded, ready: Callable[[], None]) -> int:
+def _serve(options: Options, argv: Sequence[str], file: Path, loaded: Loaded, ready: Callable[[], None]) -> int:
     """Be the parent process until the daemon ends."""
+    if options.umask is not None:
+        os.umask(options.umask)
     set_process_name(PROCESS_NAME)
-    log = Log("Keepalived", console=sys.stderr.fileno() if options.log_console else None, detail=options.log_detail)
+    log = Log(
+        "Keepalived",
+        console=sys.stderr.fileno() if options.console else None,
+        syslog=SYSLOG if options.syslog else None,
+        facility=options.facility,
+        file=options.log_file.absolute() if options.log_file else None,
+        detail=options.detail,
+    )
     try:
-        return _keep(options, argv, loaded, ready, log)
+        return _keep(options, argv, file, loaded, ready, log)
     except LabkitError as error:
         log.say(str(error), Level.ERROR)
-        if not options.log_console:
+        if not options.console:
             sys.stderr.write(f"pykeepalived: {error}\n")
             sys.stderr.flush()
         return error.exit_code
@@ -93,38 +100,102 @@ def _serve(options: argparse.Namespace, argv: Sequence[str], loaded: Loaded, rea
         log.flush()
 
 
-def _keep(options: argparse.Namespace, argv: Sequence[str], loaded: Loaded, ready: Callable[[], None], log: Log) -> int:
+def _keep(
+    options: Options, argv: Sequence[str], file: Path, loaded: Loaded, ready: Callable[[], None], log: Log
+) -> int:
     system = os.uname()
     log.say("Starting Keepalived (labkit)")
     log.say(f"Running on {system.sysname} {system.release} {system.version}")
     log.say("Command line: " + " ".join(f"'{word}'" for word in ("pykeepalived", *argv)))
-    log.explain(f"Opening file '{options.use_file}'.")
-    log.say(f"Configuration file {options.use_file}")
+    log.explain(f"Opening file '{file}'.")
+    log.say(f"Configuration file {file}")
     log_diagnostics(loaded.diagnostics, log)
     if loaded.config is None:
-        if not options.log_console:
+        if not options.console:
             for diagnostic in loaded.diagnostics:
                 sys.stderr.write(f"{diagnostic}\n")
             sys.stderr.flush()
-        return _status(loaded, options.use_file)
-    pid_file = PidFile.take(options.pid)
+        return _status(loaded, file)
+    return _locate(options, file, loaded.config, ready, log)
+
+
+def _locate(options: Options, file: Path, config: Config, ready: Callable[[], None], log: Log) -> int:
+    """Find the files and the namespace of this daemon among several, and be it."""
+    defs = config.global_defs
+    namespace = options.namespace or defs.net_namespace
+    if name := "_".join(part for part in (defs.instance, namespace) if part):
+        log.set_instance(name)
+    if defs.umask is not None and options.umask is None:
+        os.umask(defs.umask)
+    set_process_name(defs.process_name or PROCESS_NAME)
+    where = places(
+        pid=options.pid,
+        vrrp_pid=options.vrrp_pid,
+        control=options.control,
+        instance=defs.instance,
+        namespace=namespace,
+        use_pid_dir=defs.use_pid_dir,
+    )
+    pid_file = PidFile.take(where.pid)
     try:
-        return _parent(options, loaded.config, ready, log)
+        if namespace:
+            _enter(namespace)
+        return _parent(options, file, where, config, ready, log)
     finally:
         pid_file.remove()
 
 
-def _parent(options: argparse.Namespace, config: Config, ready: Callable[[], None], log: Log) -> int:
-    control = options.control or control_path(options.pid)
-    settings = Settings(file=options.use_file, vrrp_pid=options.vrrp_pid, control=control, trace=options.trace)
+def _enter(namespace: str) -> None:
+    try:
+        enter_network_namespace(namespace)
+    except OSError as error:
+        problem = f"network namespace {namespace} ({NETWORK_NAMESPACES / namespace}): {error.strerror}"
+        raise NamespaceError(f"cannot run in {problem}") from error
+
+
+def _parent(options: Options, file: Path, where: Places, config: Config, ready: Callable[[], None], log: Log) -> int:
+    settings = Settings(
+        file=file,
+        places=where,
+        config_id=options.config_id,
+        trace=options.trace,
+        keep_addresses=options.keep_addresses,
+        addresses_logged=options.addresses_logged,
+        respawn=options.respawn,
+        ignore_sigint=options.ignore_sigint,
+        dump_config=options.dump_config,
+    )
+    restore = _prepare_core_dumps(options, log)
     parent = Parent(settings, log, ready)
     try:
         return parent.run(config)
     finally:
         parent.close()
+        restore()
 
 
-def _daemonise(options: argparse.Namespace, argv: Sequence[str], loaded: Loaded) -> int:
+def _prepare_core_dumps(options: Options, log: Log) -> Callable[[], None]:
+    """Allow core dumps where they are wanted; return what puts their names back."""
+    if not options.core_dump:
+        return _nothing
+    before, refused = "", ""
+    if options.core_pattern:
+        before, refused = set_core_pattern(options.core_pattern)
+    for text in (allow_core_dumps(), refused):
+        if text:
+            log.say(text, Level.WARNING)
+
+    def restore() -> None:
+        if before:
+            try:
+                CORE_PATTERN.write_text(f"{before}\n")
+            except OSError as error:
+                log.say(f"cannot put the names of core dumps back: {error.strerror}", Level.WARNING)
+
+    return restore
+
+
+def _daemonise(options: Options, argv: Sequence[str], file: Path, loaded: Loaded) -> int:
     """Run the daemon in a session of its own; return here when it is ready (0) or has failed (its status)."""
     told, tell = os.pipe()
     first = os.fork()
@@ -147,12 +218,12 @@ def _daemonise(options: argparse.Namespace, argv: Sequence[str], loaded: Loaded)
     def ready() -> None:
         nonlocal waiting
         waiting = False
-        if not options.log_console:
+        if not options.console:
             os.dup2(null, 2)
         os.write(tell, _READY)
         os.close(tell)
 
-    status = _serve(options, argv, loaded, ready)
+    status = _serve(options, argv, file, loaded, ready)
     if waiting:
         os.write(tell, bytes([status or EX_FAILED]))
         os.close(tell)

@@ -3,12 +3,16 @@
 import ctypes
 import os
 import time
+from pathlib import Path
 
 from labkit.trace import SECOND, Micros
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _TFD_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 _TFD_TIMER_ABSTIME = 1
+
+_CLONE_NEWNET = 0x40000000
+NETWORK_NAMESPACES = Path("/run/netns")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -87,6 +91,19 @@ class Timer:
 def set_process_name(name: str) -> None:
     """Set what `ps`, `killall` and `pidof` know this process by; 15 bytes count (prctl(2), PR_SET_NAME)."""
     _libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
+
+
+def enter_network_namespace(name: str) -> None:
+    """Move this process to a network namespace that has a name (ip-netns(8)).
+
+    Raises:
+        OSError: there is none of that name, or it may not be entered.
+    """
+    descriptor = os.open(NETWORK_NAMESPACES / name, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _checked(_libc.setns(descriptor, _CLONE_NEWNET))
+    finally:
+        os.close(descriptor)
 
 
 def die_with_parent(signal_number: int) -> None:

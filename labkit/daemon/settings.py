@@ -1,0 +1,25 @@
+"""What the command line says that the parent and its children go by."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit.daemon.places import Places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one daemon; they stay as they are until it ends.
+
+    With `keep_addresses` stopping leaves the addresses where they are and tells no peer; with `addresses_logged` every
+    address that comes or goes is; without `respawn` the end of a child is the end of the daemon.
+    """
+
+    file: Path
+    places: Places
+    config_id: str | None = None
+    trace: str | None = None
+    keep_addresses: bool = False
+    addresses_logged: bool = False
+    respawn: bool = True
+    ignore_sigint: bool = False
+    dump_config: bool = False
