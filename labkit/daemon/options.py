@@ -54,6 +54,7 @@ class Options:
 
     file: Path = CONFIGURATION
     config_id: str | None = None
+    all_files: bool = False
     foreground: bool = False
     console: bool = False
     detail: bool = False
@@ -140,7 +141,8 @@ def _add_configuration(parser: argparse.ArgumentParser) -> None:
     text = f"the file; {CONFIGURATION} if absent"
     add("-f", "--use-file", dest="file", type=Path, default=CONFIGURATION, metavar="FILE", help=text)
     add("-i", "--config-id", metavar="ID", help="lines that begin with @ID are for us; the host's name if absent")
-    add("-e", "--all-config", action="store_true", help="a file that is missing is an error (it always is)")
+    text = "an include that finds no file is an error, whatever its form"
+    add("-e", "--all-config", dest="all_files", action="store_true", help=text)
     text = "check the configuration, say what is wrong to FILE or standard error, and exit"
     add("-t", "--config-test", dest="test", nargs="?", const="", metavar="FILE", help=text)
     add("-d", "--dump-conf", dest="dump_config", action="store_true", help="log the configuration as it was understood")

@@ -235,7 +235,8 @@ class Parent:
         asking, self._again = self._again, []
         self._log.say("Reloading ...")
         self._log.explain(f"Opening file '{self.settings.file}'.")
-        loaded = load(self.settings.file)
+        settings = self.settings
+        loaded = load(settings.file, config_id=settings.config_id, all_files=settings.all_files)
         log_diagnostics(loaded.diagnostics, self._log)
         self._taking = (loaded, asking)
         if loaded.config is None:

@@ -11,12 +11,14 @@ class Settings:
     """The settings of one daemon; they stay as they are until it ends.
 
     With `keep_addresses` stopping leaves the addresses where they are and tells no peer; with `addresses_logged` every
-    address that comes or goes is; without `respawn` the end of a child is the end of the daemon.
+    address that comes or goes is; without `respawn` the end of a child is the end of the daemon.  `config_id` and
+    `all_files` are what the configuration is read with.
     """
 
     file: Path
     places: Places
     config_id: str | None = None
+    all_files: bool = False
     trace: str | None = None
     keep_addresses: bool = False
     addresses_logged: bool = False

@@ -44,7 +44,7 @@ def run(argv: Sequence[str]) -> int:
         sys.stderr.write(f"Keepalived (labkit {version()})\n")
         return os.EX_OK
     file = options.file.absolute()  # the daemon changes its folder
-    loaded = load(options.file)
+    loaded = load(options.file, config_id=options.config_id, all_files=options.all_files)
     if options.test:
         return _test(options, loaded)
     if options.foreground:
@@ -158,6 +158,7 @@ def _parent(options: Options, file: Path, where: Places, config: Config, ready: 
         file=file,
         places=where,
         config_id=options.config_id,
+        all_files=options.all_files,
         trace=options.trace,
         keep_addresses=options.keep_addresses,
         addresses_logged=options.addresses_logged,

@@ -102,13 +102,12 @@ def test_sigint_may_be_ignored(lan: Lan, start: Start) -> None:
 
 def test_scripts_have_signals_as_any_program_has_them(lan: Lan, start: Start, tmp_path: Path) -> None:
     script = tmp_path / "notify"
-    script.write_text(
-        f"#!/bin/sh\ngrep ^Sig /proc/self/status >{tmp_path}/signals.new\nmv {tmp_path}/signals.new {tmp_path}/signals\n"
-    )
+    told_file, new = tmp_path / "signals", tmp_path / "signals.new"
+    script.write_text(f"#!/bin/sh\ngrep ^Sig /proc/self/status >{new}\nmv {new} {told_file}\n")
     script.chmod(0o755)
     start(_global("script_user root") + instance(150, more=f"notify {script}"))
-    eventually(lambda: (tmp_path / "signals").exists())
-    told = dict(line.split(":\t") for line in (tmp_path / "signals").read_text().splitlines())
+    eventually(told_file.exists)
+    told = dict(line.split(":\t") for line in told_file.read_text().splitlines())
     assert int(told["SigBlk"], 16) == int(told["SigIgn"], 16) == 0
 
 
@@ -186,3 +185,11 @@ def test_a_network_namespace_that_is_not_there(lan: Lan, start: Start) -> None:
     assert daemon.process.wait(timeout=5) == 2
     assert "cannot run in network namespace nowhere (/run/netns/nowhere): No such file or directory" in daemon.log
     assert not (daemon.home / "pid").exists()
+
+
+def test_conditional_lines_are_those_of_the_id_also_after_a_reload(lan: Lan, start: Start) -> None:
+    text = instance(150).replace(" priority 150", " @one priority 151\n @^one priority 152")
+    daemon = start(text, "-i", "one")
+    lan.sniffer.wait_advert("192.168.1.21", priority=151)
+    daemon.reload(text.replace("151", "141"))
+    lan.sniffer.wait_advert("192.168.1.21", priority=141)
