@@ -1,7 +1,7 @@
 """What one virtual router does to the network: adverts, addresses, announcements; all prepared before it is needed."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 
 from labkit.conf.model import VirtualAddress, VrrpInstance
@@ -132,10 +132,14 @@ class Outlet:
         return ""
 
     def missing(self) -> list[VirtualAddress]:
-        """Return the addresses that should be held and are not: somebody else took them off."""
+        """Return the addresses that should be held and are not: somebody else took them off; no_track permits that."""
         if not self.held:
             return []
-        return [virtual for virtual in self._additions if not self._present(virtual)]
+        return [virtual for virtual in self._additions if virtual.tracked and not self._present(virtual)]
+
+    def restore(self, missing: Iterable[VirtualAddress]) -> str:
+        """Put these back on their interfaces, and tell everyone."""
+        return self._ask([self._additions[virtual] for virtual in missing], errno.EEXIST) or self.announce(1)
 
     def devices(self) -> set[str]:
         """Return the names of the interfaces whose change makes `prepare` necessary."""

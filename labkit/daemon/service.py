@@ -137,6 +137,7 @@ class Service:
         if outlet is None:
             return Condition(held=False, missing=(), problem="")
         missing = tuple(str(virtual.address.ip) for virtual in outlet.missing())
+        missing += self.holdings.lost(router)
         return Condition(held=outlet.held, missing=missing, problem=self._said.get(router, ""))
 
     def interfaces_changed(self, names: set[str]) -> None:
@@ -150,7 +151,7 @@ class Service:
                 for virtual in missing:
                     self._log.say(f"Netlink reflector reports IP {virtual.address.ip} removed from {virtual.device}")
                 name = outlet.instance.router.name
-                self._complain(name, outlet.hold() or outlet.announce(1))
+                self._complain(name, outlet.restore(missing))
 
     # --- actions ------------------------------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ class Statics:
         self._missing: dict[VirtualAddress, str] = {}  # and why
         self._indexes: dict[str, int] = {}
         self._groups: dict[str, bool] = {}  # whether everything of the group is there
-        self._said: str = ""
+        self._said = ""
 
     def configure(self, config: Config) -> None:
         """Take a configuration: what stays is not touched, what leaves is removed, what is new is set."""
@@ -69,9 +69,9 @@ class Statics:
         return self._look()
 
     def release(self) -> None:
-        """Remove everything."""
+        """Remove everything, last things first: an IPv6 prefix route stays behind if its address goes before others."""
         self._paths.release()
-        self._remove(self._addresses)
+        self._remove(reversed(self._addresses))
         self._addresses = ()
 
     # --- helpers ------------------------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ class Statics:
 
     def _set(self, address: VirtualAddress, *, again: bool = False) -> None:
         interface = self._interfaces[address.device]
-        text = f"static address {address.address} dev {address.device}"
+        text = f"static {_words(address)}"
         problem = f"interface {address.device} does not exist"
         if interface is not None:
             problem = self._ask(addition(address, interface.index), errno.EEXIST)
@@ -110,13 +110,15 @@ class Statics:
 
     def _look(self) -> list[StaticChanged]:
         """Find out which groups are whole; return those that changed."""
-        lost = {thing.track_group for thing in (*self._missing, *self._paths.lost)}
+        lost: list[VirtualAddress | Path] = [*self._missing, *self._paths.lost]
         changed: list[StaticChanged] = []
         for group, before in self._groups.items():
-            present = group not in lost
-            if present != before:
-                self._groups[group] = present
-                changed.append(StaticChanged(name=group, present=present))
+            missing = [_words(thing) for thing in lost if thing.track_group == group]
+            if before is not (not missing):
+                self._groups[group] = not missing
+                changed.append(StaticChanged(name=group, present=not missing))
+                what = f"lost {', '.join(sorted(missing))}" if missing else "is whole again"
+                self._say(f"track_group {group} {what}")
         return changed
 
     def _complain(self, problem: str) -> None:
@@ -132,3 +134,9 @@ class Statics:
         except OSError as error:
             return error.strerror or str(error)
         return ""
+
+
+def _words(thing: VirtualAddress | Path) -> str:
+    if isinstance(thing, VirtualAddress):
+        return f"address {thing.address} dev {thing.device}"
+    return f"{kind_of(thing)} {thing}"

@@ -85,6 +85,17 @@ def test_a_route_that_went_with_its_address_comes_back_with_it(lan: Lan, start: 
     eventually(lambda: VIP in host.addresses() and routes(host) == ["10.3.0.0/16"])
 
 
+def test_an_address_with_no_track_is_not_put_back(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    daemon = start(0, instance(150, vip=f"{VIP}\n192.168.1.30 no_track"))
+    host.wait_address("192.168.1.30")
+    eth0 = host.index("eth0")
+    host.netlink.ask([remove_address(eth0, IPv4Interface(f"{address}/32")) for address in ("192.168.1.30", VIP)])
+    daemon.wait_log(f"Netlink reflector reports IP {VIP} removed from eth0")
+    host.wait_address(VIP)
+    assert "192.168.1.30" not in host.addresses()
+
+
 def test_a_reload_touches_what_changes_and_nothing_else(lan: Lan, start: Start) -> None:
     host = lan.hosts[0]
     daemon = start(0, instance(150, more=paths(ROUTE, OF_VIP, rules=(RULE,))))
@@ -212,3 +223,37 @@ def test_an_interface_that_comes_later_gets_its_statics(lan: Lan, start: Start) 
     lan.segment.netlink.ask([lan.cable(host, "p9", "eth1", 9)])
     host.set_link("eth1", up=True)
     eventually(lambda: "10.9.0.1" in host.addresses() and routes(host) == ["10.10.0.0/16"])
+
+
+GROUPED = """track_group G {
+ group { VI }
+}
+static_routes {
+ 10.10.0.0/16 dev eth1 track_group G
+}
+"""
+
+
+def test_a_static_route_that_is_lost_is_a_fault_until_it_is_back(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    lan.segment.netlink.ask([lan.cable(host, "p9", "eth1", 9)])
+    host.set_link("eth1", up=True)
+    daemon = start(0, GROUPED + instance(150))
+    host.wait_address(VIP)
+    host.set_link("eth1", up=False)
+    daemon.wait_log("(VI) Entering FAULT STATE")
+    assert "track_group G lost route 10.10.0.0/16 dev eth1" in daemon.log
+    host.wait_address(VIP, present=False)
+    host.set_link("eth1", up=True)
+    host.wait_address(VIP)
+    daemon.wait_log("track_group G is whole again")
+    assert routes(host) == ["10.10.0.0/16"]
+
+
+def test_a_router_whose_static_route_is_not_there_does_not_start(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    daemon = start(0, GROUPED + instance(150))
+    daemon.wait_log("(VI) Entering FAULT STATE")
+    lan.segment.netlink.ask([lan.cable(host, "p9", "eth1", 9)])
+    host.set_link("eth1", up=True)
+    host.wait_address(VIP)
