@@ -6,7 +6,7 @@ all that is wrong is told at once.  What is legal but odd is a warning.
 
 import gc
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from labkit.conf.complaints import Complaints
 from labkit.conf.include import ALL, BY_DEFAULT, UnreadableError, read_text
 from labkit.conf.instance import Surroundings, build_instance, shared_fields
-from labkit.conf.lvs import build_virtual_server, check_services
+from labkit.conf.lvs import Neighbours, build_tls, build_virtual_server, check_services
 from labkit.conf.model import Config
 from labkit.conf.pacing import check_delays
 from labkit.conf.preprocess import Outside, own_id, preprocess
@@ -127,7 +127,6 @@ def _build(top: Section, file: str, complaints: Complaints) -> Config:
     check_shared_addresses(instances, complaints)
     known = known_trackers(top)
     check_tracks_in_groups(groups, instances, known, complaints)
-    check_services(services, complaints)
     global_defs = next(iter(top.sections(process.GLOBAL_DEFS)), _absent(top.document, process.GLOBAL_DEFS))
     preferences = assign_preferences(top, complaints)
     around = Surroundings(
@@ -138,7 +137,13 @@ def _build(top: Section, file: str, complaints: Complaints) -> Config:
     values = build_global_defs(global_defs, top, complaints)
     statics = build_statics(top, names, preferences, values.default_interface, complaints)
     check_delays(top, (instance for instance in built_instances if instance is not None), complaints)
-    built_services = [build_virtual_server(section, complaints) for section in services]
+    neighbours = Neighbours(
+        groups=_by_title(top.sections(balancing.VIRTUAL_SERVER_GROUP), complaints),
+        files={str(section.title): _file_weight(section) for section in files},
+        log_all_failures=values.checker_log_all_failures,
+    )
+    built_services = [build_virtual_server(section, neighbours, complaints) for section in services]
+    check_services(built_services, services, complaints)
     return Config(
         file=file,
         global_defs=values,
@@ -152,7 +157,18 @@ def _build(top: Section, file: str, complaints: Complaints) -> Config:
         instances=track_statics((instance for instance in built_instances if instance is not None), statics),
         sync_groups=build_groups(groups, instances, around, complaints),
         virtual_servers=tuple(service for service in built_services if service is not None),
+        tls=build_tls(top.sections(balancing.SSL)),
     )
+
+
+def _by_title(sections: Sequence[Section], complaints: Complaints) -> dict[str, Section]:
+    unique_titles(sections, complaints)
+    return {str(section.title): section for section in sections if section.title is not None}
+
+
+def _file_weight(section: Section) -> int:
+    weighing = section.get(trackers.FILE_WEIGHT)
+    return 1 if weighing is None else weighing.weight
 
 
 def _absent(document: Document, block: Block[Any]) -> Section:

@@ -1,111 +1,266 @@
-"""The load balancing part of a keepalived.conf: `virtual_server` blocks and what is in them."""
+"""The load balancing part of a keepalived.conf: from checked lines to virtual servers that can be."""
 
-from ipaddress import IPv4Address
-from typing import TypeAlias, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from labkit.conf.checks import Times, build_checks
 from labkit.conf.complaints import Complaints
-from labkit.conf.model import Forwarding, RealServer, TcpCheck, VirtualServer
+from labkit.conf.endpoints import Member, Place, Title, Way
+from labkit.conf.model_balancing import ServerNotifies, TlsMaterial, VirtualServer
 from labkit.conf.schema import balancing
 from labkit.conf.section import Section
-from labkit.conf.shared import line_of, require
+from labkit.conf.shared import first, line_of, require
 from labkit.conf.source import line_from
-from labkit.trace import Micros
+from labkit.diagnostics import Span, did_you_mean
+from labkit.lvs.config import RealServerConfig, VirtualServerConfig
+from labkit.lvs.model import Destination, Forwarding, Protocol, Scheduler, Service, ServiceKey
+from labkit.trace import SECOND, Micros
 
-Endpoint: TypeAlias = tuple[IPv4Address, int]
-
-LONG_PERSISTENCE: Micros = 300_000_000
+LONG_PERSISTENCE: Micros = 300 * SECOND
 """From here on a person who tries a round robin by hand will take it for broken."""
 
 
-def build_virtual_server(section: Section, complaints: Complaints) -> VirtualServer | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """What virtual servers take from the rest of the file."""
+
+    groups: Mapping[str, Section]
+    files: Mapping[str, int]  # track_file blocks and their weights
+    log_all_failures: bool = False
+
+
+def build_virtual_server(section: Section, around: Neighbours, complaints: Complaints) -> VirtualServer | None:
     """Return the virtual server, or None after complaining."""
-    require(section, complaints, balancing.LB_ALGO, balancing.LB_KIND, balancing.PROTOCOL, balancing.REAL_SERVER)
-    _check_persistence(section, complaints)
-    real_servers = _real_servers(section, complaints)
-    endpoint = cast("Endpoint | None", section.title)
-    scheduler, forwarding = section.get(balancing.LB_ALGO), section.get(balancing.LB_KIND)
-    protocol = section.get(balancing.PROTOCOL)
-    if endpoint is None or scheduler is None or forwarding is None or protocol is None:
-        return None
-    if forwarding is not Forwarding.NAT:
-        _check_ports(section, endpoint[1], forwarding, complaints)
-    return VirtualServer(
-        address=endpoint[0],
-        port=endpoint[1],
-        protocol=protocol,
-        scheduler=scheduler,
-        forwarding=forwarding,
-        delay_loop=section.get(balancing.DELAY_LOOP) or 60_000_000,
-        persistence_timeout=section.get(balancing.PERSISTENCE_TIMEOUT),
-        sorry_server=section.get(balancing.SORRY_SERVER),
-        real_servers=real_servers,
-        span=section.span(),
-    )
+    return _Builder(section, around, complaints).build()
 
 
-def check_services(sections: list[Section], complaints: Complaints) -> None:
-    """Refuse two virtual servers with one address, port and protocol."""
-    seen: dict[tuple[object, str | None], Section] = {}
-    for section in sections:
-        if section.title is None:
-            continue
-        protocol = section.get(balancing.PROTOCOL)
-        first = seen.setdefault((section.title, protocol), section)
-        if first is not section:
-            line = line_of(first, first.statement, section.span())
-            message = f"there is a virtual_server with this address, port and protocol already, in {line}"
-            complaints.error(section.span(), message, "keep one of them")
+class _Builder:
+    """One virtual server in the making."""
 
+    def __init__(self, section: Section, around: Neighbours, complaints: Complaints) -> None:
+        self.section = section
+        self.around = around
+        self.complaints = complaints
+        self.title: Title | None = section.title if isinstance(section.title, Title) else None
+        self.protocol: Protocol | None = section.get(balancing.PROTOCOL)
+        self.way: Way = section.get(balancing.LB_KIND) or Way(Forwarding.NAT)
+        self.scheduler: Scheduler = section.get(balancing.LB_ALGO) or Scheduler.WLC
 
-def _check_persistence(section: Section, complaints: Complaints) -> None:
-    timeout = section.get(balancing.PERSISTENCE_TIMEOUT) or 0
-    scheduler = section.get(balancing.LB_ALGO)
-    if timeout > LONG_PERSISTENCE and scheduler in ("rr", "wrr"):
-        message = f"one client stays with one real server for {timeout // 1_000_000} s, which hides `{scheduler}`"
-        hint = "to see it share, remove the line or ask from several addresses"
-        complaints.warning(section.span(balancing.PERSISTENCE_TIMEOUT), message, hint)
+    def build(self) -> VirtualServer | None:
+        errors = self.complaints.errors
+        self._check_presence()
+        keys = self._keys()
+        servers = self._servers(keys)
+        self._check_persistence()
+        self._check_quorum(servers)
+        if self.complaints.errors > errors or not keys:
+            return None
+        section = self.section
+        core = VirtualServerConfig(
+            service=self._service(keys[0]),
+            also=keys[1:],
+            servers=tuple(config for config, _ in servers),
+            quorum=section.get(balancing.QUORUM) or 1,
+            hysteresis=section.get(balancing.HYSTERESIS) or 0,
+            sorry=self._sorry(keys[0]),
+            sorry_inhibit=section.says(balancing.SORRY_INHIBIT),
+            omega=section.says(balancing.OMEGA),
+            suspend=section.says(balancing.HA_SUSPEND),
+        )
+        return VirtualServer(
+            core=core,
+            quorum_up=section.get(balancing.QUORUM_UP),
+            quorum_down=section.get(balancing.QUORUM_DOWN),
+            smtp_alert=section.get(balancing.SMTP_ALERT),
+            log_all_failures=self.around.log_all_failures,
+            servers=tuple(notifies for _, notifies in servers),
+            span=section.span(),
+        )
 
+    def _check_presence(self) -> None:
+        """keepalived: without lb_algo and lb_kind it takes wlc and NAT; without protocol UDP, which nobody means."""
+        section = self.section
+        require(section, self.complaints, balancing.REAL_SERVER)
+        if self.title is None or self.title.place is not None or self.title.group:
+            require(section, self.complaints, balancing.PROTOCOL)
+        for keyword, taken in ((balancing.LB_ALGO, "wlc"), (balancing.LB_KIND, "NAT")):
+            if section.lacks(keyword):
+                message = f"this virtual_server has no `{keyword.name}`; {taken} is taken"
+                self.complaints.warning(section.span(), message, f"add `{keyword.name} {taken}`")
 
-def _check_ports(section: Section, port: int, forwarding: Forwarding, complaints: Complaints) -> None:
-    """DR and TUN hand the packet over as it is, with the port that the client wrote."""
-    for server in section.sections(balancing.REAL_SERVER):
-        endpoint = cast("Endpoint | None", server.title)
-        if endpoint is not None and endpoint[1] != port:
-            place = server.document.span(server.statement, 2)
-            message = f"`{forwarding}` cannot change the port from {port} to {endpoint[1]}"
-            complaints.error(place, message, f"write {port}, or `lb_kind NAT`")
+    # --- the service --------------------------------------------------------------------------------------------------
 
+    def _keys(self) -> tuple[ServiceKey, ...]:
+        title, protocol = self.title, self.protocol
+        if title is None:
+            return ()
+        if title.fwmark:
+            return (ServiceKey(fwmark=title.fwmark, family=self._family_of_mark()),)
+        if title.place is not None:
+            return (_key(title.place, protocol),) if protocol is not None else ()
+        group = self.around.groups.get(title.group)
+        if group is None:
+            place = self.section.document.span(self.section.statement, 2)
+            hint = did_you_mean(title.group, self.around.groups)
+            self.complaints.error(place, f"no virtual_server_group is called `{title.group}`", hint)
+            return ()
+        members = [entry.value for entry in group.lines(balancing.GROUP_MEMBERS)]
+        return tuple(key for member in members for key in self._keys_of(member, protocol))
 
-def _real_servers(section: Section, complaints: Complaints) -> tuple[RealServer, ...]:
-    servers: dict[Endpoint, RealServer] = {}
-    for server in section.sections(balancing.REAL_SERVER):
-        if server.title is None:
-            continue
-        endpoint = cast("Endpoint", server.title)
-        span = server.span()
-        if endpoint in servers:
-            message = f"this real_server is there already, in {line_from(servers[endpoint].span, span)}"
-            complaints.error(span, message, "keep one of them")
-            continue
-        weight = server.get(balancing.REAL_WEIGHT)
-        servers[endpoint] = RealServer(
-            address=endpoint[0],
-            port=endpoint[1],
+    def _keys_of(self, member: Member, protocol: Protocol | None) -> list[ServiceKey]:
+        if member.fwmark:
+            return [ServiceKey(fwmark=member.fwmark, family=member.family or self._family_of_mark())]
+        return [_key(place, protocol) for place in member.places] if protocol is not None else []
+
+    def _family_of_mark(self) -> int:
+        """Return the family of a service by mark: as written, else that of its real servers."""
+        written: int | None = self.section.get(balancing.IP_FAMILY)
+        titles = [server.title for server in self.section.sections(balancing.REAL_SERVER)]
+        of_servers = next((title.address.version for title in titles if isinstance(title, Place)), 4)
+        return written or of_servers
+
+    def _service(self, key: ServiceKey) -> Service:
+        section = self.section
+        timeout = section.get(balancing.PERSISTENCE_TIMEOUT)
+        return Service(
+            key=key,
+            scheduler=self.scheduler,
+            persistence_s=None if timeout is None else timeout // SECOND,
+            persistence_prefix=section.get(balancing.GRANULARITY),
+            persistence_engine=section.get(balancing.PERSISTENCE_ENGINE),
+            one_packet=section.says(balancing.OPS),
+            hashed=section.says(balancing.HASHED),
+            fallback=section.says(balancing.FALLBACK),
+            with_port=section.says(balancing.WITH_PORT),
+            flag_3=section.says(balancing.FLAG_3),
+        )
+
+    def _check_persistence(self) -> None:
+        section = self.section
+        timeout = section.get(balancing.PERSISTENCE_TIMEOUT)
+        if timeout is None:
+            for keyword in (balancing.GRANULARITY, balancing.PERSISTENCE_ENGINE):
+                if not section.lacks(keyword):
+                    message = f"`{keyword.name}` has no effect without `persistence_timeout`"
+                    self.complaints.error(section.span(keyword), message, "add `persistence_timeout`, or remove it")
+        elif timeout > LONG_PERSISTENCE and self.scheduler in (Scheduler.RR, Scheduler.WRR):
+            message = f"one client stays with one real server for {timeout // SECOND} s, which hides `{self.scheduler}`"
+            hint = "to see it share, remove the line or ask from several addresses"
+            self.complaints.warning(section.span(balancing.PERSISTENCE_TIMEOUT), message, hint)
+        if section.says(balancing.OPS) and self.protocol not in (None, Protocol.UDP):
+            message = "`ops` schedules each packet, which only UDP can bear"
+            self.complaints.error(section.span(balancing.OPS), message, "remove it, or write `protocol UDP`")
+
+    def _check_quorum(self, servers: Sequence[tuple[RealServerConfig, ServerNotifies]]) -> None:
+        section = self.section
+        quorum, hysteresis = section.get(balancing.QUORUM) or 1, section.get(balancing.HYSTERESIS) or 0
+        if hysteresis >= quorum:
+            message = f"a hysteresis of {hysteresis} leaves nothing of a quorum of {quorum}"
+            self.complaints.error(section.span(balancing.HYSTERESIS), message, f"write at most {quorum - 1}")
+        total = sum(config.destination.weight for config, _ in servers)
+        if servers and quorum + hysteresis > total and not section.lacks(balancing.QUORUM):
+            message = f"all real servers together weigh {total}, which never reaches {quorum + hysteresis}"
+            hint = f"write a quorum (and hysteresis) of at most {total} together"
+            self.complaints.warning(section.span(balancing.QUORUM), message, hint)
+
+    # --- real servers -------------------------------------------------------------------------------------------------
+
+    def _sorry(self, key: ServiceKey) -> Destination | None:
+        place: Place | None = self.section.get(balancing.SORRY_SERVER)
+        if place is None:
+            return None
+        way: Way = self.section.get(balancing.SORRY_METHOD) or self.way
+        return Destination(
+            address=place.address, port=place.port or key.port, forwarding=way.forwarding, tunnel=way.tunnel
+        )
+
+    def _servers(self, keys: Sequence[ServiceKey]) -> list[tuple[RealServerConfig, ServerNotifies]]:
+        built: dict[Place, tuple[RealServerConfig, ServerNotifies]] = {}
+        lines: dict[Place, Span] = {}
+        port = keys[0].port if keys else 0
+        for section in self.section.sections(balancing.REAL_SERVER):
+            if not isinstance(section.title, Place):
+                continue
+            place = section.title if section.title.port else section.title._replace(port=port)
+            if place in built:
+                message = f"this real_server is there already, in {line_from(lines[place], section.span())}"
+                self.complaints.error(section.span(), message, "keep one of them")
+                continue
+            lines[place] = section.span()
+            built[place] = self._server(section, place, keys)
+        return list(built.values())
+
+    def _server(
+        self, section: Section, place: Place, keys: Sequence[ServiceKey]
+    ) -> tuple[RealServerConfig, ServerNotifies]:
+        way: Way = section.get(balancing.LVS_METHOD) or self.way
+        self._check_way(section, place, way, keys)
+        weight: int | None = first(section.get(balancing.REAL_WEIGHT), self.section.get(balancing.REAL_WEIGHT))
+        destination = Destination(
+            address=place.address,
+            port=place.port,
+            forwarding=way.forwarding,
             weight=1 if weight is None else weight,
-            check=_check(server),
-            span=span,
+            upper=section.get(balancing.UTHRESHOLD) or 0,
+            lower=section.get(balancing.LTHRESHOLD) or 0,
+            tunnel=way.tunnel,
         )
-    return tuple(servers.values())
+        times = Times(self.section, section)
+        inhibit: bool | None = first(section.get(balancing.INHIBIT), self.section.get(balancing.INHIBIT))
+        checks = build_checks(section, place, times, self.around.files, self.complaints)
+        config = RealServerConfig(destination=destination, checks=checks, inhibit=bool(inhibit))
+        notifies = ServerNotifies(
+            up=section.get(balancing.NOTIFY_UP),
+            down=section.get(balancing.NOTIFY_DOWN),
+            smtp_alert=section.get(balancing.SMTP_ALERT),
+        )
+        return config, notifies
+
+    def _check_way(self, section: Section, place: Place, way: Way, keys: Sequence[ServiceKey]) -> None:
+        """DR and TUN hand the packet over as it is, with the port that the client wrote; only TUN mixes families."""
+        where = section.document.span(section.statement, len(section.statement.words) - 1)
+        for key in keys:
+            if way.forwarding is not Forwarding.NAT and key.port != place.port and not key.fwmark:
+                message = f"`{way.forwarding}` cannot change the port from {key.port} to {place.port}"
+                self.complaints.error(where, message, f"write {key.port}, or `lb_kind NAT`")
+                return
+            if way.forwarding is not Forwarding.TUN and key.family != place.address.version:
+                message = f"{place.address} is not of the family of {key.address or f'fwmark {key.fwmark}'}"
+                hint = f"write an IPv{key.family} address, or `lb_kind TUN`"
+                self.complaints.error(section.span(), message, hint)
+                return
+        upper, lower = section.get(balancing.UTHRESHOLD) or 0, section.get(balancing.LTHRESHOLD) or 0
+        if upper and lower > upper:
+            message = f"`lthreshold {lower}` is above `uthreshold {upper}`"
+            self.complaints.error(section.span(balancing.LTHRESHOLD), message, f"write at most {upper}")
 
 
-def _check(server: Section) -> TcpCheck | None:
-    for block in server.sections(balancing.TCP_CHECK):
-        retry, delay = block.get(balancing.RETRY), block.get(balancing.DELAY_BEFORE_RETRY)
-        return TcpCheck(
-            connect_timeout=block.get(balancing.CONNECT_TIMEOUT) or 5_000_000,
-            connect_ip=block.get(balancing.CONNECT_IP),
-            connect_port=block.get(balancing.CONNECT_PORT),
-            retry=1 if retry is None else retry,
-            delay_before_retry=1_000_000 if delay is None else delay,
+def _key(place: Place, protocol: Protocol | None) -> ServiceKey:
+    return ServiceKey(protocol=protocol, address=place.address, port=place.port, family=place.address.version)
+
+
+def check_services(
+    servers: Sequence[VirtualServer | None], sections: Sequence[Section], complaints: Complaints
+) -> None:
+    """Refuse two virtual servers for one address, port and protocol, or one mark."""
+    seen: dict[ServiceKey, Section] = {}
+    for server, section in zip(servers, sections, strict=True):
+        for key in server.core.keys if server is not None else ():
+            known = seen.setdefault(key, section)
+            if known is not section:
+                line = line_of(known, known.statement, section.span())
+                message = f"there is a virtual_server for {key} already, in {line}"
+                complaints.error(section.span(), message, "keep one of them")
+                break
+
+
+def build_tls(sections: Sequence[Section]) -> TlsMaterial:
+    """Return the `SSL` block."""
+    for section in sections:
+        return TlsMaterial(
+            password=section.get(balancing.SSL_PASSWORD),
+            ca=section.get(balancing.SSL_CA),
+            certificate=section.get(balancing.SSL_CERTIFICATE),
+            key=section.get(balancing.SSL_KEY),
         )
-    return None
+    return TlsMaterial()

@@ -5,23 +5,15 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 from typing import TypeAlias
 
+from labkit.conf.model_balancing import TlsMaterial, VirtualServer
+from labkit.conf.model_commands import Command as Command
+from labkit.conf.model_commands import User as User
 from labkit.conf.model_routes import Route, Rule
 from labkit.diagnostics import Span
 from labkit.trace import Micros
 from labkit.vrrp.config import Address, FileConfig, InterfaceDelay, ProcessConfig, RouterConfig, ScriptConfig, Track
 
 Interface: TypeAlias = IPv4Interface | IPv6Interface
-User: TypeAlias = tuple[str, str | None]
-"""A user name, and a group name where it is not the user's own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A command to run without a shell: program and arguments; `text` is the line as written."""
-
-    argv: tuple[str, ...]
-    text: str
-    user: User | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,52 +264,6 @@ class SyncGroup:
     span: Span = field(compare=False)
 
 
-class Forwarding(StrEnum):
-    """How a director hands a connection to a real server (`lb_kind`)."""
-
-    NAT = "NAT"
-    DR = "DR"
-    TUN = "TUN"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TcpCheck:
-    """A `TCP_CHECK` block."""
-
-    connect_timeout: Micros = 5_000_000
-    connect_ip: IPv4Address | None = None
-    connect_port: int | None = None
-    retry: int = 1
-    delay_before_retry: Micros = 1_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RealServer:
-    """A `real_server` block."""
-
-    address: IPv4Address
-    port: int
-    weight: int = 1
-    check: TcpCheck | None = None
-    span: Span = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VirtualServer:
-    """A `virtual_server` block."""
-
-    address: IPv4Address
-    port: int
-    protocol: str
-    scheduler: str
-    forwarding: Forwarding
-    delay_loop: Micros = 60_000_000
-    persistence_timeout: Micros | None = None
-    sorry_server: tuple[IPv4Address, int] | None = None
-    real_servers: tuple[RealServer, ...] = ()
-    span: Span = field(compare=False)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """A whole keepalived.conf."""
@@ -334,3 +280,4 @@ class Config:
     instances: tuple[VrrpInstance, ...] = ()
     sync_groups: tuple[SyncGroup, ...] = ()
     virtual_servers: tuple[VirtualServer, ...] = ()
+    tls: TlsMaterial = field(default_factory=TlsMaterial)

@@ -145,8 +145,11 @@ class _Binder:
         if not statement.body:
             section.empty.setdefault(keyword.name, statement)  # most of them are as good as none
             return
+        self._entries(section, keyword, statement)
+
+    def _entries(self, section: Section, keyword: Lines[Any], statement: Statement) -> None:
         entries = section.entries.setdefault(keyword.name, [])
-        for line in statement.body:
+        for line in statement.body or ():
             if line.body is not None:
                 self._error(line, len(line.words), "there are no blocks here", "remove the braces")
             for first, last in self._values_of(keyword, line):
@@ -165,7 +168,10 @@ class _Binder:
             return
         inner = Section(self._document, statement, self._read(block.title, statement, 1))
         others.append(inner)
-        self.fill(inner, block)
+        if block.lines is not None:
+            self._entries(inner, block.lines, statement)
+        else:
+            self.fill(inner, block)
 
     def _read(self, argument: Argument[T], statement: Statement, start: int, end: int | None = None) -> T | None:
         try:

@@ -22,6 +22,7 @@ class RealServerConfig:
 class VirtualServerConfig:
     """A virtual server (keepalived.conf(5), virtual_server).
 
+    `also` are further services with the same real servers, checked once for all of them (virtual_server_group).
     It is up while the weights of its healthy servers sum up to enough: once up it is lost below `quorum - hysteresis`,
     once lost it is gained at `quorum + hysteresis`.  While it is lost the `sorry` server serves alone.  `suspend` stops
     the checks while the service's address is not on this machine (ha_suspend); with `omega` a shutdown is told as a
@@ -29,6 +30,7 @@ class VirtualServerConfig:
     """
 
     service: Service
+    also: tuple[ServiceKey, ...] = ()
     servers: tuple[RealServerConfig, ...]
     quorum: int = 1
     hysteresis: int = 0
@@ -48,3 +50,8 @@ class VirtualServerConfig:
     def key(self) -> ServiceKey:
         """What tells virtual servers apart."""
         return self.service.key
+
+    @property
+    def keys(self) -> tuple[ServiceKey, ...]:
+        """Every service of this virtual server."""
+        return self.key, *self.also

@@ -44,7 +44,8 @@ class Director:
     @property
     def table(self) -> Table:
         """What the data plane was told, by service."""
-        return {key: service.told for key, service in self._services.items() if service.told is not None}
+        told = [action for service in self._services.values() for action in service.retell()]
+        return {action.key: action.state for action in told if action.state is not None}
 
     @property
     def services(self) -> Mapping[ServiceKey, VirtualServer]:
@@ -116,7 +117,7 @@ class Director:
         for config in configs:
             service = VirtualServer(config, [self._server(config, server, old, now) for server in config.servers])
             if config.key in old:
-                service.quorum_up, service.told = old[config.key].quorum_up, old[config.key].told
+                service.take_over(old[config.key])
             self._services[config.key] = service
             for server in service.servers:
                 for check in server.checks:
@@ -126,7 +127,9 @@ class Director:
         self._forget(before - wanted)
         for key, service in old.items():
             if key not in self._services:
-                actions += [SetService(key=key, state=None)] if service.told is not None else []
+                actions += service.end(told=False)
+            elif gone := set(service.config.also) - set(self._services[key].config.also):
+                actions += [SetService(key=one, state=None) for one in service.config.also if one in gone]
         for service in self._services.values():
             actions += service.settle()
         return actions + self._suspend_and_resume(now)

@@ -75,12 +75,28 @@ class VirtualServer:
         figures = {"weight": weight, "quorum": config.quorum, "hysteresis": config.hysteresis}
         return [QuorumChanged(service=config.key, up=up, **figures)]
 
-    def _tell(self) -> list[Action]:
+    def _tell(self) -> list[SetService]:
         state = self.desired()
         if state == self.told:
             return []
         self.told = state
-        return [SetService(key=self.config.key, state=state)]
+        return self.retell()
+
+    def retell(self) -> list[SetService]:
+        """Return what the data plane was told last, once for each key."""
+        state = self.told
+        if state is None:
+            return []
+        return [
+            SetService(key=key, state=replace(state, service=replace(state.service, key=key)))
+            for key in self.config.keys
+        ]
+
+    def take_over(self, old: "VirtualServer") -> None:
+        """Go on where the virtual server of the configuration before was."""
+        self.quorum_up = old.quorum_up
+        if old.config.keys == self.config.keys:
+            self.told = old.told
 
     def desired(self) -> ServiceState:
         """Return what the table is to hold."""
@@ -112,4 +128,4 @@ class VirtualServer:
             if self.quorum_up:
                 figures = {"weight": 0, "quorum": self.config.quorum, "hysteresis": self.config.hysteresis}
                 actions.append(QuorumChanged(service=key, up=False, **figures))
-        return [*actions, SetService(key=key, state=None)]
+        return actions + [SetService(key=key, state=None) for key in self.config.keys]

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from labkit.conf.loader import load
-from labkit.conf.model import Command, Config, Forwarding
+from labkit.conf.model import Command, Config
+from labkit.conf.model_balancing import TcpCheck
 from labkit.diagnostics import Severity
+from labkit.lvs.model import Forwarding, Protocol, Scheduler
 from labkit.vrrp.config import RouterConfig, ScriptConfig, Track, TrackKind
 
 GUIDES = Path(__file__).parent / "guides"
@@ -99,18 +101,21 @@ def test_the_nat_master() -> None:
         ("interna", 22, "eth1", 150),
     ]
     assert [str(i.addresses[0].address) for i in config.instances] == ["192.168.1.20/24", "10.0.0.20/24"]
-    (service,) = config.virtual_servers
-    assert (str(service.address), service.port, service.protocol) == ("192.168.1.20", 80, "TCP")
-    assert (service.scheduler, service.forwarding) == ("rr", Forwarding.NAT)
-    assert (service.delay_loop, service.persistence_timeout) == (10_000_000, 7_200_000_000)
-    assert [(str(r.address), r.port, r.weight) for r in service.real_servers] == [
+    (virtual,) = config.virtual_servers
+    service, servers = virtual.core.service, virtual.core.servers
+    assert (str(service.key.address), service.key.port, service.key.protocol) == ("192.168.1.20", 80, Protocol.TCP)
+    assert (service.scheduler, service.persistence_s) == (Scheduler.RR, 7200)
+    assert [(str(r.destination.address), r.destination.port, r.destination.weight) for r in servers] == [
         ("10.0.0.50", 80, 1),
         ("10.0.0.51", 80, 1),
         ("10.0.0.52", 80, 1),
     ]
-    check = service.real_servers[0].check
-    assert check is not None
-    assert (check.connect_timeout, check.connect_port, check.connect_ip) == (5_000_000, 80, None)
+    assert {r.destination.forwarding for r in servers} == {Forwarding.NAT}
+    (check,) = servers[0].checks
+    assert (check.delay_loop, check.retry, check.delay_before_retry) == (10_000_000, 1, 1_000_000)
+    assert isinstance(check.spec, TcpCheck)
+    connection = check.spec.connection
+    assert (str(connection.address), connection.port, connection.timeout) == ("10.0.0.50", 80, 5_000_000)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +129,7 @@ def test_the_other_directors(name: str, state_master: bool, priority: int, sende
 
 
 def test_the_dr_director_routes_to_its_own_segment() -> None:
-    (service,) = config_of("dr-master.conf").virtual_servers
-    assert service.forwarding is Forwarding.DR
-    assert [str(server.address) for server in service.real_servers] == ["192.168.1.50", "192.168.1.51", "192.168.1.52"]
+    (virtual,) = config_of("dr-master.conf").virtual_servers
+    destinations = [server.destination for server in virtual.core.servers]
+    assert {destination.forwarding for destination in destinations} == {Forwarding.DR}
+    assert [str(one.address) for one in destinations] == ["192.168.1.50", "192.168.1.51", "192.168.1.52"]

@@ -15,7 +15,7 @@ def blocks(block: Block[Any]) -> Iterator[Block[Any]]:
             yield from blocks(keyword)
 
 
-BLOCKS = list(blocks(ROOT))
+BLOCKS = list({id(block): block for block in blocks(ROOT)}.values())  # url stands in two
 
 
 def described(keyword: Keyword) -> str:

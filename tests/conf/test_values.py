@@ -9,13 +9,9 @@ from labkit.conf.loader import loads
 from labkit.conf.model import (
     Command,
     Config,
-    Forwarding,
     GlobalDefs,
-    RealServer,
     SyncGroup,
-    TcpCheck,
     VirtualAddress,
-    VirtualServer,
     VrrpInstance,
 )
 from labkit.diagnostics import Span
@@ -205,62 +201,6 @@ def test_global_defs() -> None:
         router_id="R",
         script_user=("nobody", "nogroup"),
         enable_script_security=True,
-    )
-
-
-def test_a_virtual_server() -> None:
-    text = """
-    virtual_server 192.0.2.1 80 {
-        delay_loop 1.5
-        lvs_sched wlc
-        lvs_method TUN
-        protocol sctp
-        persistence_timeout
-        sorry_server 192.0.2.99 8080
-        real_server 192.0.2.2 80 {
-            weight 0
-            TCP_CHECK {
-                connect_timeout 0.5
-                connect_ip 192.0.2.7
-                connect_port 81
-                retry 0
-                delay_before_retry 0
-            }
-        }
-        real_server 192.0.2.3 80 {
-            TCP_CHECK {
-            }
-        }
-    }
-    """
-    assert config_of(text).virtual_servers == (
-        VirtualServer(
-            address=IPv4Address("192.0.2.1"),
-            port=80,
-            protocol="SCTP",
-            scheduler="wlc",
-            forwarding=Forwarding.TUN,
-            delay_loop=1_500_000,
-            persistence_timeout=360_000_000,
-            sorry_server=(IPv4Address("192.0.2.99"), 8080),
-            real_servers=(
-                RealServer(
-                    address=IPv4Address("192.0.2.2"),
-                    port=80,
-                    weight=0,
-                    check=TcpCheck(
-                        connect_timeout=500_000,
-                        connect_ip=IPv4Address("192.0.2.7"),
-                        connect_port=81,
-                        retry=0,
-                        delay_before_retry=0,
-                    ),
-                    span=SPAN,
-                ),
-                RealServer(address=IPv4Address("192.0.2.3"), port=80, check=TcpCheck(), span=SPAN),
-            ),
-            span=SPAN,
-        ),
     )
 
 

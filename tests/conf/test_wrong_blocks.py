@@ -117,11 +117,6 @@ WEIGHTLESS = "write `weight 0`: its failure is FAULT; or add `sync_group_trackin
             id="global-version",
         ),
         pytest.param(
-            f"virtual_server_group X {{\n{INSTANCE}}}\n" + SECOND,
-            [f"1:1: `virtual_server_group` {UNSUPPORTED}; remove it"],
-            id="unsupported-block",
-        ),
-        pytest.param(
             "interface eth0\n" + INSTANCE,
             [
                 "1:1: `interface` cannot stand outside all blocks; it belongs in `garp_group` or `vrrp_instance`; "

@@ -5,7 +5,7 @@ The rows follow what `keepalived -t` says of the same mistakes, or keeps to itse
 
 import pytest
 
-from tests.conf.samples import SERVER, UNSUPPORTED, said
+from tests.conf.samples import SERVER, said
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from tests.conf.samples import SERVER, UNSUPPORTED, said
             "lb_algo roundrobin",
             [
                 "4:13: `roundrobin` does not fit here; "
-                "write rr, wrr, lc, wlc, lblc, lblcr, sh, mh, dh, sed, nq, fo, ovf or twos"
+                "write rr, wrr, lc, wlc, lblc, lblcr, dh, sh, mh, sed, nq, fo, ovf or twos"
             ],
             id="scheduler",
         ),
@@ -27,10 +27,9 @@ from tests.conf.samples import SERVER, UNSUPPORTED, said
             "    protocol TCP\n    lb_algo rr\n    lb_kind NAT\n",
             "",
             [
-                "1:16: this virtual_server has no `lb_algo`; add `lb_algo` and "
-                "rr, wrr, lc, wlc, lblc, lblcr, sh, mh, dh, sed, nq, fo, ovf or twos",
-                "1:16: this virtual_server has no `lb_kind`; add `lb_kind` and NAT, DR or TUN",
                 "1:16: this virtual_server has no `protocol`; add `protocol` and TCP, UDP or SCTP",
+                "1:16: warning: this virtual_server has no `lb_algo`; wlc is taken; add `lb_algo wlc`",
+                "1:16: warning: this virtual_server has no `lb_kind`; NAT is taken; add `lb_kind NAT`",
             ],
             id="nothing-said",
         ),
@@ -41,24 +40,163 @@ from tests.conf.samples import SERVER, UNSUPPORTED, said
             id="port",
         ),
         pytest.param(
-            "1.20 80", "1.20", ["1:28: something is missing here; write an IPv4 address and a port"], id="no-port"
-        ),
-        pytest.param(
             "192.168.1.20 80",
-            "2001:db8::1 80",
-            [f"1:16: the IPv6 address `2001:db8::1` {UNSUPPORTED}; write an IPv4 address"],
-            id="ipv6",
-        ),
-        pytest.param(
-            "192.168.1.20 80",
-            "fwmark 7",
-            [f"1:16: `fwmark` {UNSUPPORTED}; write an IPv4 address and a port"],
+            "fwmark 0",
+            ["1:23: `0` does not fit here; write a whole number from 1 to 4294967295"],
             id="fwmark",
+        ),
+        pytest.param(
+            "192.168.1.20 80",
+            "group web",
+            ["1:22: no virtual_server_group is called `web`; nothing is known here"],
+            id="no-such-group",
+        ),
+        pytest.param(
+            "192.168.1.20 80",
+            "192.168.1.20 80 90",
+            ["1:32: `90` is a word too many; begin a new line for each statement"],
+            id="a-word-too-many",
+        ),
+        pytest.param(
+            "192.168.1.20 80",
+            "fd00::20 80",
+            [
+                "6:17: 10.0.0.50 is not of the family of fd00::20; write an IPv6 address, or `lb_kind TUN`",
+                "12:17: 10.0.0.51 is not of the family of fd00::20; write an IPv6 address, or `lb_kind TUN`",
+            ],
+            id="families",
+        ),
+        pytest.param(
+            "lb_kind NAT",
+            "lb_kind NAT gue",
+            ["5:17: `gue` is a word too many; begin a new line for each statement"],
+            id="nat-tunnel",
+        ),
+        pytest.param(
+            "lb_kind NAT",
+            "lb_kind TUN type gue",
+            ["5:25: a port belongs to type gue, and to it only; write `type gue port N`"],
+            id="gue-without-port",
+        ),
+        pytest.param(
+            "lb_kind NAT",
+            "lb_kind TUN type xip",
+            ["5:22: `xip` does not fit here; write ipip, gue or gre"],
+            id="tunnel-type",
+        ),
+        pytest.param(
+            "lb_kind NAT",
+            "lb_kind TUN type",
+            ["5:21: something is missing here; write ipip, gue or gre"],
+            id="no-tunnel-type",
+        ),
+        pytest.param(
+            "lb_kind NAT",
+            "lb_kind TUN type gre remcsum",
+            ["5:26: type gre has no remcsum; write csum or nocsum"],
+            id="gre-remcsum",
+        ),
+        pytest.param(
+            "lb_kind NAT",
+            "lb_kind TUN sum",
+            [
+                "5:17: `sum` does not fit here; write NAT, DR or TUN; "
+                "after TUN, if needed, type ipip, type gue port N or type gre, and nocsum or csum"
+            ],
+            id="tunnel-checksum",
+        ),
+        pytest.param("delay_loop 10", "quorum 2", [], id="quorum"),
+        pytest.param(
+            "delay_loop 10",
+            "quorum 3",
+            [
+                "2:12: warning: all real servers together weigh 2, which never reaches 3; "
+                "write a quorum (and hysteresis) of at most 2 together"
+            ],
+            id="quorum-out-of-reach",
+        ),
+        pytest.param(
+            "delay_loop 10",
+            "hysteresis 1",
+            ["2:16: a hysteresis of 1 leaves nothing of a quorum of 1; write at most 0"],
+            id="hysteresis",
+        ),
+        pytest.param(
+            "delay_loop 10",
+            "persistence_granularity 255.255.255.0",
+            [
+                "2:29: `persistence_granularity` has no effect without `persistence_timeout`; "
+                "add `persistence_timeout`, or remove it"
+            ],
+            id="granularity-alone",
+        ),
+        pytest.param(
+            "delay_loop 10",
+            "persistence_timeout 5\n persistence_granularity 255.0.255.0",
+            [
+                "3:26: `255.0.255.0` does not fit here; "
+                "write a netmask such as 255.255.255.0, or a prefix length such as 64"
+            ],
+            id="granularity",
+        ),
+        pytest.param(
+            "delay_loop 10",
+            "ops",
+            ["2:5: `ops` schedules each packet, which only UDP can bear; remove it, or write `protocol UDP`"],
+            id="ops-tcp",
+        ),
+        pytest.param(
+            "weight 1\n        TCP",
+            "uthreshold 5\nlthreshold 6\n        TCP",
+            ["8:12: `lthreshold 6` is above `uthreshold 5`; write at most 5"],
+            id="thresholds",
+        ),
+        pytest.param(
+            "TCP_CHECK",
+            "BFD_CHECK",
+            [
+                "8:9: `BFD_CHECK` is not supported: labkit has no BFD; "
+                "remove it; adverts of version 3 may be 0.01 s apart, and tell as soon"
+            ],
+            id="bfd-check",
+        ),
+        pytest.param(
+            "TCP_CHECK {\n            connect_timeout 5",
+            "HTTP_GET {",
+            ["8:9: this HTTP_GET has no `url`; add a block `url` for a `{`"],
+            id="no-url",
+        ),
+        pytest.param(
+            "TCP_CHECK {\n            connect_timeout 5",
+            "MISC_CHECK {\n            misc_dynamic",
+            ["8:9: this MISC_CHECK has no `misc_path`; add `misc_path` and a command; in quotes if it has arguments"],
+            id="no-misc-path",
+        ),
+        pytest.param(
+            "TCP_CHECK {\n            connect_timeout 5",
+            "FILE_CHECK {\n            dynamic",
+            ["8:9: this FILE_CHECK has no `track_file`; add `track_file` and the name of a track_file"],
+            id="no-file",
+        ),
+        pytest.param(
+            "TCP_CHECK {\n            connect_timeout 5",
+            "FILE_CHECK {\n            track_file f",
+            ["9:24: no track_file is called `f`; nothing is known here"],
+            id="unknown-file",
+        ),
+        pytest.param(
+            "TCP_CHECK {\n            connect_timeout 5",
+            "UDP_CHECK {\n            min_reply_length 300\n payload 0g",
+            [
+                "9:30: no answer is at least 300 and at most 255 bytes long; mend one",
+                "10:10: `0g` does not fit here; write hexadecimal digits",
+            ],
+            id="udp-check",
         ),
         pytest.param(
             "10.0.0.50 80",
             "10.0.0.500 80",
-            ["6:17: `10.0.0.500` does not fit here; write an IPv4 address"],
+            ["6:17: `10.0.0.500` does not fit here; write an IPv4 or IPv6 address"],
             id="real-server-address",
         ),
         pytest.param(
@@ -95,10 +233,11 @@ from tests.conf.samples import SERVER, UNSUPPORTED, said
             id="persistence",
         ),
         pytest.param("delay_loop 10", "persistence_timeout 50", [], id="short-persistence"),
-        pytest.param("delay_loop 10", "quorum 2", [f"2:5: `quorum` {UNSUPPORTED}; remove the line"], id="quorum"),
-        pytest.param("TCP_CHECK", "HTTP_GET", [f"8:9: `HTTP_GET` {UNSUPPORTED}; remove it"], id="http-check"),
         pytest.param(
-            "connect_timeout 5", "connect_ip x", ["9:24: `x` does not fit here; write an IPv4 address"], id="connect-ip"
+            "connect_timeout 5",
+            "connect_ip x",
+            ["9:24: `x` does not fit here; write an IPv4 or IPv6 address"],
+            id="connect-ip",
         ),
     ],
 )
@@ -109,24 +248,99 @@ def test_what_is_wrong_with_a_virtual_server(old: str, new: str, expected: list[
 
 def test_a_virtual_server_without_real_servers() -> None:
     assert said("virtual_server 192.168.1.20 80 {\n protocol TCP\n lb_algo rr\n lb_kind NAT\n}") == [
-        "1:16: this virtual_server has no `real_server`; add a block `real_server` for an IPv4 address and a port"
+        "1:16: this virtual_server has no `real_server`; "
+        "add a block `real_server` for an address, and a port if it is not every port"
     ]
 
 
 def test_a_virtual_server_twice() -> None:
     assert said(SERVER + SERVER + SERVER.replace("TCP\n", "UDP\n") + "virtual_server {\n}\nvirtual_server {\n}") == [
-        "16:16: there is a virtual_server with this address, port and protocol already, in line 1; keep one of them",
+        "16:16: there is a virtual_server for [192.168.1.20]:tcp:80 already, in line 1; keep one of them",
         *(
             line
             for number in (46, 48)
             for line in (
-                f"{number}:1: this virtual_server has no `lb_algo`; add `lb_algo` and "
-                "rr, wrr, lc, wlc, lblc, lblcr, sh, mh, dh, sed, nq, fo, ovf or twos",
-                f"{number}:1: this virtual_server has no `lb_kind`; add `lb_kind` and NAT, DR or TUN",
-                f"{number}:1: this virtual_server has no `protocol`; add `protocol` and TCP, UDP or SCTP",
                 f"{number}:1: this virtual_server has no `real_server`; "
-                "add a block `real_server` for an IPv4 address and a port",
-                f"{number}:15: something is missing here; write an IPv4 address and a port",
+                "add a block `real_server` for an address, and a port if it is not every port",
+                f"{number}:1: this virtual_server has no `protocol`; add `protocol` and TCP, UDP or SCTP",
+                f"{number}:1: warning: this virtual_server has no `lb_algo`; wlc is taken; add `lb_algo wlc`",
+                f"{number}:1: warning: this virtual_server has no `lb_kind`; NAT is taken; add `lb_kind NAT`",
+                f"{number}:15: something is missing here; "
+                "write an address and a port, or `fwmark` and a number, or `group` and a name",
             )
         ),
+    ]
+
+
+URL = """\
+virtual_server 192.168.1.20 80 {
+    protocol TCP
+    lb_algo rr
+    lb_kind NAT
+    real_server 10.0.0.50 80 {
+        HTTP_GET {
+            url {
+                path /
+            }
+        }
+    }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        pytest.param("path page", "8:22: `page` is no path; write `/page`", id="path"),
+        pytest.param(
+            "digest abc",
+            "8:24: `abc` is no MD5 digest; write the MD5 of the page as `pykeepalived genhash` prints it",
+            id="digest",
+        ),
+        pytest.param(
+            "status_code 20",
+            "8:29: `20` does not fit here; write numbers from 100 to 999 and ranges of them, such as 200-299 304",
+            id="status",
+        ),
+        pytest.param(
+            "status_code 200 299-200",
+            "8:33: `299-200` does not fit here; write a range that begins with its lower number",
+            id="status-range",
+        ),
+        pytest.param(
+            'regex "a("',
+            "8:23: this is no regular expression: missing ), unterminated subpattern at position 1; mend it",
+            id="regex",
+        ),
+        pytest.param(
+            "regex_options caseles",
+            "8:31: the option `caseles` of pcre2 is not supported by labkit; did you mean 'caseless'?",
+            id="regex-option",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_url(line: str, expected: str) -> None:
+    assert said(URL.replace("path /", line)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("192.0.2.9-5 80", "`192.0.2.9-5` does not fit here; write a range that begins with its lower address"),
+        ("192.0.2.9-x 80", "`192.0.2.9-x` does not fit here; write a range such as 192.0.2.1-10"),
+        ("192.0.2.9-192.0.2.x", "`192.0.2.x` does not fit here; write an IPv4 or IPv6 address"),
+        ("192.0.2.9/x", "`192.0.2.9/x` does not fit here; write a range such as 192.0.2.8/29"),
+        ("10.0.0.0/8", "`10.0.0.0/8` has 16777216 addresses; write a range of at most 65536"),
+        ("10.0.0.0-10.255.0.0", "`10.0.0.0-10.255.0.0` has 16711681 addresses; write a range of at most 65536"),
+    ],
+)
+def test_what_is_wrong_with_a_group(line: str, expected: str) -> None:
+    text = f"virtual_server_group web {{\n {line}\n}}\n" + SERVER.replace("192.168.1.20 80", "group web")
+    assert said(text)[0] == f"2:2: {expected}"
+
+
+def test_a_group_twice() -> None:
+    group = "virtual_server_group web {\n 192.0.2.1 80\n}\n"
+    assert said(group + group + SERVER.replace("192.168.1.20 80", "group web")) == [
+        "4:22: there is a `virtual_server_group web` already, in line 1; write another one, or remove it"
     ]

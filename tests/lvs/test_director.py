@@ -23,6 +23,7 @@ from labkit.lvs.events import (
     WeightChanged,
 )
 from labkit.lvs.model import Destination, Forwarding, Protocol, Scheduler, Service, ServiceKey, ServiceState
+from labkit.lvs.service import VirtualServer
 from labkit.trace import SECOND
 
 VIP = IPv4Address("192.168.1.20")
@@ -265,6 +266,25 @@ def test_omega_without_a_quorum_tells_the_servers_only() -> None:
         ServerChanged(service=KEY, destination=real(1), up=False),
         SetService(key=KEY, state=None),
     ]
+
+
+def test_one_set_of_checks_serves_many_services() -> None:
+    """A virtual_server_group: what happens to a server happens in each of its services."""
+    mark, other = ServiceKey(fwmark=7), ServiceKey(fwmark=8)
+    director = Director()
+    actions = director.handle(Configure(servers=(virtual(server(1), also=(mark, other)),)), 0)
+    assert [action.key for action in actions if isinstance(action, SetService)] == [KEY, mark, other]
+    assert set(director.table) == {KEY, mark, other}
+    assert director.table[mark].service.key == mark
+    assert len(director.handle(Wake(), 0)) == 1
+    (gone, *told) = director.handle(Configure(servers=(virtual(server(1), also=(other,)),)), 0)
+    assert gone == SetService(key=mark, state=None)
+    assert [action.key for action in told if isinstance(action, SetService)] == [KEY, other]
+    assert {a.key for a in director.handle(Stop(), 0) if isinstance(a, SetService)} == {KEY, other}
+
+
+def test_nothing_is_told_before_the_start() -> None:
+    assert VirtualServer(virtual(server(1)), []).retell() == []
 
 
 # --- spreading --------------------------------------------------------------------------------------------------------

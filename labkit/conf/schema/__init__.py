@@ -9,7 +9,7 @@ warned of.
 from collections.abc import Iterable
 from typing import Any
 
-from labkit.conf.schema.balancing import VIRTUAL_SERVER
+from labkit.conf.schema.balancing import SSL, VIRTUAL_SERVER, VIRTUAL_SERVER_GROUP
 from labkit.conf.schema.keyword import BFD, NO_TITLE, Block, Keyword, Leaf, Lines, table, words
 from labkit.conf.schema.process import GLOBAL_DEFS, TOP
 from labkit.conf.schema.statics import STATIC_IPADDRESS, STATIC_ROUTES, STATIC_RULES, TRACK_GROUP
@@ -39,9 +39,11 @@ ROOT = Block(
         STATIC_ROUTES,
         STATIC_RULES,
         TRACK_GROUP,
+        VIRTUAL_SERVER_GROUP,
         VIRTUAL_SERVER,
+        SSL,
     ),
-    words("virtual_server_group SSL net_namespace_ipvs"),
+    words("net_namespace_ipvs"),
     {"bfd_instance": BFD},
 )
 

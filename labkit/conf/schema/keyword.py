@@ -58,6 +58,7 @@ class Block(Generic[T]):
     refused: Mapping[str, Refusal] = field(default_factory=dict, hash=False)
     once: bool = False
     spellings: tuple[str, ...] = ()
+    lines: Lines[Any] | None = None  # the body holds values, as that of a `Lines`, in place of keywords
 
 
 Keyword: TypeAlias = Leaf[Any] | Lines[Any] | Block[Any]

@@ -1,0 +1,269 @@
+"""The checks of a real server: from checked lines to what is run, and when."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from labkit.conf.complaints import Complaints
+from labkit.conf.endpoints import Pattern, Place
+from labkit.conf.model_balancing import (
+    Check,
+    Connection,
+    DnsCheck,
+    FileCheck,
+    HttpCheck,
+    HttpProtocol,
+    MiscCheck,
+    PingCheck,
+    SmtpCheck,
+    TcpCheck,
+    UdpCheck,
+    Url,
+)
+from labkit.conf.schema import balancing
+from labkit.conf.schema.keyword import Leaf
+from labkit.conf.section import Section
+from labkit.conf.shared import first, require
+from labkit.diagnostics import did_you_mean
+from labkit.lvs.check import CheckConfig
+from labkit.trace import SECOND, Micros
+
+_DIGEST = re.compile(r"[0-9a-fA-F]{32}")
+_REGEX_OPTIONS = {"caseless": re.IGNORECASE, "multiline": re.MULTILINE, "dotall": re.DOTALL, "extended": re.VERBOSE}
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Where a check's times may be written: in the virtual server, the real server, the check; the last one wins."""
+
+    virtual: Section
+    real: Section
+
+    def of(self, check: Section, keyword: Leaf[Micros]) -> Micros | None:
+        """Return the time that counts for a check, or None where none is written."""
+        return first(check.get(keyword), self.real.get(keyword), self.virtual.get(keyword))
+
+    def flag(self, check: Section, keyword: Leaf[bool]) -> bool:
+        """Return whether a switch is on for a check."""
+        value: bool | None = first(check.get(keyword), self.real.get(keyword), self.virtual.get(keyword))
+        return bool(value)
+
+    def text(self, check: Section, keyword: Leaf[str]) -> str | None:
+        """Return the word that counts for a check."""
+        return first(check.get(keyword), self.real.get(keyword), self.virtual.get(keyword))
+
+
+def build_checks(
+    server: Section, place: Place, times: Times, files: Mapping[str, int], complaints: Complaints
+) -> tuple[CheckConfig, ...]:
+    """Return the checks of a real server in the order of the file; one that is wrong is left out, after complaining."""
+    sections = [(block.name, section) for block in balancing.CHECKS for section in server.sections(block)]
+    sections.sort(key=lambda found: found[1].statement.line)
+    built = []
+    for name, section in sections:
+        spec = _Builder(section, place, times, files, complaints).build(name)
+        if spec is not None:
+            built.append(_timed(section, spec, times))
+    return tuple(built)
+
+
+_RETRIES: dict[type[Check], int] = {DnsCheck: 3, HttpCheck: 3, MiscCheck: 0}
+_DELAYS: dict[type[Check], Micros] = {HttpCheck: 3 * SECOND}
+
+
+def _timed(section: Section, spec: Check, times: Times) -> CheckConfig:
+    loop = times.of(section, balancing.DELAY_LOOP) or 60 * SECOND
+    usual_delay = loop if isinstance(spec, DnsCheck) else _DELAYS.get(type(spec), SECOND)
+    retry, delay = times.of(section, balancing.RETRY), times.of(section, balancing.DELAY_BEFORE_RETRY)
+    if isinstance(spec, HttpCheck):
+        retry = first(retry, section.get(balancing.NB_GET_RETRY))
+    warmup = times.of(section, balancing.WARMUP)
+    return CheckConfig(
+        spec=spec,
+        delay_loop=loop,
+        warmup=loop if warmup is None else warmup,
+        retry=_RETRIES.get(type(spec), 1) if retry is None else retry,
+        delay_before_retry=usual_delay if delay is None else delay,
+        alpha=times.flag(section, balancing.ALPHA),
+    )
+
+
+class _Builder:
+    """One check in the making."""
+
+    def __init__(
+        self, section: Section, place: Place, times: Times, files: Mapping[str, int], complaints: Complaints
+    ) -> None:
+        self.section = section
+        self.place = place
+        self.times = times
+        self.files = files
+        self.complaints = complaints
+
+    def build(self, name: str) -> Check | None:
+        connection = self._connection(self.section)
+        match name:
+            case "TCP_CHECK":
+                return TcpCheck(connection=connection)
+            case "HTTP_GET":
+                return self._http(connection, tls=False)
+            case "SSL_GET":
+                return self._http(connection, tls=True)
+            case "SMTP_CHECK":
+                return self._smtp(connection)
+            case "DNS_CHECK":
+                return self._dns(connection)
+            case "MISC_CHECK":
+                return self._misc()
+            case "PING_CHECK":
+                return PingCheck(connection=connection)
+            case "UDP_CHECK":
+                return self._udp(connection)
+            case _:
+                return self._file()
+
+    def _connection(self, section: Section) -> Connection:
+        port = 53 if section.statement.words[0] == "DNS_CHECK" and not self.place.port else self.place.port
+        return Connection(
+            address=section.get(balancing.CONNECT_IP) or self.place.address,
+            port=section.get(balancing.CONNECT_PORT) or port,
+            source=section.get(balancing.BINDTO),
+            source_interface=section.get(balancing.BIND_IF),
+            source_port=section.get(balancing.BIND_PORT) or 0,
+            fwmark=section.get(balancing.FWMARK) or 0,
+            timeout=self.times.of(section, balancing.CONNECT_TIMEOUT) or 5 * SECOND,
+        )
+
+    # --- HTTP ---------------------------------------------------------------------------------------------------------
+
+    def _http(self, connection: Connection, *, tls: bool) -> HttpCheck | None:
+        section = self.section
+        require(section, self.complaints, balancing.URL)
+        urls = [self._url(url) for url in section.sections(balancing.URL)]
+        return HttpCheck(
+            connection=connection,
+            urls=tuple(urls),
+            protocol=section.get(balancing.HTTP_PROTOCOL) or HttpProtocol.HTTP_1_0,
+            virtualhost=self.times.text(section, balancing.VIRTUALHOST),
+            fast_recovery=_is_on(section, balancing.FAST_RECOVERY),
+            tls=tls,
+            sni=_is_on(section, balancing.ENABLE_SNI),
+            sni_name=section.get(balancing.SNI_NAME),
+        )
+
+    def _url(self, section: Section) -> Url:
+        digest: str | None = section.get(balancing.DIGEST)
+        if digest is not None and not _DIGEST.fullmatch(digest):
+            hint = "write the MD5 of the page as `pykeepalived genhash` prints it"
+            self.complaints.error(section.span(balancing.DIGEST), f"`{digest}` is no MD5 digest", hint)
+        path: str | None = section.get(balancing.PATH)
+        if path is not None and not path.startswith("/"):
+            self.complaints.error(section.span(balancing.PATH), f"`{path}` is no path", f"write `/{path}`")
+        return Url(
+            path=path or "/",
+            statuses=section.get(balancing.STATUS_CODE) or ((200, 299),),
+            digest=digest.lower() if digest else None,
+            virtualhost=section.get(balancing.VIRTUALHOST),
+            regex=self._regex(section),
+            regex_no_match=section.says(balancing.REGEX_NO_MATCH),
+            regex_options=self._regex_options(section),
+            regex_min_offset=section.get(balancing.REGEX_MIN_OFFSET) or 0,
+            regex_max_offset=section.get(balancing.REGEX_MAX_OFFSET),
+        )
+
+    def _regex(self, section: Section) -> str | None:
+        regex: str | None = section.get(balancing.REGEX)
+        if regex is None:
+            return None
+        try:
+            re.compile(regex.encode())
+        except re.error as error:
+            self.complaints.error(section.span(balancing.REGEX), f"this is no regular expression: {error}", "mend it")
+        return regex
+
+    def _regex_options(self, section: Section) -> frozenset[str]:
+        options: frozenset[str] = section.get(balancing.REGEX_OPTIONS) or frozenset()
+        for option in sorted(options - set(_REGEX_OPTIONS)):
+            span = section.span(balancing.REGEX_OPTIONS)
+            hint = did_you_mean(option, _REGEX_OPTIONS)
+            self.complaints.error(span, f"the option `{option}` of pcre2 is not supported by labkit", hint)
+        return options
+
+    # --- the others ---------------------------------------------------------------------------------------------------
+
+    def _smtp(self, connection: Connection) -> SmtpCheck:
+        if connection.port == 0:
+            connection = replace(connection, port=25)
+        hosts = [self._connection(host) for host in self.section.sections(balancing.SMTP_HOST)]
+        return SmtpCheck(connections=tuple(hosts) or (connection,), helo_name=self.section.get(balancing.HELO_NAME))
+
+    def _dns(self, connection: Connection) -> DnsCheck:
+        section = self.section
+        return DnsCheck(
+            connection=connection,
+            kind=section.get(balancing.DNS_TYPE) or "SOA",
+            name=section.get(balancing.DNS_NAME) or ".",
+        )
+
+    def _misc(self) -> MiscCheck | None:
+        section = self.section
+        require(section, self.complaints, balancing.MISC_PATH)
+        command = section.get(balancing.MISC_PATH)
+        if command is None:
+            return None
+        loop = self.times.of(section, balancing.DELAY_LOOP) or 60 * SECOND
+        return MiscCheck(
+            command=replace(command, user=section.get(balancing.MISC_USER)),
+            timeout=section.get(balancing.MISC_TIMEOUT) or loop,
+            dynamic=section.says(balancing.MISC_DYNAMIC),
+        )
+
+    def _udp(self, connection: Connection) -> UdpCheck:
+        section = self.section
+        payload: Pattern | None = section.get(balancing.PAYLOAD)
+        reply: Pattern | None = section.get(balancing.REQUIRE_REPLY)
+        least, most = section.get(balancing.MIN_REPLY_LENGTH) or 0, section.get(balancing.MAX_REPLY_LENGTH)
+        most = 255 if most is None else most
+        if least > most:
+            span = section.span(balancing.MIN_REPLY_LENGTH)
+            self.complaints.error(span, f"no answer is at least {least} and at most {most} bytes long", "mend one")
+        return UdpCheck(
+            connection=connection,
+            payload=payload.data if payload else None,
+            require_reply=reply is not None,
+            reply=reply.data if reply else b"",
+            reply_mask=reply.mask if reply else b"",
+            least=least,
+            most=most,
+        )
+
+    def _file(self) -> FileCheck | None:
+        section = self.section
+        require(section, self.complaints, balancing.CHECK_FILE)
+        name = section.get(balancing.CHECK_FILE)
+        if name is None:
+            return None
+        if name not in self.files:
+            span = section.span(balancing.CHECK_FILE)
+            self.complaints.error(span, f"no track_file is called `{name}`", did_you_mean(name, self.files))
+            return None
+        weighing = section.get(balancing.CHECK_WEIGHT)
+        return FileCheck(
+            file=name,
+            weight=self.files[name] if weighing is None else weighing.weight,
+            reverse=bool(weighing and weighing.reverse),
+            dynamic=section.says(balancing.CHECK_DYNAMIC),
+        )
+
+
+def _is_on(section: Section, switch: Leaf[bool]) -> bool:
+    value: bool | None = section.get(switch)
+    return bool(value)
+
+
+def regex_flags(options: Sequence[str]) -> int:
+    """Return what `re` calls the options of a regular expression."""
+    flags = re.NOFLAG
+    for option in options:
+        flags |= _REGEX_OPTIONS[option]
+    return int(flags)

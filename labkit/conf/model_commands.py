@@ -1,0 +1,16 @@
+"""Commands of a keepalived.conf as values."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+User: TypeAlias = tuple[str, str | None]
+"""A user name, and a group name where it is not the user's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command to run without a shell: program and arguments; `text` is the line as written."""
+
+    argv: tuple[str, ...]
+    text: str
+    user: User | None = None
