@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from labkit.conf.loader import Loaded, load
 from labkit.conf.model import Config
+from labkit.daemon import hooks
 from labkit.daemon.answers import Answers
 from labkit.daemon.control import ControlError, ControlServer
 from labkit.daemon.dumping import Dump, Dumper
@@ -23,9 +24,11 @@ from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
 from labkit.daemon.messages import Page, TakeConfig, Taken, Told
 from labkit.daemon.offspring import Family, ForkError, Kind, Offspring
+from labkit.daemon.readiness import Readiness
 from labkit.daemon.runner import run_vrrp
 from labkit.daemon.settings import Settings
 from labkit.diagnostics import Diagnostic, Severity
+from labkit.kernel.process import now
 from labkit.trace import Micros
 from labkit.vrrp.events import SetPriority
 
@@ -55,6 +58,7 @@ class Parent:
         self.events: deque[str] = deque(maxlen=EVENTS)
         self._log = log
         self._tell_ready = ready
+        self._readiness = Readiness(os.environ)
         self._loop = Loop()
         self._signals = Signals(SIGNALS)
         self._loop.watch(self._signals, self._signalled)
@@ -94,6 +98,7 @@ class Parent:
         self.config = config
         self._mention(config)
         self._listen()
+        hooks.startup(config.global_defs, self._log)
         self._configure()
         while self._status is None:
             self._log.flush()
@@ -102,6 +107,7 @@ class Parent:
         for child in self._children:
             if child.kind.pid_file is not None:
                 child.kind.pid_file.unlink(missing_ok=True)
+        hooks.shutdown(self.config.global_defs, self._log)
         self._log.say("Stopped Keepalived")
         self._log.flush()
         return self._status
@@ -158,6 +164,7 @@ class Parent:
                 self.inquiry.page(message)
             case Told():
                 for record in message.records:
+                    self._readiness.note(record)
                     line = record.to_json()
                     self.events.append(line)
                     if self._control is not None:
@@ -183,6 +190,7 @@ class Parent:
                 if self.settings.dump_config:
                     self._dumper.log_data()
                 self._tell_ready()
+                self._readiness.ready(os.getpid())
                 self._tell_ready = _nothing
 
     def override(self, router: str, priority: int | None) -> bool:
@@ -215,6 +223,7 @@ class Parent:
             return
         self._stopping = True
         self._log.say("Stopping")
+        self._readiness.stopping()
         self._log.flush()
         for child in self._children:
             child.stop(self.config.global_defs.child_wait_time)
@@ -234,6 +243,7 @@ class Parent:
     def _reload(self) -> None:
         asking, self._again = self._again, []
         self._log.say("Reloading ...")
+        self._readiness.reloading(now())
         self._log.explain(f"Opening file '{self.settings.file}'.")
         settings = self.settings
         loaded = load(settings.file, config_id=settings.config_id, all_files=settings.all_files)
@@ -245,6 +255,7 @@ class Parent:
             self._taken()
             return
         self.config = loaded.config
+        self._readiness.keep({instance.router.name for instance in loaded.config.instances})
         self._mention(loaded.config)
         self._configure()
         if not self.vrrp.send(TakeConfig(config=replace(loaded.config, virtual_servers=()))):
@@ -253,6 +264,7 @@ class Parent:
     def _taken(self) -> None:
         taking, self._taking = self._taking, None
         if taking is not None:
+            self._readiness.ready(os.getpid())
             loaded, asking = taking
             for answered in asking:
                 answered(loaded)

@@ -1,0 +1,62 @@
+"""Runs startup_script before anything else and shutdown_script after everything else, and waits for them."""
+
+import signal
+from functools import partial
+
+from labkit.conf.model import Command, GlobalDefs
+from labkit.daemon.children import Children
+from labkit.daemon.log import Level, Log
+from labkit.daemon.loop import Loop
+from labkit.daemon.programs import Program, prepare
+from labkit.daemon.wording import exit_words
+from labkit.kernel.process import now
+from labkit.trace import SECOND, Micros
+
+_KILL_AFTER: Micros = SECOND
+
+
+def startup(defaults: GlobalDefs, log: Log) -> None:
+    """Run startup_script, if there is one."""
+    _run("startup script", defaults.startup_script, defaults.startup_script_timeout, defaults, log)
+
+
+def shutdown(defaults: GlobalDefs, log: Log) -> None:
+    """Run shutdown_script, if there is one."""
+    _run("shutdown script", defaults.shutdown_script, defaults.shutdown_script_timeout, defaults, log)
+
+
+def _run(what: str, command: Command | None, timeout: Micros, defaults: GlobalDefs, log: Log) -> None:
+    if command is None:
+        return
+    program = prepare(command, defaults)
+    for doubt in program.doubts:
+        log.say(f"{what}: {doubt}", Level.WARNING)
+    if program.refused:
+        log.say(f"Disabling {what} {program.text}: {program.refused}", Level.WARNING)
+        return
+    log.say(f"Running {what} {program.text}")
+    log.flush()
+    loop = Loop()
+    try:
+        ending = _wait(loop, program, timeout)
+    except OSError as error:
+        ending = f"could not be started: {error.strerror}"
+    finally:
+        loop.close()
+    if ending:
+        log.say(f"{what} {program.text} {ending}", Level.WARNING)
+
+
+def _wait(loop: Loop, program: Program, timeout: Micros) -> str:
+    """Run a program to its end, or end it; return what went wrong."""
+    children = Children(loop)
+    statuses: list[int] = []
+    pid = children.start(program.argv, program.who, lambda _, status: statuses.append(status))
+    begin = now()
+    loop.at(begin + timeout, partial(children.kill, pid, signal.SIGTERM))
+    loop.at(begin + timeout + _KILL_AFTER, partial(children.kill, pid, signal.SIGKILL))
+    while not statuses:
+        loop.step(None)
+    if statuses[0] and now() - begin >= timeout:
+        return f"was ended after {timeout / SECOND:g} s"
+    return exit_words(statuses[0]) if statuses[0] else ""
