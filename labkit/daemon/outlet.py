@@ -6,14 +6,16 @@ from ipaddress import IPv4Address
 
 from labkit.conf.model import VirtualAddress, VrrpInstance
 from labkit.daemon.addresses import addition, on_link, removal
+from labkit.daemon.announcing import Announcements
 from labkit.daemon.interfaces import Interfaces
-from labkit.daemon.ports import Ports, key
+from labkit.daemon.ports import Ports, device, key
+from labkit.kernel import macvlan
 from labkit.kernel.frames import announcement, ipv6
 from labkit.kernel.netlink import KernelRefusedError
 from labkit.kernel.settings import forwards
-from labkit.kernel.wire import Announcer
 from labkit.vrrp.config import OWNER, Address, RouterConfig
-from labkit.vrrp.events import SendAdvert
+from labkit.vrrp.events import SendAdvert, Where
+from labkit.vrrp.pacing import Frame
 from labkit.vrrp.packet import Advert
 from labkit.vrrp.sending import destinations, message, packet4
 
@@ -24,23 +26,27 @@ _ID_AT = 4  # where it is in an IPv4 header
 class Outlet:
     """The outlet of one router; its methods return what failed, in words, or nothing."""
 
-    def __init__(self, instance: VrrpInstance, interfaces: Interfaces, ports: Ports, announcer: Announcer) -> None:
+    def __init__(
+        self, instance: VrrpInstance, interfaces: Interfaces, ports: Ports, announcements: Announcements
+    ) -> None:
         self.instance = instance
         self.held = False
         self._interfaces = interfaces
         self._ports = ports
-        self._announcer = announcer
+        self._announcements = announcements
         self._identification = 0
         self._cached: tuple[Advert, Address, RouterConfig] | None = None
         self._made: list[tuple[bytes, str]] = []
         self._basis: tuple[VrrpInstance, set[tuple[str, int, bytes]]] | None = None
-        self._frames: list[tuple[str, bytes]] = []
+        self._frames: list[Frame] = []
+        self._running: set[tuple[str, int, bytes]] = set()
         self._additions: dict[VirtualAddress, bytes] = {}
         self._removals: dict[VirtualAddress, bytes] = {}
         self._own: set[VirtualAddress] = set()
         if instance.router.priority == OWNER:  # the owner's addresses are real ones, not ours to remove
             self._own = {virtual for virtual in instance.addresses if self._present(virtual)}
         self.prepare()
+        self.came_up()
 
     def prepare(self) -> None:
         """Build every message, where an interface of ours is not the one it was."""
@@ -49,6 +55,7 @@ class Outlet:
         if basis == self._basis:
             return
         self._basis = basis
+        self._announcements.forget(self.instance.router.name)
         self._frames, self._additions, self._removals = [], {}, {}
         for virtual in self.instance.addresses:
             device = devices[virtual.device]
@@ -59,8 +66,8 @@ class Outlet:
                 self._removals[virtual] = removal(virtual, device.index)
             if len(device.lladdr) == 6:
                 router = virtual.address.version == 6 and forwards(device.name, 6)
-                frame = announcement(device.lladdr, virtual.address.ip, router=router)
-                self._frames.append((device.name, frame))
+                data = announcement(device.lladdr, virtual.address.ip, router=router)
+                self._frames.append(Frame(device.name, virtual.address.version, data))
 
     def send(self, action: SendAdvert) -> str:
         """Send an advert to the group, or to each peer; one that cannot be reached holds nobody up."""
@@ -106,8 +113,9 @@ class Outlet:
         return self._ask(list(self._additions.values()), errno.EEXIST)
 
     def release(self) -> str:
-        """Take every configured address off its interface."""
+        """Take every configured address off its interface, and announce none any more."""
         self.held = False
+        self._announcements.forget(self.instance.router.name)
         return self._ask(list(self._removals.values()), errno.EADDRNOTAVAIL, errno.ENODEV)
 
     def change(self, instance: VrrpInstance) -> str:
@@ -117,19 +125,35 @@ class Outlet:
         moved = {virtual.device for virtual in kept} != self.devices()
         self.instance = instance
         self.prepare()
+        self.came_up()
         if not self.held:
             return ""
         problem = self._ask(gone, errno.EADDRNOTAVAIL, errno.ENODEV) or self.hold()
         return problem or (self.announce(instance.router.announce_repeat) if moved else "")
 
-    def announce(self, repeat: int) -> str:
+    def announce(self, repeat: int, where: Where = Where.ALL) -> str:
         """Send `repeat` rounds of gratuitous ARP, or unsolicited neighbour advertisements, for every address."""
-        for interface, frame in self._frames * repeat:
-            try:
-                self._announcer.send(interface, frame)
-            except OSError as error:
-                return f"{interface}: {error.strerror}"
-        return ""
+        own = device(self.instance) if self.instance.vmac is None else self.instance.vmac.name
+        frames = self._frames
+        if where is not Where.ALL:
+            frames = [frame for frame in frames if frame.device != own]
+        if where is Where.VMAC:
+            frames = [frame for frame in frames if self._is_macvlan(frame.device)]
+        return self._announcements.announce(self.instance.router.name, frames, repeat)
+
+    def _is_macvlan(self, name: str) -> bool:
+        interface = self._interfaces[name]
+        return interface is not None and interface.kind == macvlan.KIND
+
+    def came_up(self) -> bool:
+        """Return whether an interface of held addresses came up, or has another link-layer address, since last asked.
+
+        Nobody there may have heard of the addresses.
+        """
+        present = [self._interfaces[name] for name in self.devices()]
+        before = self._running
+        self._running = {(one.name, one.index, one.lladdr) for one in present if one is not None and one.running}
+        return self.held and bool(self._running - before)
 
     def missing(self) -> list[VirtualAddress]:
         """Return the addresses that should be held and are not: somebody else took them off; no_track permits that."""
@@ -137,9 +161,10 @@ class Outlet:
             return []
         return [virtual for virtual in self._additions if virtual.tracked and not self._present(virtual)]
 
-    def restore(self, missing: Iterable[VirtualAddress]) -> str:
-        """Put these back on their interfaces, and tell everyone."""
-        return self._ask([self._additions[virtual] for virtual in missing], errno.EEXIST) or self.announce(1)
+    def restore(self, missing: Iterable[VirtualAddress], repeat: int = 1) -> str:
+        """Put these back on their interfaces, and tell everyone of all."""
+        problem = self._ask([self._additions[virtual] for virtual in missing], errno.EEXIST)
+        return problem or self.announce(repeat)
 
     def devices(self) -> set[str]:
         """Return the names of the interfaces whose change makes `prepare` necessary."""

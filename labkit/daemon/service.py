@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from labkit.conf.model import Config, VrrpInstance
+from labkit.daemon.announcing import Announcements
 from labkit.daemon.children import Children
 from labkit.daemon.herald import Herald
 from labkit.daemon.holdings import Holdings
@@ -20,7 +21,6 @@ from labkit.daemon.ports import Ports
 from labkit.daemon.tracer import Tracer
 from labkit.daemon.trackers import Trackers
 from labkit.daemon.wording import tell
-from labkit.kernel.wire import Announcer
 from labkit.vrrp.config import OWNER, Address
 from labkit.vrrp.events import (
     Action,
@@ -66,7 +66,7 @@ class Service:
         self.holdings = Holdings(interfaces, warn)
         self._interfaces = interfaces
         self._ports = ports
-        self._announcer = Announcer()
+        self._announcements = Announcements(loop)
         self._log = log
         self._tracer = tracer
         self._outlets: dict[str, Outlet] = {}
@@ -89,6 +89,7 @@ class Service:
             for address in instance.addresses
         )
         self._configure_scripts(config, starting=starting)
+        self._announcements.configure(config)
         wanted = {instance.router.name: instance for instance in config.instances}
         self._leaving = set(self._outlets) - set(wanted)
         for name, instance in wanted.items():
@@ -110,7 +111,7 @@ class Service:
         self.holdings.configured(self._outlets)
 
     def _outlet(self, instance: VrrpInstance, *, clear: bool) -> Outlet:
-        outlet = Outlet(instance, self._interfaces, self._ports, self._announcer)
+        outlet = Outlet(instance, self._interfaces, self._ports, self._announcements)
         if clear:  # a predecessor that was killed left its addresses behind
             self._log.explain(f"({instance.router.name}) removing VIPs.")
             outlet.release()
@@ -146,11 +147,12 @@ class Service:
             if not names & outlet.devices():
                 continue
             outlet.prepare()
-            missing = outlet.missing()
-            if missing:
-                for virtual in missing:
-                    self._log.say(f"Netlink reflector reports IP {virtual.address.ip} removed from {virtual.device}")
-                name = outlet.instance.router.name
+            name, missing = outlet.instance.router.name, outlet.missing()
+            for virtual in missing:
+                self._log.say(f"Netlink reflector reports IP {virtual.address.ip} removed from {virtual.device}")
+            if outlet.came_up():
+                self._complain(name, outlet.restore(missing, outlet.instance.router.announce_repeat))
+            elif missing:
                 self._complain(name, outlet.restore(missing))
 
     # --- actions ------------------------------------------------------------------------------------------------------
@@ -182,7 +184,7 @@ class Service:
                 self.holdings.release(name)
                 self._complain(name, self._outlets[name].release(), "addresses not removed")
             case Announce(router=name):
-                self._complain(name, self._outlets[name].announce(action.repeat), "not announced")
+                self._complain(name, self._outlets[name].announce(action.repeat, action.where), "not announced")
             case Transition(router=name, new=State.INIT) if name in self._next:
                 self._outlets[name] = self._next.pop(name)
 

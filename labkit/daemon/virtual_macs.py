@@ -16,6 +16,7 @@ from labkit.kernel.links import set_link
 from labkit.kernel.macvlan import virtual_lladdr
 from labkit.kernel.netlink import KernelRefusedError
 from labkit.kernel.settings import Settings, interfaces_with, read
+from labkit.vrrp.config import RouterConfig
 
 _LONGEST_NAME = 15
 _TOLERATED = (errno.EEXIST, errno.ENODEV)  # it is there already, or somebody was quicker to remove it
@@ -63,7 +64,7 @@ class _Naming:
             lladdr = vmac.address or virtual_lladdr(router.family, router.vrid)
             made = self._macvlan(instance, router.interface, router.family, lladdr, vmac.name)
             vmac = replace(vmac, name=made.name)
-        settled = replace(instance, vmac=vmac)
+        settled = replace(instance, router=_with_extra(instance), vmac=vmac)
         addresses = tuple(replace(virtual, device=self._device(settled, virtual)) for virtual in settled.addresses)
         return replace(settled, addresses=addresses)
 
@@ -94,6 +95,14 @@ class _Naming:
             name = prefix[: _LONGEST_NAME - len(ending)] + ending
             if name not in self._taken:
                 yield name
+
+
+def _with_extra(instance: VrrpInstance) -> RouterConfig:
+    """Return the core's part with the interval of garp_extra_if: for VMACs, or for all other interfaces."""
+    interval = instance.garp_extra_interval or 0
+    if instance.garp_extra_all:
+        return replace(instance.router, extra_interval=interval)
+    return replace(instance.router, vmac_interval=interval)
 
 
 class VirtualMacs:
