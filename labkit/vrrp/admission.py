@@ -62,7 +62,7 @@ def other_addresses(config: RouterConfig, advert: Advert) -> str:
 
 def foreign(config: RouterConfig, advert: Advert) -> bool:
     """Whether the advert is of another cluster that uses our VRID: not one address in common."""
-    return bool(advert.addresses and config.addresses) and set(advert.addresses).isdisjoint(config.addresses)
+    return set(advert.addresses).isdisjoint(config.addresses)
 
 
 def auth_type(config: RouterConfig) -> int:

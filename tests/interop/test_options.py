@@ -93,13 +93,13 @@ def test_a_startup_delay_puts_the_election_off(s: Run) -> Script:
 
 
 @situation(
-    vi(150, vips=("192.168.1.20", "192.168.1.30")),
+    vi(150, vips=("192.168.1.30", "192.168.1.31")),
     vi(120, "skip_check_adv_addr", vips=("192.168.1.20", "192.168.1.40")),
     loose=("priorities", "announced"),
 )
 def test_other_addresses_are_looked_at_once(s: Run) -> Script:
     s.start(1)
-    yield s.owner(1)
+    yield s.entered(1, "MASTER")
     s.start(2)
     yield s.entered(2, "MASTER")
     yield s.adverts(1, 5)

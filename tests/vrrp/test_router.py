@@ -319,6 +319,9 @@ STRAY = [
         id="interval",
     ),
     pytest.param(
+        replace(GOOD, addresses=()), ErrorKind.ADDRESSES, "addresses none, ours are 192.168.1.20", id="no-addresses"
+    ),
+    pytest.param(
         replace(GOOD, addresses=(HIGHER,)),
         ErrorKind.ADDRESSES,
         "addresses 192.168.1.31, ours are 192.168.1.20",
@@ -383,7 +386,6 @@ def test_addresses_may_come_in_another_order() -> None:
     ("addresses", "told"),
     [
         pytest.param((VIP, HIGHER), "addresses 192.168.1.20, 192.168.1.31", id="one-more"),
-        pytest.param((), "addresses none", id="none"),
         pytest.param(
             (VIP,) * 6,
             "addresses 192.168.1.20, 192.168.1.20, 192.168.1.20, 192.168.1.20 and 2 more",
@@ -402,6 +404,11 @@ def test_a_list_that_overlaps_is_followed_and_told_once_a_minute(addresses: tupl
     assert dialogue.speaker.deadline == 4_414_062
     assert dialogue.hear(200, like=other) == []
     assert dialogue.speaker.routers["V"].counters.errors == {ErrorKind.ADDRESSES: 2}
+
+
+def test_neither_has_an_address() -> None:
+    bare = replace(V2, addresses=())
+    assert Dialogue(bare).hear(200, like=bare) == []
 
 
 def test_strictly_any_other_list_is_refused() -> None:
