@@ -142,7 +142,7 @@ class Holdings:
             now = (interface.index, interface.running, len(interface.addresses)) if interface else (0, False, 0)
             before = self._standing.get(name)
             self._standing[name] = now
-            if before is not None and (now[:2] != before[:2] or now[2] < before[2]):
+            if before is None or now[:2] != before[:2] or now[2] < before[2]:
                 shaken.add(name)
         return shaken
 

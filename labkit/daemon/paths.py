@@ -113,9 +113,10 @@ class Paths:
 
         `shaken` are the interfaces that changed in such a way; `everything` is for when anything may be gone.
         """
+        if shaken:
+            self.prepare()
         if not self.held or not self._paths:
             return []
-        self.prepare()
         touched = [
             path
             for path in self._paths

@@ -113,6 +113,9 @@ class Service:
     def _outlet(self, instance: VrrpInstance, *, clear: bool) -> Outlet:
         outlet = Outlet(instance, self._interfaces, self._ports, self._announcements)
         if clear:  # a predecessor that was killed left its addresses behind
+            for kind, has in (("Rules", instance.rules), ("Routes", instance.routes)):
+                if has:
+                    self._log.explain(f"({instance.router.name}) removing Virtual {kind}")
             self._log.explain(f"({instance.router.name}) removing VIPs.")
             outlet.release()
         return outlet

@@ -3,19 +3,22 @@
 import re
 import subprocess
 from collections.abc import Callable
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv4Network
+from itertools import pairwise
 
 import pytest
 
+from labkit.conf.model_routes import Hop, Route
 from labkit.kernel.links import add_address, remove_address
 from labkit.kernel.netlink import Netlink
-from labkit.kernel.routes import GROUP_ROUTES, GROUP_RULES
+from labkit.kernel.routes import GROUP_ROUTES, GROUP_RULES, route_requests
 from tests.daemon.daemon import Daemon, instance
 from tests.kernel.lan import Lan, Namespace, eventually
 
 pytestmark = pytest.mark.kernel
 Start = Callable[[int, str], Daemon]
 VIP = "192.168.1.20"
+MANY = list(IPv4Network("172.16.0.0/12").subnets(new_prefix=25))
 ROUTE, UNTRACKED = "10.1.0.0/16 via 192.168.1.254", "10.2.0.0/16 via 192.168.1.254 dev eth0 no_track"
 OF_VIP, RULE = f"10.3.0.0/16 src {VIP} dev eth0", "from 10.0.0.0/8 table 7 preference 5"
 
@@ -145,6 +148,38 @@ def test_a_route_that_cannot_be_is_named_and_set_when_it_can(lan: Lan, start: St
     assert routes(host) == ["10.1.0.0/16"]
     host.netlink.ask([add_address(host.index("eth0"), IPv4Interface("172.16.0.9/24"))])
     eventually(lambda: routes(host) == ["10.1.0.0/16", "10.5.0.0/16"])
+
+
+def test_a_route_on_an_interface_that_comes_while_the_router_waits(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    other = start(1, instance(200))
+    lan.sniffer.wait_advert("192.168.1.22", priority=200)
+    daemon = start(0, instance(100, more=paths("10.6.0.0/16 dev eth1")))
+    daemon.wait_log("Startup complete")
+    lan.segment.netlink.ask([lan.cable(host, "p9", "eth1", 9)])
+    host.set_link("eth1", up=True)
+    other.stop()
+    eventually(lambda: routes(host) == ["10.6.0.0/16"])
+    assert "not set" not in daemon.log
+
+
+def test_a_storm_of_routes_holds_no_advert_up(lan: Lan, start: Start) -> None:
+    host = lan.hosts[0]
+    start(0, instance(150, more=paths(ROUTE, rules=(RULE,))))
+    lan.sniffer.wait_advert("192.168.1.21")
+    eventually(lambda: rules(host) == [5])
+    storm = [route_requests(Route(network=network, hops=(Hop(device="lo"),)), {"lo": 1}) for network in MANY]
+    lan.sniffer.drain()
+    lan.sniffer.frames.clear()
+    for request in storm:
+        assert request is not None
+        host.netlink.ask([request.add] * 4 + [request.remove], allow=(17,))
+    ip(host, "route", "del", "10.1.0.0/16")
+    eventually(lambda: routes(host) == ["10.1.0.0/16"])
+    lan.sniffer.drain()
+    times = [heard.at for heard in lan.sniffer.frames if heard.advert]
+    assert len(times) >= 3
+    assert max(after - before for before, after in pairwise(times)) < 0.15
 
 
 # --- statics ----------------------------------------------------------------------------------------------------------
