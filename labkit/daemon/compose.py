@@ -2,37 +2,49 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from labkit.conf.model import Config, Interface, VrrpInstance
 from labkit.daemon.inquiry import Snapshot
-from labkit.daemon.messages import InterfaceState, RouterState
+from labkit.daemon.messages import RouterState
 from labkit.daemon.report import (
     AddressReport,
+    AdjustmentReport,
     CounterReport,
+    DuplicateReport,
     GroupReport,
     InterfaceReport,
+    PeerReport,
     Report,
     RouterReport,
+    SuspectReport,
     TrackerReport,
     TrackReport,
 )
 from labkit.trace import SECOND, Micros
 from labkit.vrrp.config import Track, TrackKind
-from labkit.vrrp.status import Counters
+from labkit.vrrp.status import Counters, RouterStatus
+
+DuplicatesOf: TypeAlias = Mapping[str, tuple[DuplicateReport, ...]]
+"""The duplicates that were told, by the router whose addresses they have."""
 
 
 class Composer:
     """Composes from one snapshot; `wall` is the time of the epoch at the snapshot's moment, in seconds."""
 
-    def __init__(self, config: Config, snapshot: Snapshot, wall: float) -> None:
+    def __init__(self, config: Config, snapshot: Snapshot, wall: float, duplicates: DuplicatesOf) -> None:
         self._config = config
         self._snapshot = snapshot
         self._wall = wall
         self._instances = {instance.router.name: instance for instance in config.instances}
         self._group_of = {member: group.name for group in config.sync_groups for member in group.members}
         common = snapshot.common
-        self._interfaces: Mapping[str, InterfaceState] = {state.name: state for state in common.interfaces}
-        self._scripts = {script.name: script for script in common.scripts}
+        self._duplicates = duplicates
+        self._healthy: dict[tuple[TrackKind, str], bool | None] = {
+            **{(TrackKind.INTERFACE, state.name): state.up for state in common.interfaces},
+            **{(TrackKind.SCRIPT, script.name): script.healthy for script in common.scripts},
+            **{(tracker.kind, tracker.name): tracker.healthy for tracker in common.trackers},
+        }
 
     def time(self, moment: Micros) -> float:
         """Return a point of the monotonic clock as seconds of the epoch."""
@@ -51,39 +63,61 @@ class Composer:
             name=status.name,
             interface=status.interface,
             vrid=status.vrid,
-            family=config.family if config else 4,
+            family=status.family,
             version=status.version,
             state=str(status.state),
             reason=str(status.why.reason),
             why=str(status.why),
             since=self.time(status.since),
             priority=status.priority,
-            base_priority=status.base_priority,
+            base_priority=config.priority if config else status.base_priority,
+            operator_priority=status.override,
             master=str(status.master) if status.master else None,
+            master_priority=next((peer.priority for peer in status.peers if peer.address == status.master), 0),
             master_advert_interval_us=status.master_advert_interval,
             advert_interval_us=config.advert_interval if config else 0,
             master_down_interval_us=status.master_down_interval,
             preempt=config.preempt if config else True,
             group=self._group_of.get(status.name, ""),
             garp_delay=config.announce_delay // SECOND if config else 0,
-            vmac=self._vmac(instance) if instance else "",
+            vmac=instance.vmac.name if instance and instance.vmac else "",
             addresses=_addresses(instance, state) if instance else (),
             tracks=tuple(self._track(track) for track in config.tracks) if config else (),
+            adjustments=tuple(
+                AdjustmentReport(kind=str(change.kind), name=change.name, amount=change.amount)
+                for change in status.adjustments
+            ),
+            peers=tuple(
+                PeerReport(
+                    address=str(peer.address),
+                    priority=peer.priority,
+                    received=peer.adverts,
+                    heard=self.time(peer.heard),
+                )
+                for peer in status.peers
+            ),
+            suspects=self._suspects(status),
+            duplicates=self._duplicates.get(status.name, ()),
             problem=state.problem,
             counters=_counters(status.counters),
         )
 
-    def _vmac(self, instance: VrrpInstance) -> str:
-        if instance.vmac is None:
-            return ""
-        return instance.vmac.name or f"{self._config.global_defs.vmac_prefix}.{instance.router.vrid}"
+    def _suspects(self, status: RouterStatus) -> tuple[SuspectReport, ...]:
+        suspected = {claim.address for claim in status.suspicions(self._snapshot.common.at)}
+        return tuple(
+            SuspectReport(
+                address=str(claim.address),
+                error=str(claim.kind),
+                why=claim.why,
+                count=claim.count,
+                heard=self.time(claim.heard),
+                suspected=claim.address in suspected,
+            )
+            for claim in status.claims
+        )
 
     def _track(self, track: Track) -> TrackReport:
-        healthy: bool | None = None
-        if track.kind is TrackKind.SCRIPT and track.name in self._scripts:
-            healthy = self._scripts[track.name].healthy
-        elif track.kind is TrackKind.INTERFACE and track.name in self._interfaces:
-            healthy = self._interfaces[track.name].up
+        healthy = self._healthy.get((track.kind, track.name))
         return TrackReport(kind=str(track.kind), name=track.name, weight=track.weight, healthy=healthy)
 
     def groups(self) -> tuple[GroupReport, ...]:
@@ -96,8 +130,9 @@ class Composer:
 
     def trackers(self) -> tuple[TrackerReport, ...]:
         """Report every tracked script, file and process."""
-        outputs = dict(self._snapshot.common.outputs)
-        return tuple(
+        common = self._snapshot.common
+        outputs = dict(common.outputs)
+        scripts = (
             TrackerReport(
                 kind="script",
                 name=script.name,
@@ -106,8 +141,13 @@ class Composer:
                 running=script.running,
                 output=outputs.get(script.name, ""),
             )
-            for script in self._snapshot.common.scripts
+            for script in common.scripts
         )
+        others = (
+            TrackerReport(kind=str(other.kind), name=other.name, healthy=other.healthy, status=other.value)
+            for other in common.trackers
+        )
+        return (*scripts, *others)
 
     def interfaces(self) -> tuple[InterfaceReport, ...]:
         """Report every interface that the configuration names."""
@@ -147,6 +187,7 @@ def _counters(counters: Counters) -> CounterReport:
         released_master=counters.released_master,
         priority_zero_received=counters.priority_zero_received,
         priority_zero_sent=counters.priority_zero_sent,
+        hmac_good=counters.hmac_good,
         errors={str(kind): count for kind, count in counters.errors.items()},
     )
 
@@ -163,9 +204,11 @@ class About:
     started: float
 
 
-def compose(config: Config, snapshot: Snapshot, wall: float, about: About, only: str = "") -> Report:
+def compose(
+    config: Config, snapshot: Snapshot, wall: float, about: About, duplicates: DuplicatesOf, only: str = ""
+) -> Report:
     """Return the report of a daemon, or of its router `only`."""
-    composer = Composer(config, snapshot, wall)
+    composer = Composer(config, snapshot, wall, duplicates)
     return Report(
         at=wall,
         version=about.version,

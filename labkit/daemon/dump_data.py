@@ -18,7 +18,7 @@ from labkit.conf.model import (
     VrrpInstance,
     VrrpScript,
 )
-from labkit.daemon.dumps import MASKED, seconds
+from labkit.daemon.dumps import MASKED, base_of, seconds
 from labkit.daemon.messages import InterfaceState
 from labkit.daemon.report import Report, RouterReport, TrackerReport
 from labkit.daemon.written import address_words, argv
@@ -218,7 +218,9 @@ def _belongings(router: RouterReport, instance: VrrpInstance, config: Config) ->
 def _addresses(router: RouterReport, instance: VrrpInstance) -> list[str]:
     both: dict[bool, list[str]] = {False: [], True: []}
     for virtual, told in zip(instance.addresses, router.addresses, strict=True):
-        both[told.excluded].append("     " + address_words(virtual, vmac=router.vmac, held=told.held))
+        both[told.excluded].append(
+            "     " + address_words(virtual, base=base_of(router, virtual.device), held=told.held)
+        )
     lines = [f"   Virtual IP ({len(both[False])}):", *both[False]] if both[False] else []
     return lines + (["   Virtual IP Excluded :", *both[True]] if both[True] else [])
 

@@ -18,7 +18,10 @@ from labkit.daemon.inquiry import Snapshot
 from labkit.daemon.log import Level, Log
 from labkit.daemon.messages import ClearStatistics
 from labkit.daemon.release import version
-from labkit.daemon.report import Report
+from labkit.daemon.report import DuplicateReport, Report
+from labkit.daemon.virtual_macs import settle
+from labkit.kernel.process import now
+from labkit.trace import SECOND
 
 if TYPE_CHECKING:
     from labkit.daemon.parent import Parent
@@ -60,7 +63,7 @@ class Dumper:
 
         def told(snapshot: Snapshot | None) -> None:
             if snapshot is not None:
-                text = data(self._parent.config, self.report(snapshot), snapshot.common.interfaces)
+                text = data(settle(self._parent.config)[0], self.report(snapshot), snapshot.common.interfaces)
                 for line in text.splitlines():
                     self._log.say(line)
 
@@ -74,10 +77,10 @@ class Dumper:
         report = self.report(snapshot)
         match which:
             case Dump.DATA:
-                text = data(parent.config, report, snapshot.common.interfaces)
+                text = data(settle(parent.config)[0], report, snapshot.common.interfaces)
                 self._put(defs.state_dump_file, text)
             case Dump.JSON:
-                self._put(defs.json_dump_file, as_json(parent.config, report, defs.json_version))
+                self._put(defs.json_dump_file, as_json(settle(parent.config)[0], report, defs.json_version))
             case Dump.STATS | Dump.STATS_CLEAR:
                 self._put(defs.stats_dump_file, statistics(report))
                 if which is Dump.STATS_CLEAR:
@@ -105,4 +108,15 @@ class Dumper:
             file=str(parent.settings.file),
             started=parent.started,
         )
-        return compose(parent.config, snapshot, time.time(), about, only)
+        return compose(settle(parent.config)[0], snapshot, time.time(), about, self._duplicates(), only)
+
+    def _duplicates(self) -> dict[str, tuple[DuplicateReport, ...]]:
+        found: dict[str, tuple[DuplicateReport, ...]] = {}
+        for record in self._parent.duplicates:
+            data, seen = record.data, time.time() - (now() - record.at) / SECOND
+            told = DuplicateReport(
+                address=str(data["address"]), lladdr=str(data["lladdr"]), here=bool(data["here"]), seen=seen
+            )
+            name = str(data["instance"])
+            found[name] = (*found.get(name, ()), told)
+        return found

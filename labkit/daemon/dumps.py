@@ -129,7 +129,7 @@ def _lists(router: RouterReport, instance: VrrpInstance, config: Config) -> dict
     excluded: list[str] = []
     for virtual, told in zip(instance.addresses, router.addresses, strict=True):
         chosen = excluded if told.excluded else vips
-        chosen.append(address_words(virtual, vmac=router.vmac, held=told.held))
+        chosen.append(address_words(virtual, base=base_of(router, virtual.device), held=told.held))
     scripts = {script.check.name: argv(script.command) for script in config.scripts}
     programs = {process.check.name: process.program for process in config.track_processes}
     names = {kind: [t.name for t in instance.router.tracks if t.kind is kind] for kind in TrackKind}
@@ -143,6 +143,11 @@ def _lists(router: RouterReport, instance: VrrpInstance, config: Config) -> dict
         "track_process": [programs.get(name, name) for name in names[TrackKind.PROCESS]],
     }
     return {key: values for key, values in lists.items() if values}
+
+
+def base_of(router: RouterReport, device: str) -> str:
+    """Return what a device lies on that is the VMAC of the router; nothing where it is another."""
+    return router.interface if router.vmac and device == router.vmac else ""
 
 
 def _authentication(instance: VrrpInstance) -> dict[str, object]:

@@ -11,7 +11,7 @@ from labkit.conf.model import Config
 from labkit.trace import Micros, Record
 from labkit.vrrp.events import SetPriority, State
 from labkit.vrrp.packet import ErrorKind
-from labkit.vrrp.status import RouterStatus, ScriptStatus
+from labkit.vrrp.status import RouterStatus, ScriptStatus, TrackerStatus
 
 PAGE = 16
 """How many routers one page holds."""
@@ -76,6 +76,7 @@ class Common:
     router_count: int
     scripts: tuple[ScriptStatus, ...] = ()
     outputs: tuple[tuple[str, str], ...] = ()  # the end of what the last run of a script wrote
+    trackers: tuple[TrackerStatus, ...] = ()
     groups: tuple[tuple[str, State], ...] = ()
     interfaces: tuple[InterfaceState, ...] = ()
     errors: tuple[tuple[ErrorKind, int], ...] = ()  # packets that were for no router of ours

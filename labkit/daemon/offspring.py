@@ -33,7 +33,7 @@ class ForkError(LabkitError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class ChildKind:
     """A kind of child: `name` as the log has it, `tag` in syslog; `run` is the process and returns its status.
 
     Without an `essential` child the daemon is worth nothing: it ends when that one fails for good.
@@ -77,7 +77,7 @@ class Family:
 class Offspring:
     """The child of one kind, present or not."""
 
-    def __init__(self, kind: Kind, family: Family) -> None:
+    def __init__(self, kind: ChildKind, family: Family) -> None:
         self.kind = kind
         self.was_ready = False
         self._family = family

@@ -23,19 +23,20 @@ from labkit.daemon.inquiry import Inquiry
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
 from labkit.daemon.messages import Page, TakeConfig, Taken, Told
-from labkit.daemon.offspring import Family, ForkError, Kind, Offspring
+from labkit.daemon.offspring import ChildKind, Family, ForkError, Offspring
 from labkit.daemon.readiness import Readiness
 from labkit.daemon.runner import run_vrrp
 from labkit.daemon.settings import Settings
 from labkit.diagnostics import Diagnostic, Severity
 from labkit.kernel.process import now
-from labkit.trace import Micros
+from labkit.trace import Kind, Micros, Record
 from labkit.vrrp.events import SetPriority
 
 EVENTS = 1000
 """How many records of the trace are remembered for those who ask later."""
 
 
+_DUPLICATES = 64
 Reloaded: TypeAlias = Callable[[Loaded], None]
 
 
@@ -56,6 +57,7 @@ class Parent:
         self.settings = settings
         self.started = time.time()
         self.events: deque[str] = deque(maxlen=EVENTS)
+        self.duplicates: deque[Record] = deque(maxlen=_DUPLICATES)  # told since their router's last transition
         self._log = log
         self._tell_ready = ready
         self._readiness = Readiness(os.environ)
@@ -82,9 +84,9 @@ class Parent:
         self._stopping = False
         self._status: int | None = None
 
-    def _vrrp_kind(self) -> Kind:
+    def _vrrp_kind(self) -> ChildKind:
         settings = self.settings
-        return Kind(
+        return ChildKind(
             name="VRRP",
             tag="Keepalived_vrrp",
             run=lambda config, end, log: run_vrrp(config, end, log, settings),
@@ -165,12 +167,20 @@ class Parent:
             case Told():
                 for record in message.records:
                     self._readiness.note(record)
-                    line = record.to_json()
-                    self.events.append(line)
-                    if self._control is not None:
-                        self._control.tell(line)
+                    self._remember(record)
             case Taken():
                 self._taken()
+
+    def _remember(self, record: Record) -> None:
+        line = record.to_json()
+        self.events.append(line)
+        if self._control is not None:
+            self._control.tell(line)
+        if record.kind is Kind.DUPLICATE:
+            self.duplicates.append(record)
+        elif record.kind is Kind.STATE and self.duplicates:
+            kept = (other for other in self.duplicates if other.data["instance"] != record.data["instance"])
+            self.duplicates = deque(kept, maxlen=_DUPLICATES)
 
     def _child_changed(self, child: Offspring, failed: int | None) -> None:
         if failed is not None and child.kind.essential and not self._stopping:

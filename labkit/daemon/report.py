@@ -46,14 +46,17 @@ class PeerReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuspectReport:
-    """A sender whose adverts for our VRID are refused: `why` in words, how often, and when last."""
+    """A sender whose adverts for our VRID are refused: `why` in words, how often, and when last.
+
+    It is `suspected` of being a second MASTER while we are one and it was heard lately.
+    """
 
     address: str
     error: str
     why: str
     count: int
     heard: float
-    claims_master: bool = True
+    suspected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,25 @@ class TrackReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustmentReport:
+    """By how much a tracker changes the priority now."""
+
+    kind: str
+    name: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateReport:
+    """Somebody else has a virtual address of ours: on this machine (`here`), or by the claim of a stranger's MAC."""
+
+    address: str
+    lladdr: str
+    here: bool
+    seen: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CounterReport:
     """What a router counts; the figures of keepalived's statistics file, `errors` by their kind."""
 
@@ -76,6 +98,7 @@ class CounterReport:
     released_master: int = 0
     priority_zero_received: int = 0
     priority_zero_sent: int = 0
+    hmac_good: int = 0
     errors: dict[str, int] = field(default_factory=dict)
 
 
@@ -110,8 +133,10 @@ class RouterReport:
     vmac: str = ""
     addresses: tuple[AddressReport, ...] = ()
     tracks: tuple[TrackReport, ...] = ()
+    adjustments: tuple[AdjustmentReport, ...] = ()
     peers: tuple[PeerReport, ...] = ()
     suspects: tuple[SuspectReport, ...] = ()
+    duplicates: tuple[DuplicateReport, ...] = ()
     problem: str = ""
     counters: CounterReport = field(default_factory=CounterReport)
 

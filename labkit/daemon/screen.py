@@ -49,7 +49,7 @@ def _router(router: RouterReport, report: Report, pen: _Pen) -> list[str]:
             lines.append(f"  {pen(f'{label:<10}', _DIM)}{text}")
 
     row("router", _identity(router))
-    row("priority", _priority(router, report))
+    row("priority", _priority(router))
     row("master", _master(router))
     row("holds" if router.state == "MASTER" else "addresses", _addresses(router, pen))
     row("adverts", _adverts(router))
@@ -70,20 +70,13 @@ def _identity(router: RouterReport) -> str:
     return ", ".join(words)
 
 
-def _priority(router: RouterReport, report: Report) -> str:
-    base = f"configured {router.base_priority}"
-    reasons = [] if router.operator_priority is None else [f"set to {router.operator_priority} by `prio`"]
-    reasons += [_effect(track.kind, track.name, track.weight, healthy=track.healthy) for track in router.tracks]
-    told = ", ".join(reason for reason in reasons if reason)
+def _priority(router: RouterReport) -> str:
     if router.priority == router.base_priority and router.operator_priority is None:
         return f"{router.priority}"
-    return f"{router.priority} ({base}{', ' if told else ''}{told})"
-
-
-def _effect(kind: str, name: str, weight: int, *, healthy: bool | None) -> str:
-    if not weight or healthy is None or healthy is not (weight > 0):
-        return ""
-    return f"{kind} {name} {'works' if healthy else 'fails'}: {weight:+}"
+    reasons = [f"configured {router.base_priority}"]
+    reasons += [] if router.operator_priority is None else [f"set to {router.operator_priority} by `prio`"]
+    reasons += [f"{change.kind} {change.name} {change.amount:+}" for change in router.adjustments if change.amount]
+    return f"{router.priority} ({', '.join(reasons)})"
 
 
 def _master(router: RouterReport) -> str:
@@ -115,7 +108,10 @@ def _kinds(errors: dict[str, int]) -> str:
 
 def warnings(router: RouterReport, report: Report) -> list[str]:
     """Return what a person should look at, in words."""
-    told = [suspicion(router, suspect, report.at) for suspect in router.suspects]
+    told = [suspicion(router, suspect, report.at) for suspect in router.suspects if _is_recent(suspect, report.at)]
+    for found in router.duplicates:
+        where = "is on this machine though it should not be" if found.here else f"is claimed by {found.lladdr} too"
+        told.append(f"{found.address} {where} (seen {ago(report.at - found.seen)})")
     if router.state == "MASTER":
         lost = [address.address for address in router.addresses if not address.held]
         told += [f"{', '.join(lost)} should be here and is not"] if lost else []
@@ -123,10 +119,15 @@ def warnings(router: RouterReport, report: Report) -> list[str]:
     return told
 
 
+def _is_recent(suspect: SuspectReport, at: float) -> bool:
+    return suspect.suspected or at - suspect.heard < _HOUR_S
+
+
 def suspicion(router: RouterReport, suspect: SuspectReport, at: float) -> str:
     """Say who else claims a VRID, and why it is not listened to."""
     often = f"{count(suspect.count, 'advert')}, the last {ago(at - suspect.heard)}"
-    return f"{suspect.address} also claims VRID {router.vrid}: {suspect.why} ({often})"
+    lead = "two masters? " if suspect.suspected else ""
+    return f"{lead}{suspect.address} also claims VRID {router.vrid}: {suspect.why} ({often})"
 
 
 def _below(report: Report, pen: _Pen) -> list[str]:

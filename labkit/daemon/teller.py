@@ -36,6 +36,7 @@ class Teller:
             router_count=self._speaker.router_count,
             scripts=tuple(self._speaker.scripts.values()),
             outputs=tuple((name, run.output[-_OUTPUT:]) for name, run in self._service.trackers.last_runs.items()),
+            trackers=self._speaker.trackers,
             groups=tuple(self._speaker.groups.items()),
             interfaces=tuple(self._interface(name) for name in sorted(watched)),
             errors=tuple(self._speaker.errors.items()),

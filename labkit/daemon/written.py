@@ -8,14 +8,14 @@ def argv(command: Command) -> str:
     return " ".join(f"'{word}'" for word in command.argv)
 
 
-def address_words(virtual: VirtualAddress, *, vmac: str = "", held: bool = False) -> str:
-    """Return a virtual address with its options; `vmac` is the interface of a router that has one."""
+def address_words(virtual: VirtualAddress, *, base: str = "", held: bool = False) -> str:
+    """Return a virtual address with its options; `base` is what a VMAC that has it lies on."""
     address = virtual.address
     whole = address.network.prefixlen == address.max_prefixlen
     words = [str(address.ip if whole else address)]
     words += [f"peer {virtual.peer}"] if virtual.peer else []
     words += [f"brd {virtual.broadcast}"] if virtual.broadcast else []
-    words += [f"dev {vmac}@{virtual.device}" if vmac else f"dev {virtual.device}"]
+    words += [f"dev {virtual.device}@{base}" if base else f"dev {virtual.device}"]
     words += [f"scope {virtual.scope or 'global'}"]
     words += [f"label {virtual.label}"] if virtual.label else []
     if address.version == 6:

@@ -46,8 +46,13 @@ class Claim:
     since: Micros
     heard: Micros
 
+    @property
+    def why(self) -> str:
+        """Why its adverts are refused, in words."""
+        return _CLAIMS.get(self.kind, self.detail)
+
     def __str__(self) -> str:
-        return f"{self.address} also claims VRID {self.vrid}: {_CLAIMS.get(self.kind, self.detail)}"
+        return f"{self.address} also claims VRID {self.vrid}: {self.why}"
 
 
 _CLAIMS = {

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from labkit.daemon.report import (
     AddressReport,
+    AdjustmentReport,
     CounterReport,
     GroupReport,
     InterfaceReport,
@@ -40,9 +41,17 @@ MASTER = RouterReport(
         TrackReport(kind="script", name="chk", weight=-40, healthy=False),
         TrackReport(kind="interface", name="eth1", weight=0, healthy=True),
     ),
+    adjustments=(AdjustmentReport(kind="script", name="chk", amount=-40),),
     peers=(PeerReport(address="192.168.1.21", priority=150, received=4, heard=NOON - 7203.5),),
     suspects=(
-        SuspectReport(address="192.168.1.22", error="password", why="its password differs", count=12, heard=NOON - 0.4),
+        SuspectReport(
+            address="192.168.1.22",
+            error="password",
+            why="its password differs",
+            count=12,
+            heard=NOON - 0.4,
+            suspected=True,
+        ),
     ),
     counters=CounterReport(adverts_received=4, adverts_sent=7200, became_master=1, errors={"password": 12, "ttl": 1}),
 )
@@ -60,6 +69,7 @@ BACKUP = replace(
     tracks=(),
     peers=(),
     suspects=(),
+    adjustments=(),
     counters=CounterReport(adverts_received=5),
 )
 REPORT = Report(

@@ -44,12 +44,12 @@ def test_seconds(duration: int, number: float) -> None:
             id="plain",
         ),
         pytest.param(
-            VirtualAddress(address=IPv6Interface("fe80::1/128"), device="eth0", preferred_lft=0, tracked=False),
+            VirtualAddress(address=IPv6Interface("fe80::1/128"), device="vrrp.1", preferred_lft=0, tracked=False),
             "fe80::1 dev vrrp.1@eth0 scope global deprecated no_track set",
             id="ipv6",
         ),
         pytest.param(
-            VirtualAddress(address=IPv6Interface("2001:db8::1/64"), device="eth0"),
+            VirtualAddress(address=IPv6Interface("2001:db8::1/64"), device="vrrp.1"),
             "2001:db8::1/64 dev vrrp.1@eth0 scope global preferred_lft forever set",
             id="ipv6-for-ever",
         ),
@@ -57,7 +57,7 @@ def test_seconds(duration: int, number: float) -> None:
 )
 def test_addresses(virtual: VirtualAddress, words: str) -> None:
     held = words.endswith("set")
-    assert address_words(virtual, vmac="vrrp.1" if held else "", held=held) == words
+    assert address_words(virtual, base="eth0" if held else "", held=held) == words
 
 
 def test_the_second_version_of_json_has_the_tracked_processes() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from labkit.daemon.report import AddressReport, Report, from_json, to_json
+from labkit.daemon.report import AddressReport, DuplicateReport, Report, from_json, to_json
 from labkit.daemon.screen import ago, clock, event_line, render, span
 from tests.daemon.reports import BACKUP, MASTER, NOON, REPORT
 
@@ -23,11 +23,12 @@ def test_the_whole_screen() -> None:
         "\n"
         "VI_1  MASTER since 10:00:00: no advert from 192.168.1.21 for 3.531 s\n"
         "  router    VRID 21 on eth0, VRRPv2, an advert every 1 s\n"
-        "  priority  110 (configured 150, script chk fails: -40)\n"
+        "  priority  110 (configured 150, script chk -40)\n"
         "  holds     192.168.1.20/24, 10.0.0.1 on eth1 (excluded)\n"
         "  adverts   7200 sent, 4 received, 13 refused (password 12, ttl 1); MASTER 1 time\n"
         "  peer      192.168.1.21  priority 150, 4 adverts, heard 2 h 0 min ago\n"
-        "  !         192.168.1.22 also claims VRID 21: its password differs (12 adverts, the last 0.4 s ago)\n"
+        "  !         two masters? 192.168.1.22 also claims VRID 21: its password differs"
+        " (12 adverts, the last 0.4 s ago)\n"
         "\n"
         "VI_2  BACKUP since 10:00:00: just started\n"
         "  router    VRID 22 on eth0, VRRPv2, an advert every 1 s\n"
@@ -62,6 +63,29 @@ def test_the_whole_screen() -> None:
             "  priority  200 (configured 100, set to 200 by `prio`)\n",
             id="prio",
         ),
+        pytest.param(
+            replace(MASTER, suspects=(replace(MASTER.suspects[0], suspected=False),)),
+            "  !         192.168.1.22 also claims VRID 21",
+            id="claim-without-suspicion",
+        ),
+        pytest.param(
+            replace(
+                BACKUP,
+                duplicates=(DuplicateReport(address="192.168.1.30", lladdr="", here=True, seen=NOON - 2),),
+            ),
+            "  !         192.168.1.30 is on this machine though it should not be (seen 2.0 s ago)\n",
+            id="duplicate-here",
+        ),
+        pytest.param(
+            replace(
+                MASTER,
+                duplicates=(
+                    DuplicateReport(address="192.168.1.20", lladdr="02:00:00:00:00:09", here=False, seen=NOON),
+                ),
+            ),
+            "  !         192.168.1.20 is claimed by 02:00:00:00:00:09 too (seen 0.0 s ago)\n",
+            id="duplicate",
+        ),
     ],
 )
 def test_particulars(router: object, told: str) -> None:
@@ -71,6 +95,11 @@ def test_particulars(router: object, told: str) -> None:
 def test_colour_is_for_terminals() -> None:
     assert "\033[1m\033[32mMASTER\033[0m" in render(REPORT, colour=True)
     assert "\033" not in render(REPORT)
+
+
+def test_claims_of_long_ago_are_not_shown() -> None:
+    old = replace(MASTER.suspects[0], suspected=False, heard=NOON - 3700)
+    assert "also claims" not in render(replace(REPORT, routers=(replace(MASTER, suspects=(old,)),)))
 
 
 @pytest.mark.parametrize(
