@@ -49,6 +49,12 @@ class Surroundings:
     preferences: Mapping[int, int]
 
 
+_LOWER = (
+    ("lower_prio_repeat", "announce_repeat", 5),
+    ("lower_prio_delay", "announce_delay", 5 * SECOND),
+)
+"""keepalived: what an instance says of becoming MASTER does not reach its announcements after a lower priority."""
+
 _OWN = {own.name: field for field, own, _ in _SHARED}
 
 
@@ -137,7 +143,11 @@ class _Builder:
         own = {
             _OWN[name]: value for name, (value, _) in self.section.values.items() if name in _OWN and value is not None
         }
-        return {**self.around.shared, **own}
+        fields = {**self.around.shared, **own}
+        for lower, master, default in _LOWER:
+            if master in own and lower not in fields:
+                fields[lower] = self.around.shared.get(master, default)
+        return fields
 
     def _check_opposites(self, one: Leaf[bool], other: Leaf[bool]) -> None:
         if self.section.says(one) and self.section.says(other):

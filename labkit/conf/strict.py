@@ -30,6 +30,7 @@ class Strict:
             "lower_prio_repeat": 0,
             "higher_prio_send_advert": False,
             "owner_ignore_adverts": True,
+            "down_timer_adverts": 3,
         }
 
     def _check_words(self) -> None:
@@ -39,6 +40,7 @@ class Strict:
             (vrrp.GARP_LOWER_PRIO_REPEAT, section.get(vrrp.GARP_LOWER_PRIO_REPEAT) != 0),
             (vrrp.LOWER_PRIO_NO_ADVERT, section.get(vrrp.LOWER_PRIO_NO_ADVERT) is False),
             (vrrp.HIGHER_PRIO_SEND_ADVERT, section.get(vrrp.HIGHER_PRIO_SEND_ADVERT) is not False),
+            (vrrp.DOWN_TIMER_ADVERTS, section.get(vrrp.DOWN_TIMER_ADVERTS) != 3),
             (vrrp.VMAC_XMIT_BASE, True),
             (vrrp.ACCEPT, self._version == 2),
             (vrrp.NO_VIRTUAL_IPADDRESS, True),

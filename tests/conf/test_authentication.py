@@ -161,9 +161,9 @@ def test_strict_mode(lines: str, expected: RouterConfig) -> None:
 
 
 def test_strict_mode_for_all_but_one() -> None:
-    before = "global_defs { vrrp_strict }"
+    before = "global_defs {\nvrrp_strict\nvrrp_down_timer_adverts 5\n}"
     assert instance_of("", before).router == STRICT
-    assert instance_of("strict_mode off", before).router == ROUTER
+    assert instance_of("strict_mode off", before).router == replace(ROUTER, down_timer_adverts=5)
 
 
 REMOVE = "remove it, or write `strict_mode off`"
@@ -186,6 +186,11 @@ OWNER = (
             "lower_prio_no_advert off",
             [f"5:22: strict mode has no `lower_prio_no_advert off`; {REMOVE}"],
             id="lower_prio_no_advert",
+        ),
+        pytest.param(
+            "down_timer_adverts 5",
+            [f"5:20: strict mode has no `down_timer_adverts 5`; {REMOVE}"],
+            id="down_timer_adverts",
         ),
         pytest.param(
             "higher_prio_send_advert",

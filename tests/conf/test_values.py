@@ -56,8 +56,12 @@ def test_a_file_with_nothing_said_has_the_defaults() -> None:
         ),
         pytest.param("nopreempt", replace(ROUTER, preempt=False), id="nopreempt"),
         pytest.param("preempt_delay 2.5", replace(ROUTER, preempt_delay=2_500_000), id="preempt_delay"),
-        pytest.param("garp_master_delay 0", replace(ROUTER, announce_delay=0), id="garp_master_delay"),
-        pytest.param("garp_master_repeat 3", replace(ROUTER, announce_repeat=3), id="garp_master_repeat"),
+        pytest.param(
+            "garp_master_delay 0", replace(ROUTER, announce_delay=0, lower_prio_delay=5_000_000), id="garp_master_delay"
+        ),
+        pytest.param(
+            "garp_master_repeat 3", replace(ROUTER, announce_repeat=3, lower_prio_repeat=5), id="garp_master_repeat"
+        ),
         pytest.param(
             "authentication {\nauth_pass a{b\nauth_type PASS\n}".replace("a{b", '"a{b"'),
             replace(ROUTER, auth=b"a{b"),
@@ -84,7 +88,10 @@ def test_global_defaults_reach_the_instances_that_name_none() -> None:
     before = "global_defs {\nvrrp_version 3\nvrrp_garp_master_delay 1\nvrrp_garp_master_repeat 2\n}"
     assert instance_of("", before).router == replace(ROUTER, version=3, announce_delay=1_000_000, announce_repeat=2)
     named = "version 2\ngarp_master_delay 3\ngarp_master_repeat 4"
-    assert instance_of(named, before).router == replace(ROUTER, announce_delay=3_000_000, announce_repeat=4)
+    router = instance_of(named, before).router
+    assert router == replace(
+        ROUTER, announce_delay=3_000_000, announce_repeat=4, lower_prio_delay=1_000_000, lower_prio_repeat=2
+    )
 
 
 def test_the_weight_of_a_script_counts_where_the_instance_names_none() -> None:

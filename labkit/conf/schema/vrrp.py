@@ -169,12 +169,12 @@ GARP_MASTER_REFRESH_REPEAT = Leaf(
 GARP_LOWER_PRIO_DELAY = Leaf(
     "garp_lower_prio_delay",
     Seconds(0, LONG, whole=True),
-    "The second round after an advert of lower priority (vrrp_garp_lower_prio_delay, garp_master_delay)",
+    "The second round after an advert of lower priority (vrrp_garp_lower_prio_delay, vrrp_garp_master_delay)",
 )
 GARP_LOWER_PRIO_REPEAT = Leaf(
     "garp_lower_prio_repeat",
     Integer(0, 255),
-    "Gratuitous ARPs after an advert of lower priority (vrrp_garp_lower_prio_repeat, garp_master_repeat)",
+    "Gratuitous ARPs after an advert of lower priority (vrrp_garp_lower_prio_repeat, vrrp_garp_master_repeat)",
 )
 GARP_EXTRA_IF = Leaf(
     "garp_extra_if",
