@@ -85,6 +85,11 @@ class Holdings:
         paths = self._paths.get(router)
         return tuple(str(path) for path in paths if path in paths.lost) if paths is not None else ()
 
+    def problem(self, router: str) -> str:
+        """Say what a router should hold and does not, with the kernel's reason where that is known; or nothing."""
+        lost = self.lost(router)
+        return self._said.get(router) or ", ".join(lost) if lost else ""
+
     def _complain(self, router: str, problem: str) -> None:
         """Say a problem of a router when it begins, and not again while it lasts."""
         if problem and problem != self._said.get(router):

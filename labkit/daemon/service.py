@@ -141,8 +141,8 @@ class Service:
         if outlet is None:
             return Condition(held=False, missing=(), problem="")
         missing = tuple(str(virtual.address.ip) for virtual in outlet.missing())
-        missing += self.holdings.lost(router)
-        return Condition(held=outlet.held, missing=missing, problem=self._said.get(router, ""))
+        problem = self._said.get(router, "") or self.holdings.problem(router)
+        return Condition(held=outlet.held, missing=missing, problem=problem)
 
     def interfaces_changed(self, names: set[str]) -> None:
         """Build messages anew for interfaces that changed, and put back addresses that somebody took off."""
