@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from labkit.kernel.links import addresses
 from tests.daemon.daemon import FAST, GUIDE, OURS, C, Daemon, instance
-from tests.kernel.lan import Frame, Lan, why_not
+from tests.kernel.lan import Frame, Lan, eventually, why_not
 
 pytestmark = [pytest.mark.kernel, pytest.mark.interop]
 # What differs between any two captures: times, and numbers of frames in the file
@@ -84,3 +85,54 @@ def test_every_field_is_the_same(lans: tuple[Lan, Lan], tmp_path: Path, timing: 
     assert len(ours[1]) == 5 * len(vip.split())
     for daemon in daemons:
         daemon.close()
+
+
+_PLAIN = ("192.168.1.20",)
+_SIX = ("fe80::1:20/64", "2001:db8::20")
+_PEER = "unicast_src_ip 192.168.1.21\n unicast_peer {\n  192.168.1.100\n }"
+# What C keepalived leaves to the kernel: a flow label that is a hash, and names that tshark makes of it
+_CHOSEN_BY_THE_KERNEL = ("ipv6.flow", "ip.id", "ip.checksum", "ip.stream", "ipv6.stream")
+
+
+def _kinds(frames: list[Frame], path: Path) -> list[dict[str, list[str]]]:
+    """Return each kind of frame once, in the order of their first."""
+    found: list[dict[str, list[str]]] = []
+    for fields in _dissect(frames, path):
+        kind = {name: value for name, value in fields.items() if not name.startswith(_CHOSEN_BY_THE_KERNEL)}
+        if kind not in found:
+            found.append(kind)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("more", "vips"),
+    [
+        pytest.param("", _SIX, id="ipv6"),
+        pytest.param(_PEER, _PLAIN, id="unicast"),
+        pytest.param("use_vmac", _PLAIN, id="vmac"),
+        pytest.param("use_vmac", _SIX, id="vmac-ipv6"),
+        pytest.param("use_vmac\n vmac_xmit_base", _PLAIN, id="vmac-xmit-base"),
+        pytest.param("mcast_src_ip 192.168.1.77", _PLAIN, id="another-source"),
+        pytest.param("use_vmac front 02:00:5e:10:20:30", _PLAIN, id="vmac-of-ones-own"),
+    ],
+)
+def test_each_kind_of_packet_is_the_same(
+    lans: tuple[Lan, Lan], tmp_path: Path, more: str, vips: tuple[str, ...]
+) -> None:
+    for lan in lans:
+        eventually(lambda: all(event.usable for event in addresses(lan.hosts[0].netlink)))  # noqa: B023
+    config = instance(150, vip="\n".join(vips), more=more)
+    kinds = []
+    for lan, program in zip(lans, (C, OURS), strict=True):
+        daemon = Daemon(lan.hosts[0], tmp_path / program[-1], config, program)
+        for _ in range(5 * len(vips)):
+            lan.sniffer.wait(lambda frame: frame.announced)
+        lan.sniffer.wait(lambda frame: frame.advert)
+        daemon.process.terminate()
+        lan.sniffer.wait(lambda frame: frame.advert and frame.advert.priority == 0)
+        daemon.process.wait()
+        relevant = [frame for frame in lan.sniffer.frames if frame.advert or frame.announced]
+        kinds.append(_kinds(relevant, tmp_path / "frames.pcap"))
+    theirs, ours = kinds
+    assert ours == theirs
+    assert len(ours) == 2 + len(vips)  # an advert, a release, and an announcement of each address
