@@ -20,7 +20,7 @@ from labkit.daemon.outlet import Outlet
 from labkit.daemon.ports import Ports
 from labkit.daemon.tracer import Tracer
 from labkit.daemon.trackers import Trackers
-from labkit.daemon.wording import tell
+from labkit.daemon.wording import of_a_stranger, tell
 from labkit.vrrp.config import OWNER, Address
 from labkit.vrrp.events import (
     Action,
@@ -72,6 +72,7 @@ class Service:
         self._outlets: dict[str, Outlet] = {}
         self._next: dict[str, Outlet] = {}
         self._leaving: set[str] = set()
+        self._log_strangers = False
         self._virtual: frozenset[Address] = frozenset()
         self._said: dict[str, str] = {}
 
@@ -88,6 +89,7 @@ class Service:
             if instance.router.priority != OWNER
             for address in instance.addresses
         )
+        self._log_strangers = config.global_defs.log_unknown_vrids
         self._configure_scripts(config, starting=starting)
         self._announcements.configure(config)
         wanted = {instance.router.name: instance for instance in config.instances}
@@ -168,7 +170,8 @@ class Service:
         for action in decided:
             self._act(action)
         instances = {a.router: self._outlets[a.router].instance for a in decided if isinstance(a, _OF_A_ROUTER)}
-        for line in tell(decided, instances, starting=starting):
+        told = decided if self._log_strangers else [action for action in decided if not of_a_stranger(action)]
+        for line in tell(told, instances, starting=starting):
             (self._log.explain if line.detail else self._log.say)(line.text)
         self._tracer.actions(decided)
         self.herald.tell(decided, instances)

@@ -41,6 +41,11 @@ _MANY = {4: "gratuitous ARPs", 6: "Unsolicited Neighbour Adverts"}
 Instances: TypeAlias = Mapping[str, VrrpInstance]
 
 
+def of_a_stranger(action: Action) -> bool:
+    """Tell whether an advert was dropped because its VRID is nobody's here: told with log_unknown_vrids only."""
+    return isinstance(action, Rejected) and action.error.kind is ErrorKind.VRID
+
+
 def tell(actions: Iterable[Action], instances: Instances, *, starting: bool = False) -> list[Line]:
     """Return the lines for actions that were decided together.
 
@@ -167,6 +172,10 @@ def _rejected(action: Rejected) -> str:
     router = f"({action.router}) " if action.router else ""
     times = f" ({action.count} times)" if action.count > 1 else ""
     source = f"from {action.source} on {action.interface}{times}"
+    if action.error.kind is ErrorKind.VRID:
+        return (
+            f"Unknown VRID({action.error.vrid}) received on interface({action.interface}) from {action.source}{times}"
+        )
     if action.error.kind is ErrorKind.PASSWORD:
         return f"{router}received an invalid passwd! {source}"
     return f"{router}dropped an advert {source}: {action.error.detail}"

@@ -194,6 +194,19 @@ def test_taking_over_is_told_in_keepalived_s_order() -> None:
             ["dropped an advert from 192.168.1.21 on eth0: TTL 64, expected 255"],
             id="ttl",
         ),
+        pytest.param(
+            [
+                Rejected(
+                    router="",
+                    interface="eth0",
+                    source=PEER,
+                    error=DecodeError(kind=ErrorKind.VRID, detail="VRID 9 is not ours on eth0", vrid=9),
+                    count=2,
+                )
+            ],
+            ["Unknown VRID(9) received on interface(eth0) from 192.168.1.21 (2 times)"],
+            id="vrid",
+        ),
     ],
 )
 def test_lines(actions: list[Action], expected: list[str]) -> None:
