@@ -27,6 +27,8 @@ def vi(
 ) -> str:
     """Return a vrrp_instance with more `lines` of its own."""
     head = (f"state {state}", f"interface {interface}", f"virtual_router_id {vrid}", f"priority {priority}", timing)
+    if not any(line.startswith("garp_master_delay") for line in lines):
+        lines = ("garp_master_delay 60", *lines)  # the second round is not for a test that may take five seconds
     return block(f"vrrp_instance {name}", (*head, block("virtual_ipaddress", vips), *lines))
 
 

@@ -120,6 +120,11 @@ class Run:
         else:
             path.unlink(missing_ok=True)
 
+    def write(self, number: int, name: str, text: str) -> None:
+        """Write a file in the home of a host's program."""
+        self._mark()
+        (self.programs[number].home / name).write_text(f"{text}\n")
+
     def stray(self, forged: Forged) -> None:
         """Let the stranger send an advert."""
         self.stray_bytes(forged.ip())
