@@ -207,7 +207,9 @@ class Run:
         return self.heard(f"advert of host {number} with priority {priority}", wanted, within=within)
 
     def adverts(self, number: int, count: int) -> Until:
-        """Until so many more adverts of a host: the clock of a script."""
+        """Until so many more adverts of a host, from now on: the clock of a script."""
+        self.read()
+        self.seen = len(self.network.frames)
         return self.heard(f"advert of host {number}", lambda f: f.host == number and f.advert, count)
 
     def logged(self, number: int, text: str, within: float = 6.0) -> Until:

@@ -137,7 +137,6 @@ def test_another_multicast_group(s: Run) -> Script:
 @situation(
     global_defs("vrrp_garp_interval 0.05") + vi(150),
     loose=("announced",),
-    pending="announcements are not spread out yet",
 )
 def test_announcements_are_spread_out(s: Run) -> Script:
     s.start(1)
