@@ -42,6 +42,7 @@ class Outlet:
         self._running: set[tuple[str, int, bytes]] = set()
         self._additions: dict[VirtualAddress, bytes] = {}
         self._removals: dict[VirtualAddress, bytes] = {}
+        self._seen: set[VirtualAddress] = set()
         self._own: set[VirtualAddress] = set()
         if instance.router.priority == OWNER:  # the owner's addresses are real ones, not ours to remove
             self._own = {virtual for virtual in instance.addresses if self._present(virtual)}
@@ -115,6 +116,7 @@ class Outlet:
     def release(self) -> str:
         """Take every configured address off its interface, and announce none any more."""
         self.held = False
+        self._seen = set()
         self._announcements.forget(self.instance.router.name)
         return self._ask(list(self._removals.values()), errno.EADDRNOTAVAIL, errno.ENODEV)
 
@@ -156,10 +158,19 @@ class Outlet:
         return self.held and bool(self._running - before)
 
     def missing(self) -> list[VirtualAddress]:
-        """Return the addresses that should be held and are not: somebody else took them off; no_track permits that."""
+        """Return the addresses that should be held and are not, as far as is known; no_track permits that."""
         if not self.held:
             return []
         return [virtual for virtual in self._additions if virtual.tracked and not self._present(virtual)]
+
+    def lost(self) -> list[VirtualAddress]:
+        """Return the missing addresses that were there when last asked: somebody else took them off.
+
+        The kernel may tell of an address some time after it was set, of IPv6 ones always.
+        """
+        lost = [virtual for virtual in self.missing() if virtual in self._seen]
+        self._seen = {virtual for virtual in self._additions if self._present(virtual)}
+        return lost
 
     def restore(self, missing: Iterable[VirtualAddress], repeat: int = 1) -> str:
         """Put these back on their interfaces, and tell everyone of all."""

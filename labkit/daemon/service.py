@@ -152,13 +152,13 @@ class Service:
             if not names & outlet.devices():
                 continue
             outlet.prepare()
-            name, missing = outlet.instance.router.name, outlet.missing()
-            for virtual in missing:
+            name, lost = outlet.instance.router.name, outlet.lost()
+            for virtual in lost:
                 self._log.say(f"Netlink reflector reports IP {virtual.address.ip} removed from {virtual.device}")
             if outlet.came_up():
-                self._complain(name, outlet.restore(missing, outlet.instance.router.announce_repeat))
-            elif missing:
-                self._complain(name, outlet.restore(missing))
+                self._complain(name, outlet.restore(outlet.missing(), outlet.instance.router.announce_repeat))
+            elif lost:
+                self._complain(name, outlet.restore(lost))
 
     # --- actions ------------------------------------------------------------------------------------------------------
 
