@@ -69,6 +69,8 @@ class Interfaces:
         self._monitor.socket.setblocking(False)
         self._by_index: dict[int, Interface] = {}
         self._by_name: dict[str, Interface] = {}
+        self._taken: set[tuple[str, AddressAndPrefix]] = set()
+        self._anew = False
         self.load()
 
     def fileno(self) -> int:
@@ -93,6 +95,8 @@ class Interfaces:
     def read(self) -> set[str]:
         """Take in what the kernel has told since; return the names of the interfaces it was about."""
         touched: set[str] = set()
+        self._taken.clear()
+        self._anew = False
         for _ in range(_READS):
             try:
                 datagram = self._monitor.socket.recv(1 << 17)
@@ -104,6 +108,7 @@ class Interfaces:
                 touched.update(self._by_name)  # the kernel had more to tell than fits: look again
                 self._forget()
                 self.load()
+                self._anew = True
                 return touched | set(self._by_name)
             for event in decode(datagram):
                 touched.update(self._apply(event))
@@ -148,7 +153,12 @@ class Interfaces:
             interface.addresses[event.address] = event
         else:
             interface.addresses.pop(event.address, None)
+            self._taken.add((interface.name, event.address))
         return {interface.name}
+
+    def went(self, name: str, address: AddressAndPrefix) -> bool:
+        """Whether the kernel told in the last `read` that this address went: of new ones it may tell late."""
+        return self._anew or (name, address) in self._taken
 
     def state(self, name: str, virtual: Collection[Address]) -> InterfaceChanged:
         """Return what the core wants to know of an interface, there or not."""

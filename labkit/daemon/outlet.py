@@ -42,7 +42,6 @@ class Outlet:
         self._running: set[tuple[str, int, bytes]] = set()
         self._additions: dict[VirtualAddress, bytes] = {}
         self._removals: dict[VirtualAddress, bytes] = {}
-        self._seen: set[VirtualAddress] = set()
         self._own: set[VirtualAddress] = set()
         if instance.router.priority == OWNER:  # the owner's addresses are real ones, not ours to remove
             self._own = {virtual for virtual in instance.addresses if self._present(virtual)}
@@ -116,7 +115,6 @@ class Outlet:
     def release(self) -> str:
         """Take every configured address off its interface, and announce none any more."""
         self.held = False
-        self._seen = set()
         self._announcements.forget(self.instance.router.name)
         return self._ask(list(self._removals.values()), errno.EADDRNOTAVAIL, errno.ENODEV)
 
@@ -164,13 +162,8 @@ class Outlet:
         return [virtual for virtual in self._additions if virtual.tracked and not self._present(virtual)]
 
     def lost(self) -> list[VirtualAddress]:
-        """Return the missing addresses that were there when last asked: somebody else took them off.
-
-        The kernel may tell of an address some time after it was set, of IPv6 ones always.
-        """
-        lost = [virtual for virtual in self.missing() if virtual in self._seen]
-        self._seen = {virtual for virtual in self._additions if self._present(virtual)}
-        return lost
+        """Return the missing addresses of which the kernel just told that they went: somebody took them off."""
+        return [virtual for virtual in self.missing() if self._interfaces.went(virtual.device, on_link(virtual))]
 
     def restore(self, missing: Iterable[VirtualAddress], repeat: int = 1) -> str:
         """Put these back on their interfaces, and tell everyone of all."""
