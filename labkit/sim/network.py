@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from random import Random
 
 from labkit.trace import Micros
+from labkit.vrrp.config import Address
 
 
 class Rank(IntEnum):
@@ -18,15 +19,21 @@ class Rank(IntEnum):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Port:
-    """A node's interface on a segment; `address` is the primary one."""
+    """A node's interface on a segment; `address` is the primary one, `link_local` that of IPv6."""
 
     node: str
     interface: str
     segment: str
     lladdr: str
     address: IPv4Address | None
+    link_local: IPv6Address | None = None
     exists: bool = True
     up: bool = True
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """All addresses that are the interface's own."""
+        return tuple(address for address in (self.address, self.link_local) if address is not None)
 
     @property
     def usable(self) -> bool:

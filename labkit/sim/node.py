@@ -7,21 +7,25 @@ resumed; the whole node can crash (its addresses are gone).  Adverts leave and a
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
 from labkit.sim.network import Port, Rank
+from labkit.sim.packets import heard, ipv6_packet
 from labkit.trace import Kind, Micros, Value
 from labkit.vrrp.config import RouterConfig
 from labkit.vrrp.events import (
     Action,
     Announce,
+    ClockChanged,
     Configure,
     Event,
+    FileChanged,
     HoldAddresses,
     InterfaceChanged,
     KillScript,
     PriorityChanged,
+    ProcessesChanged,
     Reason,
     Rejected,
     ReleaseAddresses,
@@ -29,12 +33,12 @@ from labkit.vrrp.events import (
     ScriptChanged,
     ScriptExited,
     SendAdvert,
+    SetPriority,
     Stop,
     Transition,
     Wake,
 )
-from labkit.vrrp.hearing import hear4
-from labkit.vrrp.packet import GROUP4, PROTOCOL, TTL, encode
+from labkit.vrrp.sending import destinations, message, packet4
 from labkit.vrrp.speaker import Speaker
 
 DAEMON = "keepalived"
@@ -56,7 +60,7 @@ class Surroundings(Protocol):
         """Return an unused MAC address."""
 
     def send_packet(self, sender: Port, packet: bytes) -> None:
-        """Put an IPv4 packet on the wire."""
+        """Put an IP packet on the wire."""
 
     def send_announcement(self, sender: Port, address: str) -> None:
         """Put a gratuitous ARP on the wire."""
@@ -77,12 +81,6 @@ class ScriptBehaviour:
     stubborn: bool = False
 
 
-def ipv4_packet(message: bytes, source: IPv4Address, destination: IPv4Address = GROUP4, *, ttl: int = TTL) -> bytes:
-    """Return a VRRP message with the IPv4 header that keepalived gives it; the header checksum is left zero."""
-    length = (20 + len(message)).to_bytes(2, "big")
-    return b"\x45\xc0" + length + bytes(4) + bytes([ttl, PROTOCOL, 0, 0]) + source.packed + destination.packed + message
-
-
 class Node:
     """One node of a `World`."""
 
@@ -99,6 +97,7 @@ class Node:
         self._runs: dict[str, object] = {}  # script: the run that is going on
         self._wake_at: Micros | None = None
         self._missed: list[Event] | None = None  # while the daemon is paused
+        self._facts: dict[tuple[type[Event], str], Event] = {}  # what a daemon finds when it starts
 
     # --- interfaces ---------------------------------------------------------------------------------------------------
 
@@ -108,12 +107,14 @@ class Node:
         Raises:
             KeyError: there is no such segment.
         """
+        lladdr = self._world.next_lladdr()
         port = Port(
             node=self.name,
             interface=interface,
             segment=segment,
-            lladdr=self._world.next_lladdr(),
+            lladdr=lladdr,
             address=address,
+            link_local=_link_local(lladdr),
         )
         self._world.plug(port)
         self.ports[interface] = port
@@ -134,7 +135,38 @@ class Node:
         self._tell_interface(port)
 
     def _tell_interface(self, port: Port) -> None:
-        self._tell(InterfaceChanged(interface=port.interface, exists=port.exists, up=port.usable, primary=port.address))
+        self._tell(
+            InterfaceChanged(
+                interface=port.interface,
+                exists=port.exists,
+                up=port.usable,
+                primary=port.address,
+                link_local=port.link_local,
+                addresses=frozenset(port.addresses),
+            )
+        )
+
+    # --- what daemons track -------------------------------------------------------------------------------------------
+
+    def set_file(self, file: str, value: int | None) -> None:
+        """Write a number to a tracked file, or remove it."""
+        self._find(file, FileChanged(file=file, value=value))
+
+    def set_processes(self, process: str, count: int) -> None:
+        """Let so many of a tracked process run."""
+        self._find(process, ProcessesChanged(process=process, count=count))
+
+    def set_clock(self, utc_offset: Micros) -> None:
+        """Set the clock: UTC is this far ahead of the world's time."""
+        self._find("", ClockChanged(utc_offset=utc_offset))
+
+    def set_priority(self, router: str, priority: int | None) -> None:
+        """Do as an operator with `pykeepalived prio`."""
+        self._tell(SetPriority(router=router, priority=priority))
+
+    def _find(self, name: str, fact: Event) -> None:
+        self._facts[type(fact), name] = fact
+        self._tell(fact)
 
     @property
     def held(self) -> frozenset[str]:
@@ -152,6 +184,8 @@ class Node:
             self._record(Kind.PROCESS, name=DAEMON, pid=None, event="start", status=None)
             for port in self.ports.values():
                 self._tell_interface(port)
+            for fact in self._facts.values():
+                self._tell(fact)
         wanted = {router.name: router for router in configuration.routers}
         gone = {name: old for name, old in self._routers.items() if _moves(old, wanted.get(name))}
         self._wanted, self._routers = wanted, wanted | gone  # what goes withdraws from where it was
@@ -195,8 +229,8 @@ class Node:
     # --- what arrives -------------------------------------------------------------------------------------------------
 
     def hear_packet(self, port: Port, packet: bytes) -> None:
-        """Take an IPv4 packet off the wire."""
-        self._tell(hear4(port.interface, packet))
+        """Take an IP packet off the wire."""
+        self._tell(heard(port.interface, packet))
 
     def hear_announcement(self, port: Port, address: str, lladdr: str) -> None:
         """Take a gratuitous ARP off the wire: the ARP table follows it."""
@@ -281,9 +315,15 @@ class Node:
                 pass
 
     def _send(self, action: SendAdvert) -> None:
-        port = self.ports[self._routers[action.router].interface]
-        if port.address is not None:
-            self._world.send_packet(port, ipv4_packet(encode(action.advert, port.address), port.address))
+        config = self._routers[action.router]
+        port = self.ports[config.interface]
+        for destination in destinations(config):
+            match action.source, destination:
+                case IPv4Address() as source, IPv4Address():
+                    self._world.send_packet(port, packet4(config, action, source, destination, 1))
+                case IPv6Address() as source, IPv6Address():
+                    payload = message(config, action, source, destination)
+                    self._world.send_packet(port, ipv6_packet(payload, source, destination, ttl=config.ttl))
 
     def _hold(self, router: str) -> None:
         config = self._routers[router]
@@ -331,6 +371,13 @@ class Node:
 
     def _record(self, kind: Kind, **data: Value) -> None:
         self._world.record(kind, self.name, **data)
+
+
+def _link_local(lladdr: str) -> IPv6Address:
+    """Return the IPv6 address that an interface makes of its MAC address (RFC 4291 2.5.1 and appendix A)."""
+    mac = bytes.fromhex(lladdr.replace(":", ""))
+    identifier = bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:]
+    return IPv6Address(b"\xfe\x80" + bytes(6) + identifier)
 
 
 def _moves(old: RouterConfig, new: RouterConfig | None) -> bool:

@@ -22,8 +22,9 @@ from types import MappingProxyType
 
 from labkit.sim.network import Port, Rank, Segment
 from labkit.sim.node import Node
+from labkit.sim.packets import heard, recipient
 from labkit.trace import Kind, Micros, Record, Value
-from labkit.vrrp.packet import Advert, decode
+from labkit.vrrp.packet import Advert
 
 
 class World:
@@ -102,16 +103,17 @@ class World:
     # --- the wire -----------------------------------------------------------------------------------------------------
 
     def send_packet(self, sender: Port, packet: bytes) -> None:
-        """Put an IPv4 packet with an advert, or with anything else, on the sender's segment."""
+        """Put an IP packet with an advert, or with anything else, on the sender's segment."""
         if not sender.usable:
             return
         segment = self._segments[sender.segment]
-        source, advert = decode(packet)
+        event = heard(sender.interface, packet)
+        advert, to = event.packet, recipient(event)
         if isinstance(advert, Advert):
             self.record(
                 Kind.ADVERT,
                 segment.name,
-                source=str(source),
+                source=str(event.source),
                 vrid=advert.vrid,
                 version=advert.version,
                 priority=advert.priority,
@@ -119,7 +121,8 @@ class World:
                 addresses=" ".join(map(str, advert.addresses)),
             )
         for port in segment.hearers(sender):
-            self._deliver(segment, port, partial(self._nodes[port.node].hear_packet, port, packet))
+            if to is None or to in port.addresses:
+                self._deliver(segment, port, partial(self._nodes[port.node].hear_packet, port, packet))
 
     def send_announcement(self, sender: Port, address: str) -> None:
         """Put a gratuitous ARP on the sender's segment."""

@@ -1,7 +1,9 @@
 """Authentication as one router lives it: the sequence numbers it signs with, and those it has seen.
 
-Authentication header: one counter for what is sent and what is heard, as keepalived does it, so that whoever takes
-over goes on where the last MASTER was; a number that is not above it is a replay.
+Authentication header: what is sent goes on from the highest number that was sent or heard, as keepalived does it, so
+that whoever takes over goes on where the last MASTER was.  A replay is a number that is not above the last one of its
+sender; keepalived holds it against one counter for all, and two masters that began in the same moment, both with 1,
+never hear each other.
 
 auth_hmac: what is signed has the larger of the clock and the last number + 1.  What is heard must be above the mark of
 its sender; a mark is kept per unicast peer, or for 4 senders of a group, and with anti_replay time one outside the
@@ -37,6 +39,7 @@ class Guard:
     def __init__(self) -> None:
         self.utc_offset: Micros | None = None
         self._header_sequence = 0
+        self._header_marks: OrderedDict[Address, int] = OrderedDict()
         self._signed = 0
         self._marks: OrderedDict[Address, int] = OrderedDict()
 
@@ -64,9 +67,11 @@ class Guard:
         if text := header_fault(event.raw, key, unicast=config.is_unicast):
             return ErrorKind.AH, text
         sequence = header_sequence(event.raw)
-        if sequence <= self._header_sequence:
-            return ErrorKind.AH_REPLAY, f"sequence number {sequence} was used, {self._header_sequence} was the last"
-        self._header_sequence = sequence
+        mark = self._header_marks.get(event.source, 0)
+        if sequence <= mark:
+            return ErrorKind.AH_REPLAY, f"sequence number {sequence} was used, {mark} was the last"
+        self._header_sequence = max(self._header_sequence, sequence)
+        _note(self._header_marks, event.source, sequence, max(SENDERS, len(config.peers)))
         return None
 
     def _trailer_fault(
@@ -96,10 +101,7 @@ class Guard:
             return None
         if mark is not None and self._timely(keys, mark, now) and not follows(sequence, mark):
             return ErrorKind.HMAC_REPLAY, "its sequence number was used before"
-        self._marks[source] = sequence
-        self._marks.move_to_end(source)
-        while len(self._marks) > max(SENDERS, len(config.peers)):
-            self._marks.popitem(last=False)
+        _note(self._marks, source, sequence, max(SENDERS, len(config.peers)))
         return None
 
     def _timely(self, keys: HmacConfig, sequence: int, now: Micros) -> bool:
@@ -111,6 +113,14 @@ class Guard:
     def _age(self, sequence: int, now: Micros) -> int:
         """Return how many whole seconds ago a number was signed; negative: in the future."""
         return (now + (self.utc_offset or 0)) // SECOND - (sequence >> 32)
+
+
+def _note(marks: OrderedDict[Address, int], source: Address, sequence: int, capacity: int) -> None:
+    """Set the mark of a sender; whoever was heard longest ago goes when there are too many."""
+    marks[source] = sequence
+    marks.move_to_end(source)
+    while len(marks) > capacity:
+        marks.popitem(last=False)
 
 
 def _message(event: Received) -> bytes:

@@ -1,4 +1,4 @@
-"""Authentication headers between C keepalived and ours, and auth_hmac between ours: who takes over, and who is refused."""
+"""Authentication headers between C keepalived and ours, auth_hmac between ours: who takes over, who is refused."""
 
 from tests.interop.configs import SLOW, vi
 from tests.interop.situation import Run, Script, situation

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from labkit.sim.node import ScriptBehaviour, ipv4_packet
+from labkit.sim.node import ScriptBehaviour
+from labkit.sim.packets import ipv4_packet
 from labkit.trace import SECOND, Kind
 from labkit.vrrp.config import ScriptConfig, Track, TrackKind
 from labkit.vrrp.events import Configure

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.sim.node import ipv4_packet
+from labkit.sim.packets import ipv4_packet
 from labkit.sim.world import World
 from labkit.trace import SECOND, Kind
-from labkit.vrrp.config import RouterConfig
+from labkit.vrrp.config import FileConfig, HmacConfig, Peer, RouterConfig, Track, TrackKind
 from labkit.vrrp.events import Configure, Reason, State
 from labkit.vrrp.packet import Advert, encode
 from labkit.vrrp.reasons import TRANSITIONS
@@ -19,6 +19,12 @@ from tests.sim.conftest import GUIDE, VIP
 
 NAMES = ("server1", "server2", "server3")
 FAST = replace(GUIDE, version=3, advert_interval=SECOND // 10, auth=None)
+SIX = replace(FAST, family=6, addresses=(IPv6Address("fe80::20"),))
+HMAC = replace(FAST, hmac=HmacConfig(keys={1: bytes(range(32))}, active=1))
+AH = replace(GUIDE, auth=None, ah=b"Venezuel")
+UNICAST = replace(FAST, peers=tuple(Peer(address=IPv4Address(f"192.168.1.{last}")) for last in (21, 22, 23)))
+LOAD = Track(kind=TrackKind.FILE, name="load", weight=-1)
+KINDS = {"v2": GUIDE, "v3": FAST, "ipv6": SIX, "hmac": HMAC, "ah": AH, "unicast": UNICAST}
 
 Fault = Callable[["History"], None]
 
@@ -31,12 +37,22 @@ class History:
         self.segment = self.world.add_segment("lan", latency=200)
         self.configurations = {}
         for number, (name, priority) in enumerate(zip(NAMES, priorities, strict=True)):
-            self.world.add_node(name).attach("eth0", "lan", IPv4Address(f"192.168.1.{21 + number}"))
-            self.configurations[name] = Configure(routers=(replace(like, priority=priority),))
+            port = self.world.add_node(name).attach("eth0", "lan", IPv4Address(f"192.168.1.{21 + number}"))
+            self.world.nodes[name].set_clock(1_800_000_000 * SECOND)
+            self.world.nodes[name].set_file("load", 0)
+            peers = tuple(peer for peer in like.peers if peer.address not in port.addresses)
+            router = replace(like, priority=priority, peers=peers, tracks=(LOAD,))
+            self.configurations[name] = Configure(routers=(router,), files=(FileConfig(name="load"),))
         self.stray = self.world.add_node("stray").attach("eth0", "lan")
 
     def start(self, name: str) -> None:
         self.world.nodes[name].start(self.configurations[name])
+
+    def reload(self, name: str, **changes: object) -> None:
+        """Give a daemon another configuration, or start it with that."""
+        configuration = self.configurations[name]
+        router = replace(configuration.routers[0], **changes)  # type: ignore[arg-type]
+        self.world.nodes[name].start(replace(configuration, routers=(router,)))
 
     def send_stray(self, packet: bytes) -> None:
         self.world.send_packet(self.stray, packet)
@@ -48,10 +64,12 @@ class History:
             node.resume()
             node.set_link("eth0", up=True)
             node.set_address("eth0", IPv4Address(f"192.168.1.{21 + NAMES.index(name)}"))
+            node.set_file("load", 0)
+            node.set_priority(GUIDE.name, None)
             self.start(name)
 
     def owners(self) -> list[str]:
-        return [name for name in NAMES if str(VIP) in self.world.nodes[name].held]
+        return [name for name in NAMES if self.world.nodes[name].held]
 
     def states(self) -> list[State]:
         speakers = [self.world.nodes[name].speaker for name in NAMES]
@@ -78,6 +96,31 @@ faults: st.SearchStrategy[Fault] = st.one_of(
     st.builds(lambda one, other: lambda history: history.segment.cut(one, other), name, name),
     st.builds(lambda: lambda history: history.segment.heal()),
     st.builds(
+        lambda node, changes: lambda history: history.reload(node, **changes),
+        name,
+        st.sampled_from(
+            [
+                {"priority": 200},
+                {"preempt_delay": 2 * SECOND},
+                {"down_timer_adverts": 5},
+                {"refresh_interval": SECOND, "lower_prio_repeat": 0},
+                {"vrid": 30},
+                {"lower_prio_no_advert": True},
+                {"start_delay": SECOND, "higher_prio_send_advert": True},
+            ]
+        ),
+    ),
+    st.builds(
+        lambda node, value: lambda history: history.world.nodes[node].set_file("load", value),
+        name,
+        st.sampled_from([None, 0, 30, 300, -300]),
+    ),
+    st.builds(
+        lambda node, priority: lambda history: history.world.nodes[node].set_priority(GUIDE.name, priority),
+        name,
+        st.sampled_from([None, 1, 254]),
+    ),
+    st.builds(
         lambda priority, auth: lambda history: history.send_stray(stray_advert(priority, auth)),
         st.integers(0, 255),
         st.sampled_from([b"wrong", b"Venezuel"]),
@@ -89,8 +132,8 @@ priorities = st.tuples(*[st.sampled_from([1, 100, 100, 150, 254, 255])] * 3)
 
 
 @pytest.mark.parametrize("preempt", [pytest.param(True, id="preempt"), pytest.param(False, id="nopreempt")])
-@pytest.mark.parametrize("like", [pytest.param(GUIDE, id="v2"), pytest.param(FAST, id="v3")])
-@settings(max_examples=40, deadline=None)
+@pytest.mark.parametrize("like", [pytest.param(like, id=kind) for kind, like in KINDS.items()])
+@settings(max_examples=25, deadline=None)
 @given(ranks=priorities, steps=steps)
 def test_after_any_history_one_owner_remains(
     like: RouterConfig, preempt: bool, ranks: tuple[int, ...], steps: list[tuple[int, Fault]]

@@ -85,6 +85,14 @@ def test_a_header_that_is_refused(event: Received, kind: ErrorKind) -> None:
     assert outcomes(dialogue, [advert(AH, 6)]) == [""]
 
 
+def test_each_sender_has_its_own_last_number() -> None:
+    """Two masters that began in one moment with 1 must hear each other."""
+    dialogue = listening(AH)
+    dialogue.tell(advert(AH, 5))
+    assert dialogue.tell(advert(AH, 5, source=PEER + 1)) == []
+    assert outcomes(dialogue, [advert(AH, 5)]) == ["ah-replay"]
+
+
 def test_a_header_where_we_have_none() -> None:
     assert outcomes(listening(V2), [advert(AH, 5)]) == ["auth-type"]
 
