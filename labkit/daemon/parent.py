@@ -9,8 +9,10 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeAlias
 
 from labkit.conf.loader import Loaded, load
@@ -25,6 +27,7 @@ from labkit.daemon.loop import SIGNALS, Loop, Signals
 from labkit.daemon.messages import Page, TakeConfig, Taken, Told
 from labkit.daemon.offspring import ChildKind, Family, ForkError, Offspring
 from labkit.daemon.readiness import Readiness
+from labkit.daemon.reload_times import ReloadTimes
 from labkit.daemon.runner import run_vrrp
 from labkit.daemon.settings import Settings
 from labkit.diagnostics import Diagnostic, Severity
@@ -76,6 +79,7 @@ class Parent:
         self._children = (self.vrrp,)
         self.inquiry = Inquiry(self.vrrp.send)
         self._control: ControlServer | None = None
+        self._reload_times = ReloadTimes(log.say)
         self._dumper = Dumper(self, log)
         self._answers = Answers(self, self._dumper)
         self._taking: tuple[Loaded, list[Reloaded]] | None = None  # a configuration the VRRP process has not taken yet
@@ -99,6 +103,7 @@ class Parent:
         """Run `config`, and what a reload brings, until told to stop; return the exit status."""
         self.config = config
         self._mention(config)
+        self._schedule_reloads()
         self._listen()
         hooks.startup(config.global_defs, self._log)
         self._configure()
@@ -131,7 +136,7 @@ class Parent:
             self._log.say(str(error), Level.WARNING)
 
     def _deadlines(self) -> list[Micros | None]:
-        times = [child.deadline for child in self._children]
+        times = [self._reload_times.deadline, *(child.deadline for child in self._children)]
         return times if self._control is None else [*times, self._control.deadline]
 
     def _fire(self) -> None:
@@ -139,6 +144,8 @@ class Parent:
             child.fire()
         if self._control is not None:
             self._control.fire()
+        if self._reload_times.is_due(now(), time.time()) and not self._stopping:
+            self.reload(lambda loaded: None)
 
     # --- children -----------------------------------------------------------------------------------------------------
 
@@ -256,7 +263,8 @@ class Parent:
         self._readiness.reloading(now())
         self._log.explain(f"Opening file '{self.settings.file}'.")
         settings = self.settings
-        loaded = load(settings.file, config_id=settings.config_id, all_files=settings.all_files)
+        with self._reload_file():
+            loaded = load(settings.file, config_id=settings.config_id, all_files=settings.all_files)
         log_diagnostics(loaded.diagnostics, self._log)
         self._taking = (loaded, asking)
         if loaded.config is None:
@@ -264,12 +272,44 @@ class Parent:
             self._log.say(text, Level.ERROR)
             self._taken()
             return
+        self._keep_places(loaded.config)
         self.config = loaded.config
+        self._reload_times.configure(
+            self.config.global_defs.reload_time_file, repeat=self.config.global_defs.reload_repeat
+        )
         self._readiness.keep({instance.router.name for instance in loaded.config.instances})
         self._mention(loaded.config)
         self._configure()
         if not self.vrrp.send(TakeConfig(config=replace(loaded.config, virtual_servers=()))):
             self._taken()  # there is no VRRP process: the next one starts with it
+
+    def _schedule_reloads(self) -> None:
+        defs = self.config.global_defs
+        self._reload_times.configure(defs.reload_time_file, repeat=defs.reload_repeat)
+
+    @contextmanager
+    def _reload_file(self) -> Iterator[None]:
+        """While files are read an empty `reload_file` is there: who writes them may wait for its end."""
+        name = self.config.global_defs.reload_file
+        if name is None:
+            yield
+            return
+        path = Path(name) if name else self.settings.places.pid.with_name("keepalived.reload")
+        try:
+            path.write_text("")
+        except OSError as error:
+            self._log.say(f"cannot make {path}: {error.strerror}", Level.WARNING)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _keep_places(self, config: Config) -> None:
+        """Say what a reload cannot change: by these the daemon is known from its start to its end."""
+        before, after = self.config.global_defs, config.global_defs
+        for name in ("instance", "net_namespace", "use_pid_dir"):
+            if getattr(before, name) != getattr(after, name):
+                self._log.say(f"{name} cannot change at a reload: restart for that", Level.WARNING)
 
     def _taken(self) -> None:
         taking, self._taking = self._taking, None
