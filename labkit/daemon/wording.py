@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from labkit.conf.model import VrrpInstance
+from labkit.vrrp.config import TrackKind
 from labkit.vrrp.events import (
     Action,
     Announce,
@@ -23,6 +24,7 @@ from labkit.vrrp.events import (
     ScriptChanged,
     SendAdvert,
     State,
+    TrackerChanged,
     Transition,
 )
 from labkit.vrrp.packet import ErrorKind
@@ -135,6 +137,8 @@ def _remark(action: Action, instances: Instances) -> list[Line]:
             return [Line(_rejected(action))]
         case DuplicateFound():
             return [Line(_duplicate(action))]
+        case TrackerChanged():
+            return [Line(_tracker(action))]
     return []
 
 
@@ -160,6 +164,18 @@ def _script(action: ScriptChanged) -> str:
     if action.healthy:
         return f"VRRP_Script({action.script}) succeeded"
     return f"VRRP_Script({action.script}) failed ({exit_words(action.status)})"
+
+
+def _tracker(action: TrackerChanged) -> str:
+    """Say what a tracked file, process, interface or static entry is now; keepalived says nothing of these."""
+    word = "counts as healthy" if action.healthy else "counts as failed"
+    match action.kind:
+        case TrackKind.FILE:
+            return f"Track file {action.name} is now {'without a number' if action.value is None else action.value}"
+        case TrackKind.PROCESS:
+            return f"Track process {action.name} {word} ({action.value} running)"
+        case _:
+            return f"Tracked {action.kind} {action.name} {word}"
 
 
 def _duplicate(action: DuplicateFound) -> str:

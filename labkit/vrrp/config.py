@@ -201,6 +201,17 @@ class RouterConfig:
         """What makes it the same virtual router on the wire; when it changes, one stops and another starts."""
         return self.interface, self.vrid, self.version, self.family, self.is_unicast, self.destination
 
+    @property
+    def on_the_wire(self) -> tuple[object, ...]:
+        """What peers must hear of at once when it changes."""
+        signing = (self.auth, self.ah, self.hmac, self.checksum_as_v2)
+        return self.addresses, self.advert_interval, self.source, self.peers, *signing
+
+    @property
+    def patience(self) -> tuple[Micros, int]:
+        """What a backup's wait for its master is made of."""
+        return self.advert_interval, self.down_timer_adverts
+
     def __post_init__(self) -> None:
         if not 1 <= self.vrid <= 255:
             raise ValueError(f"VRID {self.vrid} is not in 1..255")

@@ -187,11 +187,11 @@ class VirtualRouter:
         self._announcements.reconfigure(config, now)
         actions = self.set_priority(adjustments, PriorityCause.CONFIGURATION)
         if self.state is State.MASTER:
-            if actions or _on_the_wire(old) != _on_the_wire(config):
+            if actions or old.on_the_wire != config.on_the_wire:
                 actions.append(self._advertise(now))
             if old.addresses != config.addresses:
                 actions += [HoldAddresses(router=config.name), *self._announcements.begin(now)]
-        elif self._down_at is not None and _timing(old) != _timing(config):
+        elif self._down_at is not None and old.patience != config.patience:
             self._await_master(now)
         return actions
 
@@ -393,13 +393,3 @@ class VirtualRouter:
         self.why, self._since = why, now
         self.counters.became_master += state is State.MASTER
         return Transition(router=self.config.name, old=old, new=state, why=why, priority=self._priority)
-
-
-def _on_the_wire(config: RouterConfig) -> tuple[object, ...]:
-    """Return what peers must hear of at once when it changes."""
-    signing = (config.auth, config.ah, config.hmac, config.checksum_as_v2)
-    return (config.addresses, config.advert_interval, config.source, config.peers, *signing)
-
-
-def _timing(config: RouterConfig) -> tuple[Micros, int]:
-    return config.advert_interval, config.down_timer_adverts

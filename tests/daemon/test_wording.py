@@ -7,7 +7,7 @@ import pytest
 from labkit.conf.model import VirtualAddress, VrrpInstance
 from labkit.daemon.wording import Line, tell
 from labkit.diagnostics import Span
-from labkit.vrrp.config import RouterConfig
+from labkit.vrrp.config import RouterConfig, TrackKind
 from labkit.vrrp.events import (
     Action,
     Announce,
@@ -22,6 +22,7 @@ from labkit.vrrp.events import (
     ScriptChanged,
     SendAdvert,
     State,
+    TrackerChanged,
     Transition,
     Why,
 )
@@ -229,3 +230,22 @@ def test_the_first_backup_says_init(starting: bool, expected: str) -> None:
 def test_every_notice_has_words(notice: Notice) -> None:
     (line,) = tell([Noticed(router="X", notice=notice, peer=PEER, peer_priority=1)], INSTANCES)
     assert line.text.startswith("(X) ")
+
+
+@pytest.mark.parametrize(
+    ("action", "line"),
+    [
+        (TrackerChanged(kind=TrackKind.FILE, name="f", healthy=False, value=7), "Track file f is now 7"),
+        (TrackerChanged(kind=TrackKind.FILE, name="f", healthy=True), "Track file f is now without a number"),
+        (
+            TrackerChanged(kind=TrackKind.PROCESS, name="nginx", healthy=False, value=0),
+            "Track process nginx counts as failed (0 running)",
+        ),
+        (
+            TrackerChanged(kind=TrackKind.INTERFACE, name="eth1", healthy=True),
+            "Tracked interface eth1 counts as healthy",
+        ),
+    ],
+)
+def test_trackers_have_words(action: TrackerChanged, line: str) -> None:
+    assert [told.text for told in tell([action], INSTANCES)] == [line]

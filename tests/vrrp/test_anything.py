@@ -7,18 +7,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.trace import SECOND
-from labkit.vrrp.config import GroupConfig, ScriptConfig
+from labkit.vrrp.config import (
+    FileConfig,
+    GroupConfig,
+    HmacConfig,
+    HmacMode,
+    InterfaceDelay,
+    Peer,
+    ProcessConfig,
+    ScriptConfig,
+    Track,
+    TrackKind,
+)
 from labkit.vrrp.events import (
     Action,
+    ClockChanged,
     Configure,
+    DuplicateSeen,
     Event,
+    FileChanged,
     HoldAddresses,
     InterfaceChanged,
     KillScript,
+    ProcessesChanged,
     Received,
     ReleaseAddresses,
     RunScript,
     ScriptExited,
+    SetPriority,
     State,
     Stop,
     Transition,
@@ -31,6 +47,16 @@ from tests.vrrp.dialogue import HIGHER, LOWER, US, V2, V3, VIP, interface_track,
 
 INTERFACES = st.sampled_from(["eth0", "eth1"])
 SCRIPTS = (ScriptConfig(name="chk", interval=2 * SECOND), ScriptConfig(name="slow", interval=SECOND, fall=3, rise=2))
+
+
+def file_track(name: str, weight: int = 0) -> Track:
+    return Track(kind=TrackKind.FILE, name=name, weight=weight)
+
+
+def process_track(name: str, weight: int = 0) -> Track:
+    return Track(kind=TrackKind.PROCESS, name=name, weight=weight)
+
+
 OUT = replace(V2, name="out")
 IN = replace(V3, name="in", interface="eth1", vrid=22)
 ROUTERS = st.tuples(
@@ -41,11 +67,25 @@ ROUTERS = st.tuples(
             replace(OUT, preempt_delay=5 * SECOND, auth=None),
             replace(OUT, tracks=(script_track("chk"), script_track("slow", -20))),
             replace(OUT, vrid=30, addresses=(VIP, HIGHER)),
+            replace(OUT, tracks=(file_track("f"), file_track("g", 3), process_track("nginx", -50)), start_delay=SECOND),
+            replace(OUT, refresh_interval=SECOND, lower_prio_repeat=0, higher_prio_send_advert=True, strict=True),
+            replace(OUT, auth=None, ah=b"secret"),
+            replace(OUT, peers=(Peer(address=LOWER, min_ttl=9),)),
         ]
     ),
-    st.sampled_from([IN, replace(IN, preempt=False), replace(IN, tracks=(interface_track("eth0", 10),))]),
+    st.sampled_from(
+        [
+            IN,
+            replace(IN, preempt=False),
+            replace(IN, tracks=(interface_track("eth0", 10),)),
+            replace(IN, hmac=HmacConfig(keys={1: bytes(32)}, active=1, mode=HmacMode.PERMISSIVE)),
+        ]
+    ),
 )
-GROUPS = st.sampled_from([(), (GroupConfig(name="G", members=("out", "in")),)])
+FILES = (FileConfig(name="f"), FileConfig(name="g"))
+PROCESSES = (ProcessConfig(name="nginx", quorum_max=2, fork_delay=SECOND // 2, terminate_delay=SECOND),)
+GROUP = GroupConfig(name="G", members=("out", "in"), tracks=(file_track("f", 2),), weighted=True)
+GROUPS = st.sampled_from([(), (GROUP,), (replace(GROUP, tracks=(), weighted=False),)])
 
 adverts = st.builds(
     Advert,
@@ -70,8 +110,22 @@ events: st.SearchStrategy[Event] = st.one_of(
         primary=st.sampled_from([None, US, IPv4Address("192.168.1.77")]),
     ),
     st.builds(ScriptExited, script=st.sampled_from(["chk", "slow", "other"]), status=st.sampled_from([0, 1, -9, None])),
-    st.builds(lambda routers, groups: Configure(routers=routers, scripts=SCRIPTS, groups=groups), ROUTERS, GROUPS),
-    st.builds(lambda routers: Configure(routers=routers[:1], scripts=SCRIPTS), ROUTERS),
+    st.builds(
+        lambda routers, groups, delays: Configure(
+            routers=routers, scripts=SCRIPTS, groups=groups, files=FILES, processes=PROCESSES, delays=delays
+        ),
+        ROUTERS,
+        GROUPS,
+        st.sampled_from([(), (InterfaceDelay(interface="eth0", down=SECOND, up=SECOND),)]),
+    ),
+    st.builds(
+        lambda routers: Configure(routers=routers[:1], scripts=SCRIPTS, files=FILES, processes=PROCESSES), ROUTERS
+    ),
+    st.builds(FileChanged, file=st.sampled_from(["f", "g", "h"]), value=st.sampled_from([None, 0, 1, -100])),
+    st.builds(ProcessesChanged, process=st.sampled_from(["nginx", "other"]), count=st.integers(0, 3)),
+    st.builds(ClockChanged, utc_offset=st.integers(0, 10 * SECOND)),
+    st.builds(SetPriority, router=st.sampled_from(["out", "in", "x"]), priority=st.none() | st.integers(1, 254)),
+    st.builds(DuplicateSeen, router=st.sampled_from(["out", "x"]), address=st.just(VIP), lladdr=st.just(bytes(6))),
     st.just(Stop()),
 )
 
