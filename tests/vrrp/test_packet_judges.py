@@ -10,6 +10,7 @@ import pytest
 
 from labkit.trace import SECOND
 from labkit.vrrp.packet import GROUP4, Advert, decode, encode
+from tests.vrrp.test_vectors import NAMES, vector
 
 SOURCE = IPv4Address("192.0.2.7")
 VIPS = (IPv4Address("192.0.2.100"), IPv4Address("192.0.2.101"), IPv4Address("198.51.100.1"))
@@ -94,3 +95,31 @@ def test_tshark_finds_nothing_wrong(advert: Advert, tmp_path: Path) -> None:
         (advert.auth or b"").decode(),
         str(advert.interval // unit),
     ]
+
+
+@pytest.mark.interop
+@pytest.mark.skipif(not shutil.which("tshark") or not shutil.which("text2pcap"), reason="tshark is not installed")
+@pytest.mark.parametrize("name", [name for name in NAMES if "hmac" not in name])  # which tshark does not know
+def test_tshark_agrees_on_every_vector(name: str, tmp_path: Path) -> None:
+    given = vector(name)
+    dump, capture = tmp_path / "advert.txt", tmp_path / "advert.pcap"
+    dump.write_text(f"0000 {given.packet.hex(' ')}\n")
+    kind = "0x800" if given.source.version == 4 else "0x86dd"
+    subprocess.run(["text2pcap", "-q", "-e", kind, dump, capture], check=True, capture_output=True)
+    addresses = "ip_addr" if given.source.version == 4 else "ipv6_addr"
+    names = ["version", "virt_rtr_id", "prio", "checksum.status", addresses]
+    fields = [word for name in names for word in ("-e", f"vrrp.{name}")]
+    command = ["tshark", "-r", str(capture), "-T", "fields", "-E", "separator=|", *fields]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    advert = given.advert
+    expected = (advert.version, advert.vrid, advert.priority, 1, ",".join(map(str, advert.addresses)))
+    assert run.stdout.rstrip("\n") == "|".join(map(str, expected))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("ipv6")])
+def test_scapy_agrees_on_ipv6_checksums(scapy: Any, name: str) -> None:
+    """scapy works out the transport checksum of RFC 8200 8.1 by itself."""
+    inet6 = pytest.importorskip("scapy.layers.inet6")
+    given = vector(name)
+    header, message = inet6.IPv6(given.packet[:40]), given.packet[40:]
+    assert inet6.in6_chksum(112, header, message[:6] + bytes(2) + message[8:]) == int.from_bytes(message[6:8])
