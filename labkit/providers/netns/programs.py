@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from labkit.daemon import start
+from labkit.daemon import serve, start
 from labkit.daemon.main import run as keepalived
 from labkit.lab.web import run as web
 from labkit.providers.netns.node import Program
 
-PRELOADED: Final = (start,)
+PRELOADED: Final = (start, serve)
 """What `pykeepalived` loads when it is needed: here it is needed often."""
 
 PROGRAMS: Final[Mapping[str, Program]] = {
