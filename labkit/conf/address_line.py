@@ -172,7 +172,7 @@ _OPTIONS: Mapping[str, _Read] = {
     "label": _label,
     "peer": _peer,
     "home": _yes("home"),
-    "-nodad": _yes("no_dad"),
+    "-nodad": _yes("detect_duplicates"),
     "mngtmpaddr": _yes("manage_temporary"),
     "noprefixroute": _yes("no_prefix_route"),
     "autojoin": _yes("auto_join"),

@@ -179,7 +179,8 @@ class VirtualAddress:
     """One line of `virtual_ipaddress` or `static_ipaddress`.
 
     A missing prefix is /32 (/128), a missing device the instance's interface.  `preferred_lft` is in seconds, None:
-    for ever.  `tracked` is false with no_track: its loss is neither repaired nor a reason to leave MASTER.
+    for ever.  `detect_duplicates` is `-nodad`: neighbours are asked for an IPv6 address before it is used.  `tracked`
+    is false with no_track: its loss is neither repaired nor a reason to leave MASTER.
     """
 
     address: Interface
@@ -189,7 +190,7 @@ class VirtualAddress:
     broadcast: IPv4Address | None = None
     peer: Interface | None = None
     home: bool = False
-    no_dad: bool = False
+    detect_duplicates: bool = False
     manage_temporary: bool = False  # mngtmpaddr
     no_prefix_route: bool = False
     auto_join: bool = False

@@ -14,7 +14,7 @@ def addition(virtual: VirtualAddress, index: int) -> bytes:
         broadcast=virtual.broadcast,
         peer=virtual.peer,
         home=virtual.home,
-        detect_duplicates=virtual.no_dad,
+        detect_duplicates=virtual.detect_duplicates,
         manage_temporary=virtual.manage_temporary,
         no_prefix_route=virtual.no_prefix_route,
         auto_join=virtual.auto_join,

@@ -33,8 +33,6 @@ commands that ask a keepalived that runs (each has a --help):
   stop        stop, and return when it is down
   prio        override the priority of an instance
 
-  config      print what a file comes to, without asking anybody
-
 not here: -C (checks come with a later version), -x and -A (SNMP: see `metrics`), -T, --perf, --debug, --no-mem-check
 """
 

@@ -267,12 +267,6 @@ class Parent:
             loaded = load(settings.file, config_id=settings.config_id, all_files=settings.all_files)
         log_diagnostics(loaded.diagnostics, self._log)
         self._taking = (loaded, asking)
-        if loaded.config is not None and _says_nothing(loaded.config) and not _says_nothing(self.config):
-            self._log.say(
-                f"{settings.file} configures nothing: half written? Stopping withdraws everything", Level.ERROR
-            )
-            loaded = replace(loaded, config=None)
-            self._taking = (loaded, asking)
         if loaded.config is None:
             text = f"{self.settings.file} is refused, the configuration before it runs on"
             self._log.say(text, Level.ERROR)
@@ -326,11 +320,6 @@ class Parent:
                 answered(loaded)
         if self._again and self._taking is None:
             self._reload()
-
-
-def _says_nothing(config: Config) -> bool:
-    """Tell whether a file is without anything to run, as one that is just being written."""
-    return not (config.instances or config.virtual_servers)
 
 
 def _nothing() -> None:

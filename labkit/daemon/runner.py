@@ -17,24 +17,22 @@ from collections import deque
 from dataclasses import replace
 from functools import partial
 
-from labkit.conf.model import Config, VrrpInstance
+from labkit.conf.model import Config
 from labkit.daemon.channel import Channel
 from labkit.daemon.children import Children
 from labkit.daemon.conduct import Conduct
 from labkit.daemon.duplicates import DuplicateWatch
+from labkit.daemon.equipment import Equipment
 from labkit.daemon.files import Files
-from labkit.daemon.firewall import Firewall
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
 from labkit.daemon.messages import AskPage, ClearStatistics, Ready, TakeConfig, Taken
-from labkit.daemon.ports import Ports
 from labkit.daemon.processes import Processes
 from labkit.daemon.service import Service
 from labkit.daemon.settings import Settings
 from labkit.daemon.teller import Teller
 from labkit.daemon.tracer import Tracer
-from labkit.daemon.virtual_macs import VirtualMacs, settle
 from labkit.kernel.process import now, since_boot, utc_offset
 from labkit.kernel.wire import Port, WireError
 from labkit.trace import SECOND, Kind, Micros
@@ -93,16 +91,15 @@ class Runner:
         self._utc_offset: Micros | None = None
         self._hears_paths = False
         self._interfaces = Interfaces(self._address_heard if settings.addresses_logged else None)
-        self._ports = Ports(self._interfaces, log, opened=self._listen, closing=self._loop.unwatch)
         log.explain("Registering Kernel netlink reflector")
         log.explain("Registering Kernel netlink command channel")
         self._children = Children(self._loop)
-        self._macvlans = VirtualMacs(self._interfaces, log)
-        self._firewall = Firewall(self._children, log, self._macvlans.raise_all)
-        self._instances: tuple[VrrpInstance, ...] = ()
+        self._equipment = Equipment(
+            self._interfaces, self._children, log, opened=self._listen, closing=self._loop.unwatch
+        )
         self._service = Service(
             interfaces=self._interfaces,
-            ports=self._ports,
+            ports=self._equipment.ports,
             loop=self._loop,
             children=self._children,
             script_ended=self._script_ended,
@@ -146,7 +143,7 @@ class Runner:
         late = now() - deadline
         if late < 0:
             return
-        for port in self._ports:
+        for port in self._equipment.ports:
             self._hear(port, _PACKETS_QUEUED)
         self._tell_clock()
         self._handle(Wake())
@@ -189,11 +186,7 @@ class Runner:
         self._handle(Stop())
         self._service.holdings.close()
         self._service.trackers.kill_all()
-        self._instances = ()
-        self._ports.configure(())
-        self._ports.prune()
-        self._macvlans.close()
-        self._firewall.clear()
+        self._equipment.close()
 
     # --- sources ------------------------------------------------------------------------------------------------------
 
@@ -237,16 +230,13 @@ class Runner:
     # --- configuration and interfaces ---------------------------------------------------------------------------------
 
     def _configure(self, config: Config, *, starting: bool) -> None:
-        config, macvlans = settle(config)
+        config = self._equipment.configure(config)
         event = configure_event(config, since_boot() if starting else None)
         defs = config.global_defs
         late, highest = defs.min_auto_priority_delay, defs.max_auto_priority
         self._conduct.take(defs.vrrp_process_name, defs.vrrp_scheduling, highest=highest, late=late)
-        self._instances = config.instances
         tracked = {track.name for track in event.tracks if track.kind is TrackKind.INTERFACE}
         self._watched = {router.interface for router in event.routers} | tracked
-        self._macvlans.configure(macvlans)
-        self._ports.configure(config.instances)
         self._service.holdings.statics.configure(config)
         if starting:
             self._interfaces.read()  # the static addresses
@@ -261,9 +251,7 @@ class Runner:
             self._handle(static)
         self._handle(event, starting=starting)
         self._service.configured()
-        self._ports.prune()
-        self._macvlans.prune()
-        self._firewall.update(self._instances, self._macvlans.present)
+        self._equipment.configured()
         self._log.flush()
 
     def _describe(self, names: set[str]) -> None:
@@ -271,11 +259,7 @@ class Runner:
             self._handle(self._interfaces.state(name, self._service.virtual))
 
     def _interfaces_changed(self) -> None:
-        names = self._interfaces.read()
-        if names:
-            names |= self._macvlans.make()
-            self._ports.refresh()
-            self._firewall.update(self._instances, self._macvlans.present)
+        names = self._equipment.refresh(self._interfaces.read())
         self._service.interfaces_changed(names)
         self._duplicates.interfaces_changed(names)
         for event in self._service.holdings.interfaces_changed(names):

