@@ -59,7 +59,6 @@ class GlobalDefs:
     shutdown_script: Command | None = None
     shutdown_script_timeout: Micros = 10_000_000
     umask: int | None = None
-    process_names: bool = False
     process_name: str | None = None
     vrrp_process_name: str | None = None
     checker_process_name: str | None = None
@@ -99,7 +98,6 @@ class GlobalDefs:
     instance: str | None = None
     net_namespace: str | None = None
     use_pid_dir: bool = False
-    data_use_instance: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The `global_defs` block, and what may stand at the top of a file, as one value."""
 
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from labkit.conf.complaints import Complaints
@@ -33,7 +34,6 @@ _PLAIN: dict[str, Leaf[Any]] = {
     "vmac_addr_prefix": process.VMAC_ADDR_PREFIX,
     "disable_local_igmp": process.DISABLE_LOCAL_IGMP,
     "log_unknown_vrids": process.LOG_UNKNOWN_VRIDS,
-    "process_names": process.PROCESS_NAMES,
     "process_name": process.PROCESS_NAME,
     "vrrp_process_name": process.VRRP_PROCESS_NAME,
     "checker_process_name": process.CHECKER_PROCESS_NAME,
@@ -45,7 +45,6 @@ _PLAIN: dict[str, Leaf[Any]] = {
     "min_auto_priority_delay": process.MIN_AUTO_PRIORITY_DELAY,
     "vrrp_delay_after_boot": process.VRRP_DELAY_AFTER_BOOT,
     "json_version": process.JSON_VERSION,
-    "data_use_instance": process.DATA_USE_INSTANCE,
 }
 _TOP: dict[str, Leaf[Any]] = {
     "net_namespace": process.NET_NAMESPACE,
@@ -92,15 +91,24 @@ def build_global_defs(section: Section, top: Section, complaints: Complaints) ->
         garp_groups=build_garp_groups(top.sections(trackers.GARP_GROUP), complaints),
         interface_delays=build_delays(top, complaints),
         **top.given(_TOP),
-        **_dumps(section),
+        **_dumps(section, top),
         **_fifos(section, complaints),
     )
 
 
-def _dumps(section: Section) -> dict[str, Any]:
-    """Return where dumps go; what ends in `/` is a directory for a file of the usual name."""
-    paths = {field: (section.get(leaf), name) for field, (leaf, name) in _DUMPS.items()}
-    return {field: path + name if path.endswith("/") else path for field, (path, name) in paths.items() if path}
+def _dumps(section: Section, top: Section) -> dict[str, Any]:
+    """Return where dumps go; what ends in `/` is a directory for a file of the usual name.
+
+    With data_use_instance the name of the network namespace and of the instance stand before its last part.
+    """
+    names = (top.get(process.NET_NAMESPACE), top.get(process.INSTANCE))
+    mark = "_".join(name for name in names if name) if section.get(process.DATA_USE_INSTANCE) else ""
+    dumps: dict[str, Any] = {}
+    for field, (leaf, name) in _DUMPS.items():
+        written = section.get(leaf) or "/tmp/"
+        path = PurePosixPath(written + name if written.endswith("/") else written)
+        dumps[field] = str(path.with_name(f"{path.stem}.{mark}{path.suffix}") if mark else path)
+    return dumps
 
 
 def _fifos(section: Section, complaints: Complaints) -> dict[str, Any]:

@@ -89,7 +89,8 @@ class Dumper:
     def _write_parent_s(self) -> None:
         self._log.say(f"Printing parent data for process({os.getpid()}) on signal")
         path = Path(self._parent.config.global_defs.state_dump_file)
-        self._put(str(path.with_name(f"{path.stem}_parent{path.suffix}")), parent_data(self._parent.config))
+        name, dot, ending = path.name.partition(".")
+        self._put(str(path.with_name(f"{name}_parent{dot}{ending}")), parent_data(self._parent.config))
 
     def _put(self, path: str, text: str) -> None:
         try:

@@ -95,8 +95,8 @@ AS_USER = Command(argv=("/a", "b"), text="/a b", user=("u", "g"))
             id="auto-priority-20",
         ),
         pytest.param(
-            "process_names\nprocess_name p\nvrrp_process_name v\nlvs_process_name c",
-            GlobalDefs(process_names=True, process_name="p", vrrp_process_name="v", checker_process_name="c"),
+            "process_name p\nvrrp_process_name v\nlvs_process_name c",
+            GlobalDefs(process_name="p", vrrp_process_name="v", checker_process_name="c"),
             id="names",
         ),
         pytest.param("umask 022", GlobalDefs(umask=0o022), id="umask-octal"),
@@ -104,10 +104,8 @@ AS_USER = Command(argv=("/a", "b"), text="/a b", user=("u", "g"))
         pytest.param("umask 0x12", GlobalDefs(umask=0x12), id="umask-hexadecimal"),
         pytest.param("umask IWGRP | IWOTH|IXUSR", GlobalDefs(umask=0o122), id="umask-names"),
         pytest.param(
-            "reload_time_file /t\nreload_repeat\nreload_file\njson_version 2\ndata_use_instance",
-            GlobalDefs(
-                reload_time_file="/t", reload_repeat=True, reload_file="", json_version=2, data_use_instance=True
-            ),
+            "reload_time_file /t\nreload_repeat\nreload_file\njson_version 2",
+            GlobalDefs(reload_time_file="/t", reload_repeat=True, reload_file="", json_version=2),
             id="reload",
         ),
         pytest.param(
@@ -118,7 +116,8 @@ AS_USER = Command(argv=("/a", "b"), text="/a b", user=("u", "g"))
             id="dumps",
         ),
         pytest.param(
-            "dynamic_interfaces\nuse_symlink_paths off\nset_supplementary_groups\nreload_check_config /tmp/l",
+            "process_names\ndynamic_interfaces\nuse_symlink_paths off\n"
+            "set_supplementary_groups\nreload_check_config /tmp/l",
             GlobalDefs(),
             id="what-is-always-so",
         ),
@@ -234,6 +233,26 @@ def test_whom_to_tell_of_a_lower_priority() -> None:
     instance = instance_of('notify_master_rx_lower_pri "/a b"\npromote_secondaries\nnotify_master "/a b" u g')
     assert (instance.notify_master_rx_lower_pri, instance.notify_master) == (A, AS_USER)
     assert instance.promote_secondaries
+
+
+@pytest.mark.parametrize(
+    ("top", "lines", "state", "stats"),
+    [
+        pytest.param("instance i", "", "/tmp/keepalived.i.data", "/tmp/keepalived.i.stats", id="instance"),
+        pytest.param("net_namespace n", "", "/tmp/keepalived.n.data", "/tmp/keepalived.n.stats", id="namespace"),
+        pytest.param(
+            "net_namespace n\ninstance i",
+            "stats_dump_file /d/all",
+            "/tmp/keepalived.n_i.data",
+            "/d/all.n_i",
+            id="both",
+        ),
+        pytest.param("", "", "/tmp/keepalived.data", "/tmp/keepalived.stats", id="neither"),
+    ],
+)
+def test_data_use_instance(top: str, lines: str, state: str, stats: str) -> None:
+    defs = global_defs(f"data_use_instance\n{lines}", top)
+    assert (defs.state_dump_file, defs.stats_dump_file) == (state, stats)
 
 
 OWNER_ACCEPTS = "no_accept\npriority 255"

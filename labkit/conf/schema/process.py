@@ -235,7 +235,6 @@ CHECKER_RLIMIT_RTTIME = Leaf(
 )
 CHECKER_NO_SWAP = Leaf("checker_no_swap", Flag(), "The process of checks stays in memory")
 CHECKER_CPU_AFFINITY = Leaf("checker_cpu_affinity", _CPUS, "The process of checks runs on these processors only")
-PROCESS_NAMES = Leaf("process_names", Flag(), "Processes are called keepalived, keepalived_vrrp and so on")
 PROCESS_NAME = Leaf("process_name", NAME, "What the parent process is called")
 VRRP_PROCESS_NAME = Leaf("vrrp_process_name", NAME, "What the VRRP process is called")
 CHECKER_PROCESS_NAME = Leaf("checker_process_name", NAME, "What the process of checks is called", ("lvs_process_name",))
@@ -253,7 +252,6 @@ _PROCESSES = (
     CHECKER_RLIMIT_RTTIME,
     CHECKER_NO_SWAP,
     CHECKER_CPU_AFFINITY,
-    PROCESS_NAMES,
     PROCESS_NAME,
     VRRP_PROCESS_NAME,
     CHECKER_PROCESS_NAME,
@@ -327,6 +325,9 @@ _ALWAYS = (
     ),
     Leaf("use_symlink_paths", Switch(), "Scripts are run by the path that is written, which is always so here"),
     Leaf("set_supplementary_groups", Flag(), "Scripts have all groups of their user, which is always so here"),
+    Leaf(
+        "process_names", Flag(), "Processes are called keepalived, keepalived_vrrp and so on, which is always so here"
+    ),
     Leaf("reload_check_config", Anything(), "A wrong file is not loaded, which is always so here"),
 )
 _BUFFERS = "what did not fit into a buffer is read again"
