@@ -176,13 +176,14 @@ class _Builder:
         interval = self.section.get(vrrp.ADVERT_INT)
         if interval is None:
             return SECOND
-        span = self.section.span(vrrp.ADVERT_INT)
         if self.version == 2 and interval % SECOND:
             message = "an advert interval of VRRP version 2 is in whole seconds"
-            self.complaints.error(span, message, "write `advert_int 1`, or add `version 3` on every router")
+            self.complaints.error(
+                self.section.span(vrrp.ADVERT_INT), message, "write `advert_int 1`, or add `version 3` on every router"
+            )
         if self.version == 3 and (interval % _V3_STEP or interval > _V3_LONGEST):
             message = "an advert interval of VRRP version 3 is in steps of 0.01 s, up to 40.95 s"
-            self.complaints.error(span, message, "write such a number")
+            self.complaints.error(self.section.span(vrrp.ADVERT_INT), message, "write such a number")
         return interval
 
     def _preempt(self) -> bool:

@@ -46,10 +46,20 @@ class Document:
         line = self.lines[statement.line]
         if word == statement.first == 0:
             return line.span(len(line.text) - len(line.text.lstrip()) + 1)
+        if statement.first == 0 and word < len(statement.words) and '"' not in line.text:
+            return line.span(_column(line.text, statement.words[: word + 1]))
         tokens = scan(line.text, comments=line.origin is None)
         if word < len(statement.words):
             return line.span(tokens[statement.first + word].column)
         return line.span(tokens[statement.first + len(statement.words) - 1].end)
+
+
+def _column(text: str, words: Sequence[str]) -> int:
+    """Return the column of the last of some words, with which a line without quotes begins."""
+    place = 0
+    for word in words[:-1]:
+        place = text.index(word, place) + len(word)
+    return text.index(words[-1], place) + 1
 
 
 def read(lines: Sequence[SourceLine], found: Sequence[Diagnostic] = ()) -> Document:
