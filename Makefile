@@ -33,6 +33,7 @@ test: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks.topology
 	$(BIN)/python -m benchmarks.takeover
+	$(BIN)/python -m benchmarks.config
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "labkit needs Python 3.11 or newer: sudo apt-get install python3"; exit 1; }

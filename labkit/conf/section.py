@@ -44,7 +44,7 @@ class Section:
         self.entries: dict[str, list[Entry[Any]]] = {}
         self.blocks: dict[str, list[Section]] = {}
         self.empty: dict[str, Statement] = {}
-        self.misspelt: set[str] = set()
+        self.misspelt: tuple[str, ...] = ()
 
     def get(self, leaf: Leaf[T]) -> T | None:
         """Return the value of a keyword; None where it is absent or did not fit."""
@@ -115,7 +115,7 @@ class _Binder:
                     self._unknown(section, block, statement)
                 case Block() | Lines() if statement.body is None:
                     headless = keyword
-                    section.misspelt.add(keyword.name)
+                    section.misspelt += (keyword.name,)
                     self._error(statement, len(statement.words), f"`{keyword.name}` has no block", "add a `{`")
                 case Lines():
                     self._lines(section, keyword, statement)
@@ -196,7 +196,7 @@ class _Binder:
                 statement, 0, f"`{word}` cannot stand {where}", f"it belongs in {place}; look for a wrong brace"
             )
         else:
-            section.misspelt.update(get_close_matches(word, block.children, n=1))
+            section.misspelt += tuple(get_close_matches(word, block.children, n=1))
             hint = did_you_mean(word, block.children)
             self._error(statement, 0, f"`{word}` is not a keyword {where}", hint)
 

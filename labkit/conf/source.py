@@ -1,6 +1,8 @@
 """The lines of a configuration, each knowing where a person wrote it, whatever has become of its text since."""
 
 from bisect import bisect_right
+from functools import partial
+from itertools import count, repeat
 from typing import NamedTuple
 
 from labkit.diagnostics import Span
@@ -69,7 +71,11 @@ class SourceLine(NamedTuple):
 
 def lines_of(text: str, file: str) -> list[SourceLine]:
     """Split `text` at line feeds; a carriage return before one belongs to it."""
-    return [SourceLine(file, number, line.removesuffix("\r")) for number, line in enumerate(text.split("\n"), 1)]
+    texts = text.split("\n")
+    if "\r" in text:
+        texts = [line.removesuffix("\r") for line in texts]
+    make = partial(tuple.__new__, SourceLine)  # what SourceLine(...) does, without a Python call for each line
+    return list(map(make, zip(repeat(file), count(1), texts, repeat(None))))
 
 
 def line_from(place: Span, seen_from: Span) -> str:
