@@ -231,7 +231,8 @@ class Run:
         return Until(f"end of host {number}'s program", lambda: self.programs[number].ended)
 
     def quiet(self, seconds: float = _QUIET) -> Until:
-        """Until nothing but adverts happened for a while."""
+        """Until nothing but adverts happened for a while, from now on."""
+        self._news = time.monotonic()
         return Until("quiet", lambda: time.monotonic() - self._news > seconds, seconds + 10)
 
     # --- judgements ---------------------------------------------------------------------------------------------------
@@ -243,8 +244,11 @@ class Run:
 
     def last_advert(self, number: int, priority: int | None = None) -> Frame:
         """The last advert of a host so far, of any priority or of that one."""
+        self.read()
         sent = [(frame, frame.advert) for frame in self.network.frames if frame.host == number]
-        return [frame for frame, advert in sent if advert and priority in (None, advert.priority)][-1]
+        found = [frame for frame, advert in sent if advert and priority in (None, advert.priority)]
+        assert found, f"host {number} sent no advert"
+        return found[-1]
 
     # --- the loop's side ----------------------------------------------------------------------------------------------
 
