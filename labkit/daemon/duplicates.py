@@ -86,45 +86,52 @@ class DuplicateWatch:
     def _open(self) -> None:
         for name, ear in list(self._ears.items()):
             interface = self._interfaces[name]
-            wanted = self._routers.get(name, {})
-            if interface is None or interface.index != ear.index or ear.addresses != wanted.keys():
+            if interface is None or interface.index != ear.index or name not in self._routers:
                 self._unwatch(ear)
                 ear.close()
                 del self._ears[name]
         for name, routers in self._routers.items():
             interface = self._interfaces[name]
-            if interface is not None and name not in self._ears:
-                self._open_one(name, interface.index, routers)
+            if interface is None:
+                continue
+            problem = self._open_one(name, interface.index, routers)
+            if problem and problem != self._said.get(name):
+                self._say(problem)
+            self._said[name] = problem
 
-    def _open_one(self, name: str, index: int, routers: dict[Address, str]) -> None:
+    def _open_one(self, name: str, index: int, routers: dict[Address, str]) -> str:
+        ear = self._ears.get(name)
+        if ear is not None and ear.addresses == routers.keys():
+            return ""
         try:
-            ear = Ear(name, index, routers)
+            if ear is None:
+                ear = self._ears[name] = Ear(name, index, routers)
+            else:
+                self._unwatch(ear)
+                ear.listen_for(routers)
         except WireError as error:
-            if self._said.get(name) != str(error):
-                self._say(str(error))
-            self._said[name] = str(error)
-            return
-        self._said.pop(name, None)
-        self._ears[name] = ear
+            return str(error)
         self._watch(name, ear)
+        return ""
 
     def _watch(self, name: str, ear: Ear) -> None:
-        if self._ears.get(name) is ear:
+        if self._ears.get(name) is ear and ear not in self._open_ears:
             self._open_ears.add(ear)
-            for source in ear.sockets:
+            for source in ear.sockets.values():
                 self._loop.watch(source, partial(self._hear, name, ear))
 
     def _unwatch(self, ear: Ear) -> None:
         if ear in self._open_ears:
             self._open_ears.discard(ear)
-            for source in ear.sockets:
+            for source in ear.sockets.values():
                 self._loop.unwatch(source)
 
     def _hear(self, name: str, ear: Ear) -> None:
         moment = now()
         routers = self._routers.get(name, {})
         for address, lladdr in ear.hear(_READS):
-            self._judge.claimed(routers[address], address, lladdr, moment)
+            if address in routers:
+                self._judge.claimed(routers[address], address, lladdr, moment)
         self._unwatch(ear)
         self._loop.at(moment + _REST, partial(self._watch, name, ear))
         self._arrange()

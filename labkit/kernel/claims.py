@@ -32,30 +32,49 @@ _LARGEST = 2048
 
 
 class Ear:
-    """Hears claims of some addresses on the interface with `index`; made anew, that needs a new one."""
+    """Hears claims of some addresses on the interface with `index`; made anew, that needs a new one.
+
+    To close it takes the kernel 15 ms, to hear of other addresses nothing.
+    """
 
     def __init__(self, interface: str, index: int, addresses: Collection[Address]) -> None:
-        """Open what the addresses need.
+        """Open a socket for each family among the addresses.
 
         Raises:
             WireError: a socket was refused, or the interface is gone already.
         """
+        self.interface = interface
         self.index = index
-        self.addresses = frozenset(addresses)
-        self.sockets: list[socket.socket] = []
+        self.addresses: frozenset[Address] = frozenset()
+        self.sockets: dict[int, socket.socket] = {}  # by address family
         try:
-            if four := [address for address in addresses if isinstance(address, IPv4Address)]:
-                self.sockets.append(_arp_socket(interface, four))
-            if any(isinstance(address, IPv6Address) for address in addresses):
-                self.sockets.append(_neighbour_socket(interface))
-        except OSError as error:
+            self.listen_for(addresses)
+        except WireError:
             self.close()
-            raise WireError(f"cannot watch {interface} for duplicates: {error.strerror}") from error
+            raise
+
+    def listen_for(self, addresses: Collection[Address]) -> None:
+        """Hear of these addresses and no others.
+
+        Raises:
+            WireError: a socket was refused, or the interface is gone already.
+        """
+        self.addresses = frozenset(addresses)
+        four = [address for address in addresses if isinstance(address, IPv4Address)]
+        try:
+            if four and 4 not in self.sockets:
+                self.sockets[4] = _arp_socket(self.interface, four)
+            elif 4 in self.sockets:
+                _attach(self.sockets[4], four)
+            if len(four) < len(addresses) and 6 not in self.sockets:
+                self.sockets[6] = _neighbour_socket(self.interface)
+        except OSError as error:
+            raise WireError(f"cannot watch {self.interface} for duplicates: {error.strerror}") from error
 
     def hear(self, limit: int) -> Iterator[Claim]:
         """Yield the claims that wait in each socket, at most `limit`."""
-        for heard in self.sockets:
-            read = _arp_claim if heard.family is socket.AF_PACKET else _neighbour_claim
+        for family, heard in self.sockets.items():
+            read = _arp_claim if family == 4 else _neighbour_claim
             for _ in range(limit):
                 try:
                     claim = read(heard.recv(_LARGEST))
@@ -66,15 +85,14 @@ class Ear:
 
     def close(self) -> None:
         """Close the sockets."""
-        for opened in self.sockets:
+        for opened in self.sockets.values():
             opened.close()
 
 
 def _arp_socket(interface: str, addresses: Collection[IPv4Address]) -> socket.socket:
     opened = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0)
     try:
-        if len(addresses) <= _MOST:
-            _attach(opened, addresses)
+        _attach(opened, addresses)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
         opened.bind((interface, _ETH_P_ARP))
     except OSError:
@@ -85,9 +103,9 @@ def _arp_socket(interface: str, addresses: Collection[IPv4Address]) -> socket.so
 
 def _attach(opened: socket.socket, addresses: Collection[IPv4Address]) -> None:
     steps = [(_LOAD_WORD, 0, 0, _SENDER_AT)]
-    for address in addresses:
+    for address in addresses if len(addresses) <= _MOST else ():
         steps += [(_JUMP_IF_EQUAL, 0, 1, int(address)), (_RETURN, 0, 0, _LARGEST)]
-    steps.append((_RETURN, 0, 0, 0))
+    steps.append((_RETURN, 0, 0, 0 if len(addresses) <= _MOST else _LARGEST))
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
     program = struct.pack("HP", len(steps), ctypes.addressof(code))  # struct sock_fprog
     opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)

@@ -3,7 +3,7 @@
 import itertools
 import socket
 from collections.abc import Callable
-from ipaddress import IPv4Interface, IPv6Address
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address
 
 import pytest
 
@@ -38,6 +38,17 @@ def test_a_stranger_with_the_master_s_address_is_told_of_once(lan: Lan, start: S
     claim(lan, VIP.ip, bytes.fromhex("020000000098"))
     daemon.wait_log("(VI) 02:00:00:00:00:98 claims our address 192.168.1.20 too")
     assert daemon.log.count(f"{CLAIMS} 192.168.1.20 too") == 1
+
+
+def test_addresses_that_a_reload_brings_are_watched(lan: Lan, start: Start) -> None:
+    daemon = start(0, instance(150))
+    daemon.wait_log("Entering MASTER STATE")
+    daemon.reload(instance(150, vip="192.168.1.30", more=f"virtual_ipaddress_excluded {{\n{VIP6}\n}}"))
+    daemon.wait_log("Reload complete")
+    eventually(lambda: claim(lan, IPv4Address("192.168.1.30")) or f"{CLAIMS} 192.168.1.30 too" in daemon.log)
+    eventually(lambda: claim(lan, VIP6) or f"{CLAIMS} {VIP6} too" in daemon.log)
+    claim(lan, VIP.ip)
+    assert f"{CLAIMS} {VIP.ip} too" not in daemon.log
 
 
 def test_over_ipv6_as_well(lan: Lan, start: Start) -> None:
