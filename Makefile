@@ -1,5 +1,6 @@
 # make demo    everything needed, then the failover lab with its verdicts; afterwards plain `labkit ...` works
 # make test    everything needed, then all checks and tests
+# make docs    the pages that are made from tables
 # make bench   the measurements, side by side with peers (root)
 # make clean   take away what the others made
 
@@ -11,7 +12,7 @@ PYTHON ?= $(firstword $(shell for python in /usr/bin/python3 python3 python3.13 
 	command -v $$python >/dev/null && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$python; done))
 LINKS := $(if $(filter 0,$(shell id -u)),/usr/local/bin,$(HOME)/.local/bin)
 
-.PHONY: demo test bench link clean
+.PHONY: demo test docs bench link clean
 
 demo: link
 	$(BIN)/labkit run failover
@@ -29,6 +30,10 @@ test: $(READY)
 	$(BIN)/coverage run --source=labkit.vrrp,labkit.lvs,labkit.conf -m pytest tests/vrrp tests/lvs tests/conf
 	$(BIN)/coverage report --fail-under=100 --skip-covered
 	$(BIN)/pytest --ignore=tests/vrrp --ignore=tests/lvs --ignore=tests/conf
+
+docs: $(READY)
+	@mkdir -p docs/reference
+	$(BIN)/python -m labkit.conf.reference > docs/reference/keepalived.conf.md
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.topology

@@ -35,8 +35,9 @@ def _statement(statement: Statement, block: Block[Any] | None, depth: int) -> It
         return
     yield _line(words, depth) + " {"
     inner = keyword if isinstance(keyword, Block) else None
+    values = keyword.lines if isinstance(keyword, Block) else keyword
     for line in statement.body:
-        if isinstance(keyword, Lines) and keyword.each_word:
+        if isinstance(values, Lines) and values.each_word:
             yield from (_line([word], depth + 1) for word in line.words)
         else:
             yield from _statement(line, inner, depth + 1)
