@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 _VRRP, _AH = 112, 51
 _NEIGHBOUR_ADVERTISEMENT = 136
+_TRAILER = 28  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Advert:
     priority: int
     count: int
     authenticated: bool  # by an authentication header (AH)
+    signed: bool  # with an auth_hmac trailer behind the message
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Frame:
             priority=payload[2],
             count=payload[3],
             authenticated=authenticated,
+            signed=_signed(payload, 16 if ":" in source else 4),
         )
 
     def _ip(self) -> tuple[str, str, int, int, bytes] | None:
@@ -76,3 +79,9 @@ class Frame:
         if found is None or found[3] != 58 or found[4][0] != _NEIGHBOUR_ADVERTISEMENT or found[1] != "ff02::1":
             return ""
         return str(IPv6Address(found[4][8:24]))
+
+
+def _signed(payload: bytes, size: int) -> bool:
+    """Whether 28 bytes of type 1 follow the addresses, which are `size` bytes each, and in version 2 the password."""
+    end = 8 + payload[3] * size + (8 if payload[0] >> 4 == 2 else 0)
+    return len(payload) == end + _TRAILER and payload[end] == 1

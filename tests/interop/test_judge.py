@@ -33,7 +33,8 @@ def judged(path: Path, wanted: str) -> list[str]:
 
 
 def test_no_frame_of_any_situation_is_malformed_or_doubtful(stage: Stage, tmp_path: Path) -> None:
-    relevant = [frame for frame in stage.captured if frame.advert or frame.announced]
+    # Wireshark does not know auth_hmac's trailer and takes it into the checksum; tests/conformance has its vectors
+    relevant = [f for f in stage.captured if f.announced or ((advert := f.advert) and not advert.signed)]
     if not relevant:
         pytest.skip("no situation ran before")
     write_pcap(tmp_path / "all.pcap", relevant)
