@@ -176,9 +176,9 @@ def test_a_storm_of_routes_holds_no_advert_up(lan: Lan, start: Start) -> None:
         host.netlink.ask([request.add] * 4 + [request.remove], allow=(17,))
     ip(host, "route", "del", "10.1.0.0/16")
     eventually(lambda: routes(host) == ["10.1.0.0/16"])
-    lan.sniffer.drain()
+    for _ in range(3):  # a quick machine is through with the storm between two adverts
+        lan.sniffer.wait_advert("192.168.1.21")
     times = [heard.at for heard in lan.sniffer.frames if heard.advert]
-    assert len(times) >= 3
     assert max(after - before for before, after in pairwise(times)) < 0.15
 
 
