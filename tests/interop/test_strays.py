@@ -27,8 +27,10 @@ STRAY = Advert(
 
 @pytest.mark.parametrize("seconds", [pytest.param(2, id="two-seconds")])
 def test_no_state_changes(lan: Lan, start: Start, seconds: int) -> None:
-    servers = [start("ours", number, instance(priority, timing=GUIDE)) for number, priority in ((0, 150), (1, 120))]
-    servers[0].wait_log("Entering MASTER STATE", within=6)
+    servers = [start("ours", 0, instance(150, timing=GUIDE))]
+    servers[0].wait_log("Entering MASTER STATE", within=8)
+    servers.append(start("ours", 1, instance(120, timing=GUIDE)))
+    servers[1].wait_log("Entering BACKUP STATE", within=8)
     before = [server.log.count("STATE") for server in servers]
     with lan.observer.entered():
         stray = socket.socket(socket.AF_INET, socket.SOCK_RAW, 112)
