@@ -121,22 +121,22 @@ class Peer:
     lladdr: bytes
 
 
+def _cable(end: bytes, peer: Peer) -> bytes:
+    """Make a cable: `end` says what its near end is, the far one is left down in its namespace."""
+    far = _ifinfo(peer.index) + text(_IFLA_IFNAME, peer.name) + attribute(_IFLA_ADDRESS, peer.lladdr)
+    far += number(_IFLA_NET_NS_FD, peer.namespace)
+    info = text(_IFLA_INFO_KIND, "veth") + attribute(_IFLA_INFO_DATA, attribute(_VETH_INFO_PEER, far))
+    return message(_RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, end + attribute(_IFLA_LINKINFO, info))
+
+
 def veth(*, port: str, index: int, master: int, peer: Peer) -> bytes:
     """Make a cable: `port` is up in the bridge with index `master`, the other end is left down in its namespace."""
-    end = _ifinfo(peer.index) + text(_IFLA_IFNAME, peer.name) + attribute(_IFLA_ADDRESS, peer.lladdr)
-    end += number(_IFLA_NET_NS_FD, peer.namespace)
-    info = text(_IFLA_INFO_KIND, "veth") + attribute(_IFLA_INFO_DATA, attribute(_VETH_INFO_PEER, end))
-    body = _ifinfo(index, _IFF_UP, _IFF_UP) + text(_IFLA_IFNAME, port) + number(_IFLA_MASTER, master)
-    return message(_RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body + attribute(_IFLA_LINKINFO, info))
+    return _cable(_ifinfo(index, _IFF_UP, _IFF_UP) + text(_IFLA_IFNAME, port) + number(_IFLA_MASTER, master), peer)
 
 
 def veth_pair(*, name: str, index: int, lladdr: bytes, peer: Peer) -> bytes:
     """Make a cable between two namespaces, without a bridge; both ends are left down."""
-    end = _ifinfo(peer.index) + text(_IFLA_IFNAME, peer.name) + attribute(_IFLA_ADDRESS, peer.lladdr)
-    end += number(_IFLA_NET_NS_FD, peer.namespace)
-    info = text(_IFLA_INFO_KIND, "veth") + attribute(_IFLA_INFO_DATA, attribute(_VETH_INFO_PEER, end))
-    body = _ifinfo(index) + text(_IFLA_IFNAME, name) + attribute(_IFLA_ADDRESS, lladdr)
-    return message(_RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body + attribute(_IFLA_LINKINFO, info))
+    return _cable(_ifinfo(index) + text(_IFLA_IFNAME, name) + attribute(_IFLA_ADDRESS, lladdr), peer)
 
 
 def set_link(index: int, *, up: bool) -> bytes:

@@ -18,7 +18,6 @@ from tests.interop.program import Program
 
 VIP = "192.168.1.20"
 _QUIET = 0.2  # seconds without news after which a script's last step has had its effects
-_STALLED = 0.1  # a loop that did not run for so long says nothing of the programs
 
 
 @dataclass(frozen=True, slots=True)
