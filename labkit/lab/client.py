@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what a plan holds takes long to import, and most commands r
     from labkit.lab.plan import Plan
 
 _ANSWER_WITHIN_S = 30.0
+_END_WITHIN_S = 5.0
 _SOCKET_PATH_LIMIT = 107  # bytes, unix(7)
 
 
@@ -219,12 +220,13 @@ def start(plan: "Plan", provider: Provider) -> tuple[dict[str, float], socket.so
     listener.close()
     try:
         answer = _first_line(leash)
+        if "error" in answer:
+            raise LabkitError(str(answer["error"]))
+        if not plan.owned:
+            leash.sendall(b"stay")
     except BaseException:
-        leash.close()
-        path.unlink(missing_ok=True)
+        _await_end(leash)
         raise
-    if "error" in answer:
-        raise LabkitError(str(answer["error"]))
     times = answer["ok"]
     return {key.removesuffix("_us"): value / 1e6 for key, value in times.items()}, leash
 
@@ -258,6 +260,16 @@ def _listen(path: Path) -> socket.socket:
         os.umask(mask)
         unnamed.unlink(missing_ok=True)
     return listener
+
+
+def _await_end(leash: socket.socket) -> None:
+    """Let go of a supervisor that is raising a lab, and wait until it is gone; it removes what it has made."""
+    leash.settimeout(_END_WITHIN_S)
+    with contextlib.suppress(OSError):
+        leash.shutdown(socket.SHUT_WR)
+        while leash.recv(4096):
+            pass
+    leash.close()
 
 
 def _first_line(leash: socket.socket) -> dict[str, dict[str, int]]:

@@ -313,17 +313,26 @@ async def _live(plan: Plan, provider: Provider, listener: socket.socket, leash: 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, lab.ended.set)
     loop.set_exception_handler(lab.tell_of_error)
-    await lab.raise_up()
+    raising = asyncio.ensure_future(lab.raise_up())
+    loop.add_reader(leash, raising.cancel)  # nothing is sent to us before we answer: who wanted the lab is gone
+    await raising
+    loop.remove_reader(leash)
     server = await asyncio.start_unix_server(lab.serve_client, sock=listener, limit=_LINE_LIMIT)
     leash.sendall(json.dumps({"ok": lab.times}).encode() + b"\n")
-    if plan.owned:
-        loop.add_reader(leash, lab.ended.set)  # nothing is ever sent to us: readable means that the owner is gone
-    else:
-        leash.close()
+    loop.add_reader(leash, _hear_owner, lab, leash)
     heart = asyncio.ensure_future(lab.heartbeat())
     await lab.ended.wait()
     heart.cancel()
     server.close()
+
+
+def _hear_owner(lab: Lab, leash: socket.socket) -> None:
+    """A word says that the lab is to stay up by itself; none says that who raised it is gone, and the lab ends."""
+    asyncio.get_running_loop().remove_reader(leash)
+    if leash.recv(16):
+        leash.close()
+    else:
+        lab.ended.set()
 
 
 def become(plan: Plan, provider: Provider, listener: socket.socket, path: Path, leash: socket.socket) -> NoReturn:
@@ -342,6 +351,8 @@ def become(plan: Plan, provider: Provider, listener: socket.socket, path: Path, 
         _say(leash, "; ".join(str(error) for error in errors.exceptions))
     except LabkitError as error:
         _say(leash, str(error))
+    except asyncio.CancelledError:
+        _say(leash, "given up")
     except Exception as error:  # the last frame of a process: it says why, then ends
         _say(leash, f"the supervisor broke: {error!r}")
     finally:

@@ -65,7 +65,8 @@ class Daemon:
 
     @property
     def vrrp_pid(self) -> int:
-        return int((self.home / "vrrp.pid").read_text())
+        """The number in the pid file; 0 while it is being written."""
+        return int((self.home / "vrrp.pid").read_text() or 0)
 
     def wait_log(self, text: str, times: int = 1, within: float = 5.0) -> None:
         """Wait until the log holds `text` so many times."""
