@@ -27,22 +27,45 @@ def lab_folder(name: str) -> Path:
     for folder in (share() / "labs" / name, Path(name)):
         if (folder / "lab.yml").is_file():
             return folder
+    several = labs_of(name)
+    if several != [name]:
+        raise LabkitError(f"{name} is several labs, choose one: {', '.join(several)}")
     raise LabkitError(f"no lab '{name}'; {did_you_mean(name, lab_names())}")
+
+
+def labs_of(name: str) -> list[str]:
+    """Return the shipped labs below `name`, such as balance/dr and balance/nat for `balance`; else `name` itself."""
+    return [lab for lab in lab_names() if lab.startswith(f"{name}/")] or [name]
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Return a lab's scenarios in the order of their numbers: its own, and those that the folder above has for all."""
+    above = folder.resolve().parent
+    shared = [] if (above / "lab.yml").exists() else (above / "scenarios").glob("*.yml")
+    own = (folder / "scenarios").glob("*.yml")
+    return {path.stem.partition("-")[2]: path for path in sorted([*shared, *own], key=lambda path: path.name)}
 
 
 def scenario_names(folder: Path) -> list[str]:
     """Return the names of a lab's scenarios in the order of their files."""
-    return [path.stem.partition("-")[2] for path in sorted((folder / "scenarios").glob("*.yml"))]
+    return list(_files(folder))
 
 
-def scenarios(folder: Path, lab: str, wanted: tuple[str, ...] = ()) -> list[tuple[str, Path]]:
-    """Return (name, file) of the wanted scenarios, or of all.
+def wanted_scenarios(name: str, wanted: tuple[str, ...]) -> list[tuple[str, str, Path]]:
+    """Return (lab, scenario, file) of the wanted scenarios, or of all, of a lab or of all labs below `name`.
 
     Raises:
-        LabkitError: a wanted scenario does not exist.
+        LabkitError: there is no such lab, or none of them has a wanted scenario.
     """
-    found = {path.stem.partition("-")[2]: path for path in sorted((folder / "scenarios").glob("*.yml"))}
-    for name in wanted:
-        if name not in found:
-            raise LabkitError(f"lab {lab} has no scenario '{name}'; {did_you_mean(name, found)}")
-    return [(name, path) for name, path in found.items() if not wanted or name in wanted]
+    labs = labs_of(name)
+    known = {lab: _files(lab_folder(lab)) for lab in labs}
+    everywhere = [scenario for files in known.values() for scenario in files]
+    for scenario in wanted:
+        if scenario not in everywhere:
+            raise LabkitError(f"lab {name} has no scenario '{scenario}'; {did_you_mean(scenario, everywhere)}")
+    return [
+        (lab, scenario, path)
+        for lab, files in known.items()
+        for scenario, path in files.items()
+        if not wanted or scenario in wanted
+    ]

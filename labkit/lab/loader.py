@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
+from typing import Annotated, Final, TypeAlias
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from labkit.diagnostics import Diagnostic, RefusedError, did_you_mean
@@ -19,7 +20,17 @@ from labkit.lab.topology import Daemon, Link, Network, Node, Role, Topology
 from labkit.trace import Value
 
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
+_SYSCTL = re.compile(r"net(\.[A-Za-z0-9_-]+)+")
 _STRICT = ConfigDict(extra="forbid")
+_NOWHERE: Final = IPv4Address(0)
+_Gateway: TypeAlias = Annotated[IPv4Address, BeforeValidator(lambda word: _NOWHERE if word == "none" else word)]
+"""An address; `none` is how a variant takes away what its role or the rest of the file says."""
+
+_Owners: TypeAlias = dict[tuple[str, IPv4Address], tuple[str, str]]
+"""Who has an address on a network: node and interface."""
+
+NEEDS: Final = ("ipvs", "netem", "macvlan")
+"""What a lab may need of the kernel that not every machine has."""
 
 
 @checked(config=_STRICT)
@@ -44,16 +55,24 @@ class NodeFile:
     links: dict[str, LinkFile]
     role: Role
     daemon: Daemon = Daemon.LABKIT
-    gateway: IPv4Address | None = None
+    gateway: _Gateway | None = None
+    loopback: list[IPv4Address] | None = None
+    sysctls: dict[str, str] = field(default_factory=dict)
     vars: dict[str, str] = field(default_factory=dict)
 
 
 @checked(config=_STRICT)
 class RoleFile:
-    """`roles: {router: ...}`: what every node of a role gets: files (path: template) and services to start."""
+    """`roles: {router: ...}`: what every node of a role gets where it says nothing itself.
+
+    `files` are path: template, `services` what is started.
+    """
 
     files: dict[str, str] = field(default_factory=dict)
     services: list[str] = field(default_factory=list)
+    gateway: _Gateway | None = None
+    loopback: list[IPv4Address] = field(default_factory=list)
+    sysctls: dict[str, str] = field(default_factory=dict)
 
 
 @checked(config=_STRICT)
@@ -65,6 +84,12 @@ class LabFile:
     nodes: dict[str, NodeFile]
     roles: dict[Role, RoleFile] = field(default_factory=dict)
     vars: dict[str, str] = field(default_factory=dict)
+    needs: list[str] = field(default_factory=list)
+
+    def gateway(self, node: NodeFile) -> IPv4Address | None:
+        """The default route's next hop: the node's own word, or its role's."""
+        chosen = node.gateway or self.roles.get(node.role, RoleFile()).gateway
+        return None if chosen == _NOWHERE else chosen
 
 
 def _lay_over(base: object, over: object) -> object:
@@ -155,16 +180,22 @@ def _sentence(kind: str, path: Key, problem: Mapping[str, object]) -> tuple[str,
 _EXPECTED = {
     "subnet": "an IPv4 network such as 192.168.1.0/24",
     "address": "an IPv4 address such as 192.168.1.21, without a prefix",
-    "gateway": "an IPv4 address such as 192.168.1.1",
+    "gateway": "an IPv4 address such as 192.168.1.1, or none",
     "role": "one of: router, client, server",
     "daemon": "one of: labkit, keepalived",
 }
 
 
 def _cross_check(document: Document, lab: LabFile, base: Key) -> Iterator[Diagnostic]:
-    owners: dict[tuple[str, IPv4Address], tuple[str, str]] = {}
+    owners: _Owners = {}
     if not lab.nodes:
         yield document.complain(("nodes",), "a lab has at least one node", "add one under `nodes:`")
+    for role, shared in lab.roles.items():
+        yield from _check_sysctls(document, base, ("roles", role.value, "sysctls"), shared.sysctls)
+    for number, need in enumerate(lab.needs):
+        if need not in NEEDS:
+            path = _where(document, base, ("needs", number))
+            yield document.complain(path, f"a lab cannot need '{need}'", did_you_mean(need, NEEDS))
     for name, node in lab.nodes.items():
         if not (name.isascii() and name.replace("-", "").isalnum() and len(name) <= 32):
             path = _where(document, base, ("nodes", name))
@@ -173,21 +204,26 @@ def _cross_check(document: Document, lab: LabFile, base: Key) -> Iterator[Diagno
             path = _where(document, base, ("nodes", name, "links"))
             yield document.complain(path, f"{name} is on no network", "add `eth0: {network: ..., address: ...}`")
         yield from _check_gateway(document, lab, base, name, node)
-        for interface, link in node.links.items():
-            path = _where(document, base, ("nodes", name, "links", interface))
-            if not _INTERFACE.fullmatch(interface) or interface == "lo":
-                yield document.complain(path, f"'{interface}' is no interface name", "at most 15 letters such as eth0")
-            network = lab.networks.get(link.network)
-            if network is None:
-                yield document.complain(
-                    (*path, "network"), f"no network '{link.network}'", did_you_mean(link.network, lab.networks)
-                )
-            elif wrong := _wrong_address(link.address, link.network, network.subnet):
-                yield document.complain((*path, "address"), *wrong)
-            owner = owners.setdefault((link.network, link.address), (name, interface))
-            if owner != (name, interface):
-                message = f"{link.address} belongs to {owner[0]} already"
-                yield document.complain((*path, "address"), message, f"another address for {name}")
+        yield from _check_sysctls(document, base, ("nodes", name, "sysctls"), node.sysctls)
+        yield from _check_links(document, lab, base, name, owners)
+
+
+def _check_links(document: Document, lab: LabFile, base: Key, name: str, owners: _Owners) -> Iterator[Diagnostic]:
+    for interface, link in lab.nodes[name].links.items():
+        path = _where(document, base, ("nodes", name, "links", interface))
+        if not _INTERFACE.fullmatch(interface) or interface == "lo":
+            yield document.complain(path, f"'{interface}' is no interface name", "at most 15 letters such as eth0")
+        network = lab.networks.get(link.network)
+        if network is None:
+            yield document.complain(
+                (*path, "network"), f"no network '{link.network}'", did_you_mean(link.network, lab.networks)
+            )
+        elif wrong := _wrong_address(link.address, link.network, network.subnet):
+            yield document.complain((*path, "address"), *wrong)
+        owner = owners.setdefault((link.network, link.address), (name, interface))
+        if owner != (name, interface):
+            message = f"{link.address} belongs to {owner[0]} already"
+            yield document.complain((*path, "address"), message, f"another address for {name}")
 
 
 def _wrong_address(address: IPv4Address, network: str, subnet: IPv4Network) -> tuple[str, str] | None:
@@ -200,10 +236,19 @@ def _wrong_address(address: IPv4Address, network: str, subnet: IPv4Network) -> t
 
 def _check_gateway(document: Document, lab: LabFile, base: Key, name: str, node: NodeFile) -> Iterator[Diagnostic]:
     subnets = [lab.networks[link.network].subnet for link in node.links.values() if link.network in lab.networks]
-    if node.gateway and not any(node.gateway in subnet for subnet in subnets):
-        path = _where(document, base, ("nodes", name, "gateway"))
+    gateway = lab.gateway(node)
+    if gateway and not any(gateway in subnet for subnet in subnets):
+        whose: Key = ("nodes", name) if node.gateway else ("roles", node.role.value)
         hint = f"an address of {' or '.join(map(str, subnets))}"
-        yield document.complain(path, f"{node.gateway} is on no network of {name}", hint)
+        path = _where(document, base, (*whose, "gateway"))
+        yield document.complain(path, f"{gateway} is on no network of {name}", hint)
+
+
+def _check_sysctls(document: Document, base: Key, path: Key, sysctls: Mapping[str, str]) -> Iterator[Diagnostic]:
+    for name in sysctls:
+        if not _SYSCTL.fullmatch(name):
+            hint = "one of its network, by its name with dots, such as net.ipv4.ip_forward"
+            yield document.complain(_where(document, base, (*path, name)), f"'{name}' is no setting of a node", hint)
 
 
 def _topology(lab: LabFile, name: str, variant: str, settings: Mapping[str, str]) -> Topology:
@@ -226,7 +271,9 @@ def _topology(lab: LabFile, name: str, variant: str, settings: Mapping[str, str]
                 role=node.role,
                 links=links,
                 daemon=node.daemon,
-                gateway=node.gateway,
+                gateway=lab.gateway(node),
+                loopback=tuple(role.loopback if node.loopback is None else node.loopback),
+                sysctls=tuple({**role.sysctls, **node.sysctls}.items()),
                 services=tuple(role.services),
                 templates=tuple(role.files.items()),
                 variables=dict(node.vars),
@@ -234,5 +281,11 @@ def _topology(lab: LabFile, name: str, variant: str, settings: Mapping[str, str]
         )
     networks = tuple(Network(name=each, subnet=network.subnet) for each, network in lab.networks.items())
     return Topology(
-        name=name, variant=variant, title=lab.title, networks=networks, nodes=tuple(nodes), variables=variables
+        name=name,
+        variant=variant,
+        title=lab.title,
+        networks=networks,
+        nodes=tuple(nodes),
+        variables=variables,
+        needs=tuple(lab.needs),
     )

@@ -38,6 +38,9 @@ class Provider(Protocol):
     def missing(self) -> list[str]:
         """Return what this machine lacks for the provider, each in words with what to do; empty: ready."""
 
+    def capabilities(self) -> dict[str, str]:
+        """Return what the nodes' kernel can do: an empty string where it works, else what the kernel said."""
+
     def enclose(self) -> None:
         """Called once in the supervisor's process before anything else: take hold of it, so that all dies with it."""
 

@@ -50,6 +50,16 @@ def render(topology: Topology, folder: Path) -> dict[str, tuple[File, ...]]:
     return files
 
 
+def network(node: Node) -> str:
+    """Return the commands that would give the node its network as the lab file has it, for people to read."""
+    lines = [f"ip address add {link.address} dev {link.interface}" for link in node.links]
+    lines += [f"ip address add {address}/32 dev lo" for address in node.loopback]
+    if node.gateway:
+        lines.append(f"ip route add default via {node.gateway}")
+    lines += [f"sysctl -w {name}={value}" for name, value in node.sysctls]
+    return "\n".join(lines) + "\n"
+
+
 def _render(environment: jinja2.Environment, path: str, template: str, node: Node, topology: Topology) -> File:
     context = {
         **topology.variables,

@@ -8,16 +8,18 @@ from labkit.trace import Micros
 
 
 def exit_code(results: Sequence[Result]) -> int:
-    """Return 0 when every verdict is PASS or INCONCLUSIVE, 2 when a lab broke, else 1."""
+    """Return 0 when every verdict is PASS, SKIP or INCONCLUSIVE, 2 when a lab broke, else 1."""
     verdicts = {result.verdict for result in results}
     if Verdict.ERROR in verdicts:
         return 2
-    return 1 if verdicts - {Verdict.PASS, Verdict.INCONCLUSIVE} else 0
+    return 1 if verdicts - {Verdict.PASS, Verdict.SKIP, Verdict.INCONCLUSIVE} else 0
 
 
 def summary(result: Result) -> str:
     """Return one line: verdict, takeover and its bound, the client's outage, when its ARP table changed."""
     parts = [f"{result.verdict.value:<4} {result.scenario:<22}"]
+    if result.verdict is Verdict.SKIP:
+        return "  ".join([*parts, result.error])
     faults = [step for step in result.steps if step.did]
     changes = [finding for step in faults for finding in step.findings if finding.took != 0]
     takeovers = [finding for finding in changes if finding.what.startswith("VIP on")]
@@ -46,9 +48,11 @@ def _seconds(value: Micros | None) -> str:
 def total(results: Sequence[Result], took: Micros) -> str:
     """Return the last line of a run: how many passed, and how the time compares with the protocol's own timers."""
     passed = sum(result.verdict is Verdict.PASS for result in results)
+    skipped = sum(result.verdict is Verdict.SKIP for result in results)
     timers = sum(result.timers for result in results)
+    aside = f", {skipped} were skipped," if skipped else ""
     return (
-        f"{passed} of {len(results)} scenarios passed in {took / 1e6:.1f} s; "
+        f"{passed} of {len(results)} scenarios passed{aside} in {took / 1e6:.1f} s; "
         f"the protocol timers in them add up to {timers / 1e6:.1f} s"
     )
 

@@ -30,6 +30,7 @@ class Verdict(StrEnum):
     """The outcome of an expectation, and of a scenario (its worst)."""
 
     PASS = "PASS"
+    SKIP = "SKIP"  # this machine lacks what the lab needs
     INCONCLUSIVE = "INCONCLUSIVE"  # late, but the host stalled for longer
     LATE = "LATE"  # came true after its bound
     NEVER = "NEVER"  # did not come true within twice its bound
@@ -75,6 +76,11 @@ class Result:
 
 
 Progress: TypeAlias = Callable[[str], None]
+
+
+def skipped(name: str, title: str, why: str) -> Result:
+    """Return the result of a scenario that cannot run here."""
+    return Result(scenario=name, title=title, verdict=Verdict.SKIP, steps=(), took=0, timers=0, error=why)
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:

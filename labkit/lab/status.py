@@ -57,8 +57,12 @@ class Watch:
                     known.state, known.why, known.since = "STOPPED", ended, record.at
 
     def owners(self) -> list[str]:
-        """Return the nodes that hold the virtual address."""
-        return [name for name, node in self.nodes.items() if any(self.vip in held for held in node.addresses.values())]
+        """Return the nodes that hold the virtual address towards a network; on `lo` it is for nobody else to see."""
+        return [
+            name
+            for name, node in self.nodes.items()
+            if any(self.vip in held for interface, held in node.addresses.items() if interface != "lo")
+        ]
 
     def snapshot(self, now: Micros) -> dict[str, object]:
         """Return the state of every node as plain values; times in seconds before `now`."""

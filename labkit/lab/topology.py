@@ -42,13 +42,19 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A machine; `services` are the init scripts started at deployment, besides the daemon."""
+    """A machine; `services` are the init scripts started at deployment, besides the daemon.
+
+    `loopback` are addresses on `lo`, each of its own (/32); `sysctls` are kernel settings of the node's network, by the
+    names that sysctl(8) takes.
+    """
 
     name: str
     role: Role
     links: tuple[Link, ...]
     daemon: Daemon = Daemon.LABKIT
     gateway: IPv4Address | None = None
+    loopback: tuple[IPv4Address, ...] = ()
+    sysctls: tuple[tuple[str, str], ...] = ()
     services: tuple[str, ...] = ()
     templates: tuple[tuple[str, str], ...] = ()  # (path in the node, template), both may use variables
     variables: dict[str, Value] = field(default_factory=dict)
@@ -68,6 +74,7 @@ class Topology:
     networks: tuple[Network, ...]
     nodes: tuple[Node, ...]
     variables: dict[str, Value] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()  # what the kernel must be able to do, by the names of `labkit doctor`
 
     def node(self, name: str) -> Node:
         """Return the node of that name.

@@ -1,9 +1,20 @@
 """Which providers there are."""
 
+from collections.abc import Sequence
+
 from labkit.diagnostics import LabkitError, did_you_mean
 from labkit.lab.provider import Provider
 
 NAMES = ("netns",)
+
+
+def lacking(made: Provider, needs: Sequence[str]) -> str:
+    """Return in words what the provider's kernel lacks of what a lab needs; empty when it has all."""
+    if not needs:
+        return ""
+    found = made.capabilities()
+    told = [f"{need} ({found.get(need) or 'unknown'})" for need in needs if found.get(need) != ""]
+    return f"the kernel lacks {', '.join(told)}; --provider uml has its own" if told else ""
 
 
 def provider(name: str) -> Provider:

@@ -42,7 +42,7 @@ def test_failover(topology: Topology) -> None:
 
 def test_a_variant_is_laid_over_the_rest(services: Topology) -> None:
     assert [link.interface for link in services.node("server1").links] == ["eth0", "eth1"]
-    assert services.node("server2").variables == {"priority": "120", "number": "2"}
+    assert services.node("server2").variables == {"priority": "120"}
     assert services.node("server1").services == ("web",)
     assert services.variables["track_interface"] == "eth1"
 
@@ -121,6 +121,45 @@ def complaints(tmp_path: Path, text: str, **options: object) -> list[str]:
             "role: client\n    gateway: 10.0.1.1",
             ["11:5: 10.0.1.1 is on no network of two; an address of 10.0.0.0/24"],
             id="gateway",
+        ),
+        pytest.param(
+            "role: client",
+            "role: client\n    gateway: nowhere",
+            [
+                "11:5: gateway ('nowhere'): input is not a valid IPv4 address; "
+                "an IPv4 address such as 192.168.1.1, or none"
+            ],
+            id="no-address-for-a-gateway",
+        ),
+        pytest.param(
+            "vars: {vip: 10.0.0.9}",
+            "roles: {client: {gateway: 10.0.1.1}}",
+            ["13:18: 10.0.1.1 is on no network of two; an address of 10.0.0.0/24"],
+            id="gateway-of-a-role",
+        ),
+        pytest.param(
+            "role: client",
+            "role: client\n    sysctls: {kernel.hostname: x}",
+            [
+                "11:15: 'kernel.hostname' is no setting of a node; "
+                "one of its network, by its name with dots, such as net.ipv4.ip_forward"
+            ],
+            id="sysctl",
+        ),
+        pytest.param(
+            "vars: {vip: 10.0.0.9}",
+            "roles: {client: {sysctls: {net/ipv4: 1}}}",
+            [
+                "13:28: 'net/ipv4' is no setting of a node; "
+                "one of its network, by its name with dots, such as net.ipv4.ip_forward"
+            ],
+            id="sysctl-of-a-role",
+        ),
+        pytest.param(
+            "vars: {vip: 10.0.0.9}",
+            "needs: [ipsv]",
+            ["13:9: a lab cannot need 'ipsv'; did you mean 'ipvs'?"],
+            id="needs",
         ),
         pytest.param(
             "eth0: {network: lan, address: 10.0.0.2}",

@@ -24,6 +24,7 @@ def finding(what: str, verdict: Verdict, took: int | None, bound: int = 3_531_25
         pytest.param([], 0, id="nothing"),
         pytest.param(["PASS", "PASS"], 0, id="passed"),
         pytest.param(["PASS", "INCONCLUSIVE"], 0, id="the-host-stalled"),
+        pytest.param(["PASS", "SKIP"], 0, id="skipped"),
         pytest.param(["PASS", "LATE"], 1, id="late"),
         pytest.param(["NEVER"], 1, id="never"),
         pytest.param(["VIOLATED", "INCONCLUSIVE"], 1, id="violated"),

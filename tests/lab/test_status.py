@@ -34,6 +34,11 @@ def test_a_master_and_its_reason(watch: Watch) -> None:
     assert watch.owners() == []
 
 
+def test_an_address_on_the_loopback_is_held_towards_nobody(watch: Watch) -> None:
+    watch.take(record(Kind.ADDRESS, "server1", interface="lo", address="192.168.1.20", present=True))
+    assert watch.owners() == []
+
+
 def test_a_client_knows_a_link_layer_address(watch: Watch) -> None:
     watch.take(record(Kind.NEIGHBOUR, "host", interface="eth0", address="192.168.1.20", lladdr="02:00:00:00:00:02"))
     assert described(watch, "host")["arp"] == "02:00:00:00:00:02"

@@ -24,15 +24,21 @@ steps:
 """
 
 
-def test_the_shipped_scenarios_load(folder: Path) -> None:
-    for name, path in catalog.scenarios(folder, "failover"):
-        topology = loader.load(folder / "lab.yml", name="failover", variant=vocabulary.variant_of(path))
+@pytest.mark.parametrize("lab", catalog.lab_names())
+def test_the_shipped_scenarios_load(lab: str) -> None:
+    folder = catalog.lab_folder(lab)
+    for _, name, path in catalog.wanted_scenarios(lab, ()):
+        topology = loader.load(folder / "lab.yml", name=lab, variant=vocabulary.variant_of(path))
         assert vocabulary.load(path, name, topology).steps
+
+
+def test_scenarios_in_their_order(folder: Path) -> None:
     assert catalog.scenario_names(folder)[:3] == ["steady", "kill", "stop"]
 
 
-def test_no_scenario_sleeps(folder: Path) -> None:
-    for _, path in catalog.scenarios(folder, "failover"):
+@pytest.mark.parametrize("lab", catalog.lab_names())
+def test_no_scenario_sleeps(lab: str) -> None:
+    for _, _, path in catalog.wanted_scenarios(lab, ()):
         assert "sleep" not in path.read_text()
 
 
@@ -162,6 +168,6 @@ def test_anything_is_refused_or_loaded(
             vocabulary.load(path, "fuzz", topology)
 
 
-def test_unknown_scenario(folder: Path) -> None:
+def test_unknown_scenario() -> None:
     with pytest.raises(LabkitError, match="lab failover has no scenario 'stap'; did you mean 'stop'"):
-        catalog.scenarios(folder, "failover", ("stap",))
+        catalog.wanted_scenarios("failover", ("stap",))

@@ -115,8 +115,8 @@ class _Node:
         linux.unshare(namespaces)
         socket.sethostname(self.spec.name)
         linux.set_process_name("init")
-        for name, value in (*self.spec.sysctls, ("net/unix/max_dgram_qlen", "1024")):
-            Path("/proc/sys", name).write_text(value)
+        for name, value in (*self.spec.sysctls, ("net.unix.max_dgram_qlen", "1024")):
+            Path("/proc/sys", name.replace(".", "/")).write_text(value)
         handed = self._sockets()
         self._send({"sockets": list(handed)}, handed.values())
         root.enter(self.spec.root, self.spec.name, self.spec.hosts, self.spec.files)

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Network
+from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
 from labkit.kernel import links
@@ -181,6 +181,7 @@ class NetnsProvider:
                 files=files,
                 programs=PROGRAMS,
                 one_user=self._one_user,
+                sysctls=topology.sysctls,
             )
             node.main(spec, theirs)
         linux.setns(self._own_pids, linux.CLONE_NEWPID)
@@ -205,6 +206,7 @@ class NetnsProvider:
         for each in self.nodes.values():
             each.netlink = Netlink.adopt(each.descriptors["requests"])
             requests = [links.set_link(_LOOPBACK, up=True)]
+            requests += [links.add_address(_LOOPBACK, IPv4Interface(address)) for address in each.topology.loopback]
             for link in each.topology.links:
                 index = each.index(link.interface)
                 requests += [links.set_link(index, up=True), links.add_address(index, link.address)]

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from labkit.diagnostics import LabkitError, RefusedError, did_you_mean
+from labkit.lab.provider import File
 from labkit.ui.cli.plan import lab_options, load, show_warnings
 
 
@@ -29,8 +30,9 @@ def labs_command(as_json: bool) -> None:
         return
     for lab in found:
         click.echo(f"{lab['name']}: {lab['title']}")
+        width = max(map(len, lab["variants"]))
         for variant, text in lab["variants"].items():
-            click.echo(f"  --variant {variant:<10} {text}")
+            click.echo(f"  --variant {variant:<{width}} {text}")
         click.echo(f"  scenarios: {', '.join(lab['scenarios'])}")
 
 
@@ -57,6 +59,11 @@ def render_command(
             raise LabkitError(f"no node '{node}' in lab {lab}; {did_you_mean(node, files)}")
         files = {node: files[node]}
     for name, rendered in files.items():
+        network = render.network(topology.node(name))
+        if output is None:
+            click.echo(f"# {name}: its network, as these commands would make it\n{network}")
+        else:
+            rendered = (*rendered, File(path="/network.sh", text=network))
         for file in rendered:
             if output is None:
                 click.echo(f"# {name}:{file.path}\n{file.text}")
