@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from labkit.conf.model import Config
-from labkit.lab import bounds, loader, render
+from labkit.lab import bounds, catalog, loader, render
 from labkit.lab.topology import Topology
 
 
@@ -38,6 +38,26 @@ def test_script_bounds(services: Topology, folder: Path) -> None:
     configs, _ = render.check(render.render(services, folder))
     assert bounds.parse("script_fall(server1)").value(configs, "server1") == 4_000_000  # interval 2, fall 2
     assert bounds.parse("script_rise(server1)").value(configs, "server1") == 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("variant", "removal", "back"),
+    [
+        # delay_loop 10, connect_timeout 5, retry 1 after 1 s: the check, the pause and the retry
+        pytest.param("guide", 10_000_000 + 5_000_000 + 1_000_000 + 5_000_000, 15_000_000, id="guide"),
+        pytest.param("spread", 2_000_000 + 5_000_000 + 1_000_000 + 5_000_000, 7_000_000, id="spread"),
+    ],
+)
+def test_check_bounds(variant: str, removal: int, back: int) -> None:
+    folder = catalog.lab_folder("balance/nat")
+    topology = loader.load(folder / "lab.yml", name="balance/nat", variant=variant)
+    configs, _ = render.check(render.render(topology, folder))
+    assert bounds.parse("check_removal(director2)").value(configs, "director1") == removal
+    assert bounds.parse("check_return(director1)").value(configs, "director1") == back
+
+
+def test_no_checks(configs: Mapping[str, Config]) -> None:
+    assert bounds.parse("check_removal(server1) + check_return(server1)").value(configs, "server1") == 0
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ def test_each_is_unrolled_in_some_order(tmp_path: Path, topology: Topology) -> N
             "election(server1)",
             "soon",
             "4:29: 'soon' is no bound; a bound is a sum of advert(NODE), "
-            "skew(NODE), master_down(NODE), election(NODE), script_fall(NODE), script_rise(NODE) and durations "
+            "skew(NODE), master_down(NODE), election(NODE), script_fall(NODE), script_rise(NODE), "
+            "check_removal(NODE), check_return(NODE) and durations "
             "such as 5s or 100ms",
             id="bound",
         ),
