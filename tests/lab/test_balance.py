@@ -11,6 +11,8 @@ from labkit.lab import catalog, loader, render
 from labkit.lab.document import read_yaml, variants_of
 from labkit.lab.topology import Topology
 from labkit.lvs.model import Destination, Forwarding, Scheduler
+from labkit.providers.registry import lacking
+from labkit.ui.cli.plan import prepare
 
 GUIDES = Path(__file__).parents[1] / "conf/guides"
 LABS = ("balance/dr", "balance/nat")
@@ -97,3 +99,29 @@ def test_the_network_is_shown_as_commands() -> None:
         "sysctl -w net.ipv4.conf.all.arp_announce=2",
     ]
     assert "ip route add default via 10.0.0.20\n" in render.network(load("balance/nat").node("server1"))
+
+
+def test_c_keepalived_balances_with_ipvs_only() -> None:
+    assert prepare("balance/dr", None, [], []).needs == ()
+    assert prepare("balance/dr", None, [], ["director2=keepalived"]).needs == ("ipvs",)
+    assert prepare("failover", None, [], ["server2=keepalived"]).needs == ()
+
+
+class Kernel:
+    """A provider whose kernel can do some things."""
+
+    def __init__(self, **capabilities: str) -> None:
+        self.found = capabilities
+
+    def capabilities(self) -> dict[str, str]:
+        return self.found
+
+
+def test_what_a_kernel_lacks_is_named() -> None:
+    made = Kernel(ipvs="No such file or directory", netem="")
+    assert lacking(made, ()) == ""  # type: ignore[arg-type]
+    assert lacking(made, ("netem",)) == ""  # type: ignore[arg-type]
+    assert (
+        lacking(made, ("ipvs", "netem"))  # type: ignore[arg-type]
+        == "the kernel lacks ipvs (No such file or directory); --provider uml has its own"
+    )

@@ -32,7 +32,10 @@ def up_command(
     instance = name or topology.name.replace("/", "-")
     if not instance.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise LabkitError(f"'{instance}' is no name for a lab; use letters, digits, '-', '_' and '.'")
-    times, leash = client.start(prepared.plan(instance), registry.provider(provider_name))
+    provider = registry.provider(provider_name)
+    if lacking := registry.lacking(provider, prepared.needs):
+        raise LabkitError(f"{lab} cannot run here: {lacking}")
+    times, leash = client.start(prepared.plan(instance), provider)
     leash.close()
     if not quiet:
         nodes = ", ".join(node.name for node in topology.nodes)

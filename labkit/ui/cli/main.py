@@ -14,6 +14,7 @@ COMMANDS = {
     "up": ("life", "Raise a lab."),
     "down": ("life", "End a lab, or all of them."),
     "status": ("watch", "Show who is MASTER, and why."),
+    "lvs": ("lvs", "Show the tables of a lab's directors, as ipvsadm does."),
     "logs": ("watch", "Show the syslog of one node or of all."),
     "events": ("watch", "Show the trace: everything that happened, on one clock."),
     "exec": ("enter", "Run a command in a node."),

@@ -83,6 +83,14 @@ class Prepared:
     configs: Mapping[str, Config]
     warnings: Sequence[Diagnostic]
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the kernel must be able to do: the lab's word, and that C keepalived balances with IPVS only."""
+        balancing = [name for name, config in self.configs.items() if config.virtual_servers]
+        if any(self.topology.node(name).daemon is Daemon.KEEPALIVED for name in balancing):
+            return tuple(dict.fromkeys((*self.topology.needs, "ipvs")))
+        return self.topology.needs
+
     def plan(self, instance: str, *, owned: bool = False) -> Plan:
         """Return the plan of a running lab of that name."""
         return Plan(instance=instance, topology=self.topology, files=self.files, configs=self.configs, owned=owned)

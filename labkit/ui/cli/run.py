@@ -85,7 +85,7 @@ def _run(wish: _Wish, name: str, path: Path, say: Callable[[str], None]) -> "Res
     scenario = vocabulary.load(path, name, prepared.topology)
     say(f"{wish.prefix}{name}: {scenario.title}")
     provider = registry.provider(wish.provider)
-    if lacking := registry.lacking(provider, prepared.topology.needs):
+    if lacking := registry.lacking(provider, prepared.needs):
         return skipped(name, scenario.title, lacking)
     instance = f"{wish.lab.strip('/').replace('/', '-')}-{name}-{os.getpid()}"
     _, leash = client.start(prepared.plan(instance, owned=True), provider)
