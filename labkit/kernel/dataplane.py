@@ -7,7 +7,7 @@ from labkit.diagnostics import LabkitError
 from labkit.kernel.ipvs import Ipvs, NoIpvsError
 from labkit.kernel.nft.helper import NftError
 from labkit.kernel.nft.plane import NftPlane
-from labkit.lvs.model import Change, ServiceReading
+from labkit.lvs.model import Change, Connection, ServiceReading, ServiceState
 
 
 class DataPlane(Protocol):
@@ -19,6 +19,19 @@ class DataPlane(Protocol):
         Raises:
             LabkitError: the kernel does not take one of them.
         """
+
+    def refusal(self, state: ServiceState) -> str:
+        """Return why this plane cannot do a service, with what can instead, in words; empty where it can."""
+
+    def tend(self) -> float:
+        """Look after the services; to be called again and again, after the number of seconds that is returned.
+
+        Raises:
+            LabkitError: the kernel refused something; the services are as they were.
+        """
+
+    def connections(self) -> tuple[Connection, ...]:
+        """Return the connections, and the persistent clients, that the kernel remembers."""
 
     def read(self) -> tuple[ServiceReading, ...]:
         """Return every service with its real servers and counters."""

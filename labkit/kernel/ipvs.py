@@ -11,15 +11,19 @@ import struct
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+from typing import IO
 
 from labkit.diagnostics import LabkitError
 from labkit.kernel.netlink import KernelRefusedError, Netlink, attribute, attributes, message, number, text
 from labkit.lvs.model import (
     Address,
     Change,
+    Connection,
     Destination,
     DestinationReading,
+    Endpoint,
     Forwarding,
     Protocol,
     Scheduler,
@@ -60,6 +64,8 @@ _TUNNEL_OF = {code: kind for kind, code in _TUNNELS.items()}
 _CHECKSUMS = {TunnelChecksum.NONE: 0, TunnelChecksum.CSUM: 1, TunnelChecksum.REMOTE: 2}
 _CHECKSUM_OF = {code: checksum for checksum, code in _CHECKSUMS.items()}
 _METHOD_MASK = 0x7
+_CONNECTIONS = Path("/proc/thread-self/net/ip_vs_conn")
+_LONG_S = 3600.0
 _NETLINK_GENERIC, _GENL_CONTROL, _GETFAMILY, _FAMILY_ID, _FAMILY_NAME = 16, 16, 3, 1, 2
 
 
@@ -230,6 +236,27 @@ def _read_destination(raw: bytes, service_version: int) -> DestinationReading:
     )
 
 
+def _connection(line: str) -> Connection:
+    """Return what a line of /proc/net/ip_vs_conn tells."""
+    protocol, *ends, state, expires = line.split()[:9]
+    client, virtual, server = (
+        Endpoint(address=_written(address), port=int(port, 16))
+        for address, port in zip(ends[::2], ends[1::2], strict=True)
+    )
+    return Connection(
+        protocol=None if protocol == "IP" else Protocol[protocol],
+        expires_s=int(expires),
+        state=state,
+        client=client,
+        virtual=virtual,
+        server=server,
+    )
+
+
+def _written(address: str) -> Address:
+    return ip_address(address.strip("[]")) if ":" in address else IPv4Address(int(address, 16))
+
+
 # --- the data plane ---------------------------------------------------------------------------------------------------
 
 
@@ -248,6 +275,7 @@ class Ipvs:
             answer = self._netlink.get(_GENL_CONTROL, body)
             self._id = _unsigned(attributes(answer[4:])[_FAMILY_ID])
             self.connection_table_size = self._info()
+            self._connections: IO[str] = _CONNECTIONS.open()  # stays that of this namespace
         except KernelRefusedError as error:
             self._netlink.close()
             cure = "load the module ip_vs" if error.code == errno.ENOENT else "run as root"
@@ -255,6 +283,7 @@ class Ipvs:
 
     def close(self) -> None:
         """Let go of the kernel; its table stays as it is."""
+        self._connections.close()
         self._netlink.close()
 
     def _request(self, command: int, body: bytes = b"") -> bytes:
@@ -315,6 +344,20 @@ class Ipvs:
     def _destinations(self, key: ServiceKey) -> Iterable[DestinationReading]:
         for body in self._dump(_GET_DEST, attribute(_SERVICE, _key(key))):
             yield _read_destination(attributes(body)[_DEST], key.family)
+
+    def connections(self) -> tuple[Connection, ...]:
+        """Return the connections, and the persistent clients, that the kernel remembers."""
+        self._connections.seek(0)
+        _, *lines = self._connections.read().splitlines()
+        return tuple(_connection(line) for line in lines)
+
+    def refusal(self, state: ServiceState) -> str:
+        """Return an empty text: what IPVS cannot do, the kernel says."""
+        return ""
+
+    def tend(self) -> float:
+        """Return for how many seconds the kernel does well on its own."""
+        return _LONG_S
 
     def flush(self) -> None:
         """Empty the table."""

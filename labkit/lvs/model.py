@@ -195,6 +195,34 @@ class ServiceReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An address and a port; of a service by firewall mark the address is the mark, as IPVS shows it."""
+
+    address: Address
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if self.address.version == 6 else f"{self.address}"
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A connection that is remembered, as `ipvsadm -Lnc` has it; `expires_s` without another packet.
+
+    `state` is IPVS's word; NONE is a persistent client, whose own port is 0 (and whose address may be its network's).
+    `protocol` None is a persistent client of a service by firewall mark.
+    """
+
+    protocol: Protocol | None
+    expires_s: int
+    state: str
+    client: Endpoint
+    virtual: Endpoint
+    server: Endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
     """How long IPVS remembers a connection without packets, in seconds; 0 leaves a value as it is."""
 

@@ -1,24 +1,33 @@
 """Keeps virtual services in nftables: from what a service was to what it is to be, one transaction a call."""
 
+import time
+import zlib
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import count
 
-from labkit.kernel.links import addresses, links
-from labkit.kernel.netlink import Netlink
-from labkit.kernel.nft import rules
+from labkit.kernel.nft import rules, tables
+from labkit.kernel.nft.census import TAG, Census
 from labkit.kernel.nft.helper import Nft, NftError
-from labkit.kernel.nft.rules import Entry, Place
+from labkit.kernel.nft.hops import Surroundings
+from labkit.kernel.nft.memory import Memory
+from labkit.kernel.nft.refusals import refusal
+from labkit.kernel.nft.rules import Entry, Load, Place
+from labkit.kernel.nft.slots import COUNTING
 from labkit.lvs.model import (
     Change,
+    Connection,
     Destination,
     DestinationReading,
     Forwarding,
+    Service,
     ServiceKey,
     ServiceReading,
     ServiceState,
     Traffic,
 )
+
+_ATTENTIVE_S, _IDLE_S = 0.1, 1.0
+_SHARE = 10  # of the time, one part at most is spent on counting connections
 
 
 class NftPlane:
@@ -26,12 +35,13 @@ class NftPlane:
 
     def __init__(self) -> None:
         self._nft = Nft()
-        self._netlink = Netlink()
-        self._devices = [link.name for link in links(self._netlink) if link.name != "lo"]
+        self._surroundings = Surroundings()
+        self._census = Census(Memory())
+        self._devices: dict[str, int] = {}  # with their number in the kernel, as they were hooked last
+        self._numbers: dict[str, int] = {}  # of the chains of interfaces; a name keeps its number
         self._places: dict[ServiceKey, Place] = {}
         self._bases: set[tuple[int, bool]] = set()
-        self._numbers = count()
-        self._marks = count(1)
+        self._loads: dict[int, Load] = {}
 
     def probe(self) -> None:
         """Try out everything that the rules need, in tables that are gone again at once.
@@ -39,80 +49,155 @@ class NftPlane:
         Raises:
             NftError: nftables is not there, or this kernel or user lacks something of it.
         """
-        trial = [rules.nat_base(4), rules.dr_base(4, self._devices)]
-        self._nft.run("\n".join((*trial, *_deletions((4,)))) + "\n")
+        hooks = [
+            line for device in self._surroundings.devices() for line in tables.hook(4, self._number(device), device)
+        ]
+        self._nft.run("\n".join((tables.nat_base(4), tables.dr_base(4), *hooks, *_deletions((4,)))) + "\n")
+
+    # --- services -----------------------------------------------------------------------------------------------------
+
+    def refusal(self, state: ServiceState) -> str:
+        """Return why this plane cannot do a service, in words; empty where it can."""
+        return refusal(state)
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Make changes, all of them or none.
 
         Raises:
-            NftError: nftables refused them.
+            NftError: nftables refused them, or cannot do one of the services (`refusal`).
         """
         places = dict(self._places)
         bases = set(self._bases)
         commands: list[str] = []
         for change in changes:
             if change.new is None:
-                if change.old is not None:
-                    commands += self._removal(places.pop(change.old.service.key))
+                if change.old is not None and (gone := places.pop(change.old.service.key, None)) is not None:
+                    commands += _removal(gone)
                 continue
+            if reason := refusal(change.new):
+                raise NftError(reason)
             key = change.new.service.key
-            nat = all(destination.forwarding is Forwarding.NAT for destination in change.new.destinations)
+            old = places.get(key)
+            nat = _is_nat(change.new, old)
             if (key.family, nat) not in bases:
                 bases.add((key.family, nat))
-                base = rules.nat_base(key.family) if nat else rules.dr_base(key.family, self._devices)
-                commands.append(base)
-            place, wanted = self._move(places.get(key), change.new, nat=nat)
-            places[key] = place
+                commands += self._base(key.family, nat=nat)
+            places[key], wanted = self._move(old, change.new, places, nat=nat)
             commands += wanted
         if commands:
             self._nft.run("\n".join(commands) + "\n")
         self._places, self._bases = places, bases
 
-    def _move(self, old: Place | None, new: ServiceState, *, nat: bool) -> tuple[Place, list[str]]:
+    def _base(self, family: int, *, nat: bool) -> list[str]:
+        if nat:
+            return [tables.nat_base(family)]
+        if not any(not nat for _, nat in self._bases):
+            self._devices = self._surroundings.devices()
+        hooks = [line for device in self._devices for line in tables.hook(family, self._number(device), device)]
+        return [tables.dr_base(family), *hooks]
+
+    def _number(self, device: str) -> int:
+        return self._numbers.setdefault(device, len(self._numbers))
+
+    def _move(
+        self, old: Place | None, new: ServiceState, places: dict[ServiceKey, Place], *, nat: bool
+    ) -> tuple[Place, list[str]]:
         """Return a service's new place and how it gets there; connections of a real server that stays go on."""
         commands: list[str] = []
         had = {entry.destination.key: entry for entry in old.entries} if old is not None else {}
-        if old is not None and (old.nat != nat or old.service != new.service):
+        stays = old is not None and old.nat == nat and _remembers(old.service) == _remembers(new.service)
+        if old is not None and not stays:
             commands += rules.remove_service(old)
             if old.nat != nat or old.service.one_packet != new.service.one_packet:
-                commands += [line for entry in old.entries for line in self._forget(old, entry)]
+                commands += [line for entry in old.entries for line in rules.remove_entry(old, entry)]
                 had = {}
-        stays = old is not None and not commands
-        place = Place(old.number if stays and old is not None else next(self._numbers), new.service, nat)
+        taken = {place.number for place in places.values()}
+        number = old.number if stays and old is not None else _free(f"{new.service.key}", taken)
+        place = Place(number, new.service, nat)
+        marks = {entry.mark for one in places.values() for entry in one.entries}
         entries, added = [], []
         for destination in new.destinations:
-            known = had.pop(destination.key, None)
-            entry = Entry(known.mark if known else next(self._marks), destination)
-            entries.append(entry)
-            if known is None:
-                added += rules.add_entry(place, entry, self._device(destination))
+            entry = had.pop(destination.key, None)
+            if entry is None:
+                entry = self._entry(new.service.key, destination, marks)
+                marks.add(entry.mark)
+                added += rules.add_entry(place, entry)
+            entries.append(replace(entry, destination=destination))
         place = replace(place, entries=tuple(entries))
         if not stays:
             added += rules.prepare_service(place)
-        commands += [*added, *rules.schedule(place)]
+        commands += [*added, *rules.schedule(place, self._loads)]
         if not stays:
             commands += rules.add_service(place)
         if old is not None:
-            commands += [line for entry in had.values() for line in self._forget(old, entry)]
+            commands += [line for entry in had.values() for line in rules.remove_entry(old, entry)]
         return place, commands
 
-    def _removal(self, place: Place) -> list[str]:
-        forgotten = [line for entry in place.entries for line in self._forget(place, entry)]
-        return rules.remove_service(place) + forgotten
+    def _entry(self, key: ServiceKey, destination: Destination, marks: set[int]) -> Entry:
+        entry = Entry(TAG | _free(f"{key} {destination.address} {destination.port}", marks, TAG), destination)
+        return self._routed(entry)
 
-    def _forget(self, place: Place, entry: Entry) -> list[str]:
-        return rules.remove_entry(place, entry, self._device(entry.destination))
+    def _routed(self, entry: Entry) -> Entry:
+        """Return an entry with how its real server is reached now."""
+        address = entry.destination.address
+        hop = self._surroundings.hop(address) if entry.destination.forwarding is Forwarding.DR else None
+        if hop is None or hop.to.version != address.version:
+            return replace(entry, exit="", to=None)
+        if hop.local:
+            return replace(entry, exit="accept", to=hop.to)
+        if hop.device not in self._devices:
+            return replace(entry, exit="", to=None)
+        return replace(entry, exit=f"goto out_{self._number(hop.device)}", to=hop.to)
 
-    def _device(self, destination: Destination) -> int:
-        """Return the number of the interface that leads to a DR real server."""
-        if destination.forwarding is not Forwarding.DR:
-            return 0
-        names = {link.index: link.name for link in links(self._netlink)}
-        for event in addresses(self._netlink):
-            if event.address.version == destination.address.version and destination.address in event.address.network:
-                return self._devices.index(names[event.index])
-        raise NftError(f"no interface here is in one network with {destination.address}; DR needs one")
+    # --- looked after -------------------------------------------------------------------------------------------------
+
+    def tend(self) -> float:
+        """Look after what rules cannot do by themselves; return after how many seconds to call this again.
+
+        Interfaces and routes that came or went are followed (DR), the slots of schedulers that count connections are
+        filled anew, and real servers at their threshold are left out.
+
+        Raises:
+            NftError: nftables refused it; nothing has changed.
+        """
+        commands: list[str] = []
+        if any(not nat for _, nat in self._bases) and self._surroundings.stirred():
+            commands += self._follow()
+        began = time.monotonic()
+        attended = [place for place in self._places.values() if _needs_attention(place)]
+        if attended:
+            loads = self._census.loads(attended, self._loads)
+            commands += [
+                line
+                for place in attended
+                if any(loads.get(entry.mark) != self._loads.get(entry.mark) for entry in place.entries)
+                for line in rules.schedule(place, loads)
+            ]
+            self._loads = loads
+        if commands:
+            self._nft.run("\n".join(commands) + "\n")
+        if not attended:
+            return _IDLE_S
+        return max(_ATTENTIVE_S, _SHARE * (time.monotonic() - began))
+
+    def _follow(self) -> list[str]:
+        """Return the commands that follow the interfaces and routes as they are now."""
+        before, self._devices = self._devices, self._surroundings.devices()
+        commands: list[str] = []
+        for family in (family for family, nat in self._bases if not nat):
+            for device in before.keys() - self._devices.keys():
+                commands += tables.unhook(family, self._number(device))
+            for device, index in self._devices.items():
+                if before.get(device) != index:
+                    number = self._number(device)
+                    commands += [*tables.unhook(family, number), *tables.hook(family, number, device)]
+        for key, place in self._places.items():
+            entries = tuple(self._routed(entry) for entry in place.entries)
+            for old, new in zip(place.entries, entries, strict=True):
+                if old != new:
+                    commands += [*rules.reach(place, old, "delete"), *rules.reach(place, new)]
+            self._places[key] = replace(place, entries=entries)
+        return commands
 
     # --- asked --------------------------------------------------------------------------------------------------------
 
@@ -123,8 +208,13 @@ class NftPlane:
             places = [p for p in self._places.values() if p.nat == nat and p.service.key.family == family]
             if places:
                 figures = self._counters(places[0].table)
-                readings += [self._reading(place, figures) for place in places]
+                loads = self._census.loads(places, {})
+                readings += [self._reading(place, figures, loads) for place in places]
         return tuple(readings)
+
+    def connections(self) -> tuple[Connection, ...]:
+        """Return the connections, and the persistent clients, that are remembered."""
+        return tuple(self._census.connections(self._places.values()))
 
     def _counters(self, table: str) -> dict[str, tuple[int, int]]:
         """Return packets and bytes of every counter of a table by its name."""
@@ -135,8 +225,9 @@ class NftPlane:
                 found[str(counter["name"])] = int(str(counter["packets"])), int(str(counter["bytes"]))
         return found
 
-    def _reading(self, place: Place, figures: dict[str, tuple[int, int]]) -> ServiceReading:
+    def _reading(self, place: Place, figures: dict[str, tuple[int, int]], loads: dict[int, Load]) -> ServiceReading:
         destinations = []
+        persistent = self._census.persistent(place)
         for entry in place.entries:
             new, (packets_in, bytes_in) = figures[f"n{entry.mark}"][0], figures[f"i{entry.mark}"]
             packets_out, bytes_out = figures[f"o{entry.mark}"] if place.nat else (0, 0)
@@ -147,29 +238,25 @@ class NftPlane:
                 bytes_in=bytes_in,
                 bytes_out=bytes_out,
             )
-            active = 0 if place.nat else self._size(place.table, f"a{entry.mark}")
-            inactive = 0 if place.nat else self._size(place.table, f"z{entry.mark}")
+            load = loads.get(entry.mark, Load())
             destinations.append(
                 DestinationReading(
-                    destination=entry.destination, active=active, inactive=inactive, persistent=0, traffic=traffic
+                    destination=entry.destination,
+                    active=load.active,
+                    inactive=load.inactive,
+                    persistent=persistent[entry.mark],
+                    traffic=traffic,
                 )
             )
         totals = (sum(getattr(d.traffic, name) for d in destinations) for name in _SUMMED)
         traffic = Traffic(**dict(zip(_SUMMED, totals, strict=True)))
         return ServiceReading(service=place.service, traffic=traffic, destinations=tuple(destinations))
 
-    def _size(self, table: str, name: str) -> int:
-        """Return how many elements a set holds now."""
-        for item in self._nft.read(f"list set {table} {name}"):
-            elements = item.get("set", {}).get("elem", [])
-            if elements and isinstance(elements, list):
-                return len(elements)
-        return 0
-
     def close(self) -> None:
         """Let go of the tables; they stay as they are."""
         self._nft.close()
-        self._netlink.close()
+        self._surroundings.close()
+        self._census.close()
 
     def flush(self) -> None:
         """Delete the tables, whoever made them."""
@@ -182,5 +269,33 @@ _SUMMED = ("connections", "packets_in", "packets_out", "bytes_in", "bytes_out")
 
 def _deletions(families: Iterable[int]) -> list[str]:
     """Return the commands that delete the tables of families, there or not."""
-    tables = [table for family in families for table in (rules.nat_table(family), f"netdev {rules.dr_table(family)}")]
-    return [f"{verb} table {table}" for table in tables for verb in ("add", "delete")]
+    named = [table for family in families for table in (tables.nat_table(family), tables.dr_table(family))]
+    return [f"{verb} table {table}" for table in named for verb in ("add", "delete")]
+
+
+def _is_nat(state: ServiceState, old: Place | None) -> bool:
+    if not state.destinations:
+        return old is None or old.nat
+    return state.destinations[0].forwarding is Forwarding.NAT
+
+
+def _removal(place: Place) -> list[str]:
+    forgotten = [line for entry in place.entries for line in rules.remove_entry(place, entry)]
+    return rules.remove_service(place) + forgotten
+
+
+def _remembers(service: Service) -> tuple[object, ...]:
+    """Return what of a service decides how its clients are remembered."""
+    return service.persistence_s, service.persistence_prefix, service.one_packet
+
+
+def _needs_attention(place: Place) -> bool:
+    return place.service.scheduler in COUNTING or any(entry.destination.upper for entry in place.entries)
+
+
+def _free(name: str, taken: set[int], tag: int = 0) -> int:
+    """Return a number from 1 to 2**24 - 1 that a name leads to, so that it is the same after a restart."""
+    number = zlib.crc32(name.encode()) & 0xFFFFFF
+    while not number or number | tag in taken:
+        number = number + 1 & 0xFFFFFF
+    return number

@@ -1,35 +1,44 @@
 """Virtual services as nftables text: a scheduler only picks a mark, everything behind it is a map from that mark.
 
-There is one mark for each real server of each service.  NAT lives in a table of the service's family and lets
-connection tracking carry the mark; DR lives at the ingress of the interfaces (netdev), remembers the connections of
-each real server in a set of its own, and hands the packet to the server's link-layer address: nothing is routed here.
+There is one mark for each real server of each service.  With NAT connection tracking remembers it; with DR each real
+server has a set of its connections.  A change of one service is one transaction that rewrites that service's chains.
 
-A table is made once and never deleted while it serves.  A change of one service is one transaction that rewrites that
-service's chain.  nft 1.0.6 wants a line break behind each `{`, aborts on `update @map` with keys above 16 bytes (hence
-sets for connections), and reserves words such as `fin` and `tcp` as names.
+nft 1.0.6 aborts on `update @map` with keys above 16 bytes (hence sets for connections), crashes on listing maps
+declared with `typeof jhash` (hence anonymous maps), and reserves words such as `fin` and `tcp` as names.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
-from labkit.kernel.nft.slots import Candidate, slots
-from labkit.lvs.model import Destination, Protocol, Scheduler, Service, ServiceKey
+from labkit.kernel.nft.slots import REFUSE, Candidate, slots
+from labkit.kernel.nft.tables import FAMILY, block, dr_table, nat_table
+from labkit.lvs.model import Address, Destination, Protocol, Scheduler, Service, ServiceKey
 
-NAT_TABLE, DR_TABLE = "lvs", "lvs_dr"
-_ADDRESS_TYPE = {4: "ipv4_addr", 6: "ipv6_addr"}
-_FAMILY = {4: "ip", 6: "ip6"}
 _CONNECTIONS = 131072
+_CLIENTS = 65536
 _ACTIVE = {Protocol.TCP: "15m", Protocol.UDP: "5m", Protocol.SCTP: "15m"}  # IPVS's timeouts: ipvsadm --set
 _ENDING = "2m"
+_SEED = "seed 0x6c766b69"  # the same in every director and after every change, so that clients stay where they are
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A real server with the mark that stands for it."""
+    """A real server with the mark that stands for it; `exit` (a verdict) and `to` say how DR reaches it, if it does."""
 
     mark: int
     destination: Destination
+    exit: str = ""
+    to: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many connections a real server has, and whether it is at its upper threshold."""
+
+    active: int = 0
+    inactive: int = 0
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +53,12 @@ class Place:
     @property
     def table(self) -> str:
         """Family and name of the table it is in."""
-        return nat_table(self.service.key.family) if self.nat else f"netdev {dr_table(self.service.key.family)}"
+        return (nat_table if self.nat else dr_table)(self.service.key.family)
 
     @property
     def family(self) -> str:
         """`ip` or `ip6`."""
-        return _FAMILY[self.service.key.family]
+        return FAMILY[self.service.key.family]
 
     @property
     def client(self) -> str:
@@ -60,98 +69,6 @@ class Place:
         if self.service.key.family == 4:
             return f"ip saddr and {IPv4Address((2**32 - 1) >> (32 - prefix) << (32 - prefix))}"
         return f"ip6 saddr and {IPv6Address((2**128 - 1) >> (128 - prefix) << (128 - prefix))}"
-
-
-def _block(head: str, lines: Iterable[str]) -> str:
-    return "\n".join((f"{head} {{", *lines, "}"))
-
-
-# --- what all services of a family share ------------------------------------------------------------------------------
-
-
-def nat_base(family: int) -> str:
-    """Return the table of NAT services of a family; to be loaded once."""
-    name, address = _FAMILY[family], _ADDRESS_TYPE[family]
-    new = f"ct state new ct mark 0 {name} daddr . meta l4proto"
-    translate = f"ct mark != 0 meta l4proto {{ tcp, udp, sctp }} dnat {name} to ct mark map @dest"
-    return _block(
-        f"table {nat_table(family)}",
-        (
-            _block("map dest", (f"type mark : {address} . inet_service",)),
-            *(_block(f"map {counters}", ("type mark : counter",)) for counters in ("c_new", "c_in", "c_out")),
-            _block("set live", ("type mark",)),
-            _block("map svc", (f"type {address} . inet_proto . inet_service : verdict",)),
-            _block("map svc_all", (f"type {address} . inet_proto : verdict",)),
-            _block("map svc_mark", ("type mark : verdict",)),
-            _block("chain picked", ("counter name ct mark map @c_new",)),
-            _block("chain schedule", (f"{new} . th dport vmap @svc", f"{new} vmap @svc_all")),
-            _block(
-                "chain pre",
-                (
-                    "type filter hook prerouting priority -150",
-                    "ct mark != 0 ct mark != @live drop",  # a real server that was taken out gets nothing more
-                    "ct state new ct mark 0 meta mark != 0 meta mark vmap @svc_mark",
-                    "jump schedule",
-                ),
-            ),
-            _block("chain local", ("type filter hook output priority -150", "jump schedule")),
-            _block("chain dn", ("type nat hook prerouting priority dstnat", translate)),
-            _block("chain dn_local", ("type nat hook output priority -100", translate)),
-            _block(
-                "chain account",
-                (
-                    "type filter hook postrouting priority filter",
-                    "ct mark 0 accept",
-                    "ct mark != @live accept",
-                    "ct direction original counter name ct mark map @c_in",
-                    "ct direction reply counter name ct mark map @c_out",
-                ),
-            ),
-        ),
-    )
-
-
-def dr_base(family: int, devices: Sequence[str]) -> str:
-    """Return the table of DR services of a family at the ingress of `devices`; to be loaded once."""
-    name, address = _FAMILY[family], _ADDRESS_TYPE[family]
-    hooks = [
-        _block(
-            f"chain in_{number}",
-            (
-                f'type filter hook ingress device "{device}" priority 0',
-                f"meta pkttype host {name} daddr . meta l4proto . th dport vmap @svc",
-                f"meta pkttype host {name} daddr . meta l4proto vmap @svc_all",
-            ),
-        )
-        for number, device in enumerate(devices)
-    ]
-    return _block(
-        f"table netdev {dr_table(family)}",
-        (
-            *(_block(f"map {counters}", ("type mark : counter",)) for counters in ("c_new", "c_in", "c_end")),
-            _block("set live", ("type mark",)),
-            _block("map svc", (f"type {address} . inet_proto . inet_service : verdict",)),
-            _block("map svc_all", (f"type {address} . inet_proto : verdict",)),
-            _block("map dest", (f"type mark : {address}",)),
-            _block("map send", ("type mark : verdict",)),
-            *(
-                _block(f"chain out_{number}", (f'fwd {name} to meta mark map @dest device "{device}"',))
-                for number, device in enumerate(devices)
-            ),
-            _block("chain forward", ("counter name meta mark map @c_in", "meta mark vmap @send")),
-            *hooks,
-        ),
-    )
-
-
-def nat_table(family: int) -> str:
-    """Return family and name of a family's NAT table."""
-    return f"{_FAMILY[family]} {NAT_TABLE}"
-
-
-def dr_table(family: int) -> str:
-    """Return the name of a family's DR table: netdev has one name space for both."""
-    return DR_TABLE if family == 4 else f"{DR_TABLE}6"
 
 
 # --- one service ------------------------------------------------------------------------------------------------------
@@ -166,7 +83,7 @@ def prepare_service(place: Place) -> list[str]:
     """Return the commands that make what a service remembers clients in."""
     if place.service.persistence_s is None:
         return []
-    return [_block(f"table {place.table}", (_persistence(place),))]
+    return [block(f"table {place.table}", (_persistence(place),))]
 
 
 def add_service(place: Place) -> list[str]:
@@ -187,36 +104,32 @@ def remove_service(place: Place) -> list[str]:
     return commands
 
 
-def add_entry(place: Place, entry: Entry, device: int = 0) -> list[str]:
+def add_entry(place: Place, entry: Entry) -> list[str]:
     """Return the commands that make a real server known; no connection goes to it before the service is scheduled."""
-    table, mark, destination = place.table, entry.mark, entry.destination
+    table, mark = place.table, entry.mark
     letters = counters(place)
-    objects = [_block(f"counter {letter}{mark}", ()) for letter in letters]
+    objects = [block(f"counter {letter}{mark}", ()) for letter in letters]
     if not place.nat:
         objects += [*_sets(place, entry), *_entry_chains(place, entry)]
-    to = f"{destination.address} . {destination.port}" if place.nat else f"{destination.address}"
     names = ("c_new", "c_in", "c_out" if place.nat else "c_end")
-    commands = [_block(f"table {table}", objects)]
+    commands = [block(f"table {table}", objects)]
     commands += [
         f'add element {table} {name} {{ {mark} : "{letter}{mark}" }}'
         for name, letter in zip(names, letters, strict=True)
     ]
-    commands += [f"add element {table} dest {{ {mark} : {to} }}", f"add element {table} live {{ {mark} }}"]
-    return commands if place.nat else [*commands, f"add element {table} send {{ {mark} : goto out_{device} }}"]
+    return [*commands, *reach(place, entry), f"add element {table} live {{ {mark} }}"]
 
 
-def remove_entry(place: Place, entry: Entry, device: int = 0) -> list[str]:
+def remove_entry(place: Place, entry: Entry) -> list[str]:
     """Return the commands that forget a real server and its connections, after its service no longer names it."""
-    table, mark, destination = place.table, entry.mark, entry.destination
-    to = f"{destination.address} . {destination.port}" if place.nat else f"{destination.address}"
+    table, mark = place.table, entry.mark
     letters, names = counters(place), ("c_new", "c_in", "c_out" if place.nat else "c_end")
-    commands = [f"delete element {table} live {{ {mark} }}", f"delete element {table} dest {{ {mark} : {to} }}"]
+    commands = [f"delete element {table} live {{ {mark} }}", *reach(place, entry, "delete")]
     commands += [
         f'delete element {table} {name} {{ {mark} : "{letter}{mark}" }}'
         for name, letter in zip(names, letters, strict=True)
     ]
     if not place.nat:
-        commands.append(f"delete element {table} send {{ {mark} : goto out_{device} }}")
         chains = [f"{letter}{mark}" for letter in "rfeb"]
         commands += [f"flush chain {table} {chain}" for chain in chains]
         commands += [f"delete chain {table} {chain}" for chain in chains]
@@ -224,22 +137,46 @@ def remove_entry(place: Place, entry: Entry, device: int = 0) -> list[str]:
     return commands + [f"delete counter {table} {letter}{mark}" for letter in letters]
 
 
-def schedule(place: Place, order: Sequence[int] | None = None) -> list[str]:
-    """Return the commands that rewrite how a service picks; `order` in place of what the scheduler says."""
+def reach(place: Place, entry: Entry, verb: str = "add") -> list[str]:
+    """Return the commands that make known where a real server is, or (`delete`) forget it."""
+    mark, destination = entry.mark, entry.destination
+    if place.nat:
+        port = f" . {destination.port}" if destination.port else ""
+        return [f"{verb} element {place.table} dest{'' if port else '_any'} {{ {mark} : {destination.address}{port} }}"]
+    if not entry.exit:
+        return []
+    pairs = {"dest": entry.to, "send": entry.exit}
+    return [f"{verb} element {place.table} {name} {{ {mark} : {value} }}" for name, value in pairs.items()]
+
+
+def schedule(place: Place, loads: Mapping[int, Load]) -> list[str]:
+    """Return the commands that rewrite how a service picks, with the connections of its real servers by their marks."""
     number, table = place.number, place.table
-    candidates = [
-        Candidate(entry.mark, entry.destination.weight, str(entry.destination.address))
-        for entry in place.entries
-        if entry.destination.weight
-    ]
-    marks = list(order) if order is not None else slots(place.service, candidates)
-    rules = (_nat_rules if place.nat else _dr_rules)(place, marks)
+    rules = (_nat_rules if place.nat else _dr_rules)(place, order(place, loads))
     chains = {f"s{number}": rules}
     if not place.nat:
         chains = {**_dr_chains(place), **chains}
-    flushed = [_block(f"table {table}", [_block(f"chain {chain}", ()) for chain in chains])]
+    flushed = [block(f"table {table}", [block(f"chain {chain}", ()) for chain in chains])]
     flushed += [f"flush chain {table} {chain}" for chain in chains]
-    return [*flushed, _block(f"table {table}", [_block(f"chain {name}", lines) for name, lines in chains.items()])]
+    return [*flushed, block(f"table {table}", [block(f"chain {name}", lines) for name, lines in chains.items()])]
+
+
+def order(place: Place, loads: Mapping[int, Load]) -> list[int]:
+    """Return the marks in the order in which new connections get them."""
+    candidates = []
+    for entry in place.entries:
+        load, destination = loads.get(entry.mark, Load()), entry.destination
+        candidates.append(
+            Candidate(
+                mark=entry.mark,
+                weight=destination.weight,
+                name=str(destination.address),
+                active=load.active,
+                inactive=load.inactive,
+                full=load.full,
+            )
+        )
+    return slots(place.service, candidates)
 
 
 # --- pieces -----------------------------------------------------------------------------------------------------------
@@ -264,8 +201,8 @@ def _entrance(place: Place) -> str:
 
 def _persistence(place: Place) -> str:
     kind = "ct mark" if place.nat else "meta mark"
-    lines = (f"typeof {place.family} saddr : {kind}", "size 65536", "flags dynamic,timeout")
-    return _block(f"map p{place.number}", (*lines, f"timeout {place.service.persistence_s}s"))
+    lines = (f"typeof {place.family} saddr : {kind}", f"size {_CLIENTS}", "flags dynamic,timeout")
+    return block(f"map p{place.number}", (*lines, f"timeout {place.service.persistence_s}s"))
 
 
 def _pick(place: Place, marks: Sequence[int]) -> str:
@@ -278,21 +215,21 @@ def _pick(place: Place, marks: Sequence[int]) -> str:
         Scheduler.SH: f"jhash {with_port}",
         Scheduler.MH: f"jhash {with_port}",
         Scheduler.DH: f"jhash {place.family} daddr",
-    }.get(service.scheduler, "numgen inc")
-    elements = ", ".join(f"{number} : {mark}" for number, mark in enumerate(marks))
-    return f"{key} mod {len(marks)} map {{ {elements} }}"
+    }.get(service.scheduler)
+    by = f"{key} mod {len(marks)} {_SEED}" if key else f"numgen inc mod {len(marks)}"
+    return f"{by} map {{ {', '.join(f'{number} : {mark}' for number, mark in enumerate(marks))} }}"
 
 
-def _refuse(place: Place) -> list[str]:
-    is_tcp = place.service.key.protocol is Protocol.TCP
-    return ["reject with tcp reset" if is_tcp else "reject"]
+_REFUSAL = ("meta l4proto tcp reject with tcp reset", "reject")
 
 
 def _nat_rules(place: Place, marks: Sequence[int]) -> list[str]:
     if not marks:
-        return ["meta l4proto tcp reject with tcp reset", "reject"]
+        return list(_REFUSAL)
     remember = f"@p{place.number} {{ {place.client} : ct mark }}"
     picked = [f"ct mark set {_pick(place, marks)}"]
+    if REFUSE in marks:
+        picked += [f"ct mark {REFUSE} {line}" for line in _REFUSAL]
     if place.service.persistence_s is not None:
         again = [f"ct mark set {place.client} map @p{place.number}", f"ct mark @live update {remember} goto picked"]
         picked = [*again, *picked, f"update {remember}"]
@@ -300,7 +237,9 @@ def _nat_rules(place: Place, marks: Sequence[int]) -> list[str]:
 
 
 def _connection(place: Place) -> str:
-    return f"{place.family} saddr . th sport"
+    """Return what tells connections of a service apart; one of all ports needs the port that was asked for."""
+    source = f"{place.family} saddr . th sport"
+    return source if place.service.key.port else f"{source} . th dport"
 
 
 def _sets(place: Place, entry: Entry) -> list[str]:
@@ -308,7 +247,7 @@ def _sets(place: Place, entry: Entry) -> list[str]:
     protocol = place.service.key.protocol or Protocol.TCP
     times = {"a": _ACTIVE[protocol], "z": _ENDING}
     return [
-        _block(
+        block(
             f"set {letter}{entry.mark}",
             (f"typeof {_connection(place)}", f"size {_CONNECTIONS}", "flags dynamic,timeout", f"timeout {time}"),
         )
@@ -324,8 +263,8 @@ def _entry_chains(place: Place, entry: Entry) -> list[str]:
     begin = [choose] if place.service.one_packet else [choose, f"update @a{mark} {{ {key} }}"]
     end = [f"tcp flags & (fin | rst) != 0 goto e{mark}"] if is_tcp else []
     return [
-        _block(f"chain f{mark}", (choose, "goto forward")),
-        _block(
+        block(f"chain f{mark}", (choose, "goto forward")),
+        block(
             f"chain e{mark}",
             (
                 f"update @z{mark} {{ {key} }} counter name x{mark}",
@@ -333,8 +272,8 @@ def _entry_chains(place: Place, entry: Entry) -> list[str]:
                 "goto forward",
             ),
         ),
-        _block(f"chain r{mark}", (choose, *end, f"update @a{mark} {{ {key} }} goto forward")),
-        _block(f"chain b{mark}", (*begin, f"counter name n{mark} goto forward")),
+        block(f"chain r{mark}", (choose, *end, f"update @a{mark} {{ {key} }} goto forward")),
+        block(f"chain b{mark}", (*begin, f"counter name n{mark} goto forward")),
     ]
 
 
@@ -356,10 +295,12 @@ def _dr_chains(place: Place) -> dict[str, list[str]]:
 
 def _dr_rules(place: Place, marks: Sequence[int]) -> list[str]:
     if not marks:
-        return _refuse(place)
+        return list(_REFUSAL)
     remember = f"@p{place.number} {{ {place.client} : meta mark }}"
-    begin = "meta mark vmap { " + ", ".join(f"{mark} : goto b{mark}" for mark in sorted(set(marks))) + " }"
+    begin = "meta mark vmap { " + ", ".join(f"{mark} : goto b{mark}" for mark in sorted({*marks} - {REFUSE})) + " }"
     picked = [f"meta mark set {_pick(place, marks)}"]
+    if REFUSE in marks:
+        picked += [f"meta mark {REFUSE} {line}" for line in _REFUSAL]
     if place.service.persistence_s is not None:
         everyone = ", ".join(f"{entry.mark} : goto b{entry.mark}" for entry in place.entries)
         again = [

@@ -1,0 +1,122 @@
+"""The tables that all virtual services of a family share, as nftables text; made once, never deleted under load.
+
+NAT lives in a table of the service's family.  A new connection gets the mark of a real server from the scheduler in
+`prerouting`, behind everything that sets firewall marks; connection tracking carries it from there.  DR lives at the
+ingress of every interface (netdev): a packet is handed to the real server's link-layer address and not routed.
+"""
+
+from collections.abc import Iterable
+
+NAT_TABLE, DR_TABLE = "lvs", "lvs_dr"
+ADDRESS_TYPE = {4: "ipv4_addr", 6: "ipv6_addr"}
+FAMILY = {4: "ip", 6: "ip6"}
+_BEHIND_MARKS = -140  # mangle, where marks are set, is at -150; translation at -100
+
+
+def block(head: str, lines: Iterable[str]) -> str:
+    """Return a block; nft 1.0.6 wants a line break behind each `{`."""
+    return "\n".join((f"{head} {{", *lines, "}"))
+
+
+def nat_table(family: int) -> str:
+    """Return family and name of a family's NAT table."""
+    return f"{FAMILY[family]} {NAT_TABLE}"
+
+
+def dr_table(family: int) -> str:
+    """Return family and name of a family's DR table: netdev has one name space for both."""
+    return f"netdev {DR_TABLE}" if family == 4 else f"netdev {DR_TABLE}6"
+
+
+def _services(family: int) -> tuple[str, ...]:
+    """Return the maps from what a packet is sent to, to the chain of its service."""
+    address = ADDRESS_TYPE[family]
+    return (
+        block("map svc", (f"type {address} . inet_proto . inet_service : verdict",)),
+        block("map svc_all", (f"type {address} . inet_proto : verdict",)),
+    )
+
+
+def _counters(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(block(f"map {name}", ("type mark : counter",)) for name in names)
+
+
+def nat_base(family: int) -> str:
+    """Return the table of NAT services of a family."""
+    name, address = FAMILY[family], ADDRESS_TYPE[family]
+    new = f"ct state new ct mark 0 {name} daddr . meta l4proto"
+    translate = (  # a real server with port 0 keeps the port that was asked for
+        f"ct mark != 0 meta l4proto {{ tcp, udp, sctp }} dnat {name} to ct mark map @dest",
+        f"ct mark != 0 dnat {name} to ct mark map @dest_any",
+    )
+    return block(
+        f"table {nat_table(family)}",
+        (
+            block("map dest", (f"type mark : {address} . inet_service",)),
+            block("map dest_any", (f"type mark : {address}",)),
+            *_counters(("c_new", "c_in", "c_out")),
+            block("set live", ("type mark",)),
+            *_services(family),
+            block("map svc_mark", ("type mark : verdict",)),
+            block("chain picked", ("counter name ct mark map @c_new",)),
+            block("chain schedule", (f"{new} . th dport vmap @svc", f"{new} vmap @svc_all")),
+            block(
+                "chain pre",
+                (
+                    f"type filter hook prerouting priority {_BEHIND_MARKS}",
+                    "ct mark != 0 ct mark != @live drop",  # a real server that was taken out gets nothing more
+                    "ct state new ct mark 0 meta mark != 0 meta mark vmap @svc_mark",
+                    "jump schedule",
+                ),
+            ),
+            block("chain local", (f"type filter hook output priority {_BEHIND_MARKS}", "jump schedule")),
+            block("chain dn", ("type nat hook prerouting priority dstnat", *translate)),
+            block("chain dn_local", ("type nat hook output priority -100", *translate)),
+            block(
+                "chain account",
+                (
+                    "type filter hook postrouting priority filter",
+                    "ct mark 0 accept",
+                    "ct mark != @live accept",
+                    "ct direction original counter name ct mark map @c_in",
+                    "ct direction reply counter name ct mark map @c_out",
+                ),
+            ),
+        ),
+    )
+
+
+def dr_base(family: int) -> str:
+    """Return the table of DR services of a family; `hook` lets an interface in."""
+    return block(
+        f"table {dr_table(family)}",
+        (
+            *_counters(("c_new", "c_in", "c_end")),
+            block("set live", ("type mark",)),
+            *_services(family),
+            block("map dest", (f"type mark : {ADDRESS_TYPE[family]}",)),
+            block("map send", ("type mark : verdict",)),
+            block("chain forward", ("counter name meta mark map @c_in", "meta mark vmap @send", "drop")),
+        ),
+    )
+
+
+def hook(family: int, number: int, device: str) -> list[str]:
+    """Return the commands that take packets in at an interface and let them out there."""
+    table, name = dr_table(family), FAMILY[family]
+    to_service = f"meta pkttype host {name} daddr . meta l4proto"
+    taken_in = (
+        f'type filter hook ingress device "{device}" priority 0',
+        f"{to_service} . th dport vmap @svc",
+        f"{to_service} vmap @svc_all",
+    )
+    let_out = block(f"chain out_{number}", (f'fwd {name} to meta mark map @dest device "{device}"',))
+    return [block(f"table {table}", (block(f"chain in_{number}", taken_in), let_out))]
+
+
+def unhook(family: int, number: int) -> list[str]:
+    """Return the commands that forget an interface that is gone, whether or not the kernel has done it."""
+    table = dr_table(family)
+    chains = [f"{table} in_{number}", f"{table} out_{number}"]
+    made = [f"add chain {chain}" for chain in chains]
+    return [*made, *(f"flush chain {chain}" for chain in chains), f"delete chain {chains[0]}"]
