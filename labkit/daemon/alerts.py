@@ -96,9 +96,13 @@ class Alerts:
         self._unsent = deque(self._letters)
         self._send()
 
-    def _ended(self, _: int, status: int) -> None:
+    def _ended(self, _: int, status: int | OSError) -> None:
         self._let_go()
         if self._closed:
+            return
+        if isinstance(status, OSError):
+            self._say(f"mail cannot be sent: {status.strerror}", Level.WARNING)
+            self._plan_restart()
             return
         if status == _NO_LIBRARY:
             self._able = False

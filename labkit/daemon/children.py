@@ -1,7 +1,8 @@
-"""Commands that the daemon runs: check scripts and notify scripts, as keepalived.conf(5) describes their surroundings.
+"""Commands that the daemon runs: check scripts, notify scripts, readers of FIFOs, nft, the mail process.
 
-A command inherits the daemon's environment and working directory, runs as its script user in a process group of its own
-with /dev/null for input and output, and without a shell.  Starting one never waits for it, not even for its exec.
+A command inherits the daemon's environment and working directory and runs without a shell.  Starting never waits for
+it, and whoever asks for several gets one at a time: between two the loop looks at its sockets and deadlines, so that a
+hundred scripts which are due together do not hold up an advert.
 """
 
 import contextlib
@@ -9,24 +10,22 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import TypeAlias
 
 from labkit.daemon.loop import Loop
 from labkit.daemon.programs import Account
-from labkit.kernel.process import die_with_parent
+from labkit.daemon.spawning import spawn
+from labkit.kernel.process import now
 
-_RESTORED = (
-    signal.SIGPIPE,
-    signal.SIGXFSZ,
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGHUP,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-)
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # what shells say
 _KEPT_BYTES = 4096
 _READ_BYTES = 1 << 16
 _LEFT_OPEN = 64
+
+Ended: TypeAlias = Callable[[int, int | OSError], None]
+"""Called with the number that `start` returned and how it ended: the exit status, negative for a signal, or why the
+command could not be started."""
 
 
 class Output:
@@ -82,43 +81,91 @@ class Output:
             os.close(self._reader)
 
 
+@dataclass(slots=True)
+class _Order:
+    """A command that is to be started when its turn comes, unless it is given up before: `given_up` is the signal."""
+
+    number: int
+    argv: tuple[str, ...]
+    who: Account | None
+    ended: Ended
+    output: Output | None
+    source: int | None
+    given_up: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    pid: int
+    descriptor: int
+
+
 class Children:
-    """The commands that run now; each one's end is told through the loop."""
+    """The commands that run now or are about to; each one's end is told through the loop, never from within a call."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._running: dict[int, int] = {}
+        self._numbers = count(1)
+        self._orders: deque[_Order] = deque()
+        self._running: dict[int, _Running] = {}
         self._left_open: deque[Output] = deque()
 
     def start(
         self,
         argv: tuple[str, ...],
         who: Account | None,
-        ended: Callable[[int, int], None],
+        ended: Ended,
         *,
         output: Output | None = None,
         source: int | None = None,
     ) -> int:
-        """Start a command and return its process number; `ended` is called with it and the status (negative: the
-        signal).
+        """Have a command started in one of the next turns of the loop, and return a number to kill it by.
 
-        It writes to `output` and reads from the descriptor `source`, where these are given.
+        It writes to `output` and reads from what the descriptor `source` refers to, where these are given.
 
         Raises:
-            OSError: no process or descriptor is left.
+            OSError: no descriptor is left.
         """
-        pid = os.fork()
-        if pid == 0:
-            _become(argv, who, source, None if output is None else output.writer)
+        kept = None if source is None else os.dup(source)
+        order = _Order(next(self._numbers), argv, who, ended, output, kept)
+        if not self._orders:
+            self._loop.at(now(), self._start_one)
+        self._orders.append(order)
+        return order.number
+
+    def _start_one(self) -> None:
+        order = self._orders.popleft()
+        if self._orders:
+            self._loop.at(now(), self._start_one)
+        try:
+            failure = None if order.given_up else self._spawn(order)
+        finally:
+            if order.source is not None:
+                os.close(order.source)
+            if order.output is not None:
+                order.output.started()
+        if order.given_up or failure is not None:
+            if order.output is not None:
+                order.output.close()
+            order.ended(order.number, failure or -order.given_up)
+
+    def _spawn(self, order: _Order) -> OSError | None:
+        """Start a command; return why that could not be."""
+        try:
+            pid = spawn(
+                order.argv, order.who, source=order.source, output=order.output.writer if order.output else None
+            )
+        except OSError as error:
+            return error
         try:
             descriptor = os.pidfd_open(pid)
-        except OSError:
-            self.kill(pid, signal.SIGKILL)
+        except OSError as error:
+            _signal(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-            raise
-        self._running[pid] = descriptor
-        self._loop.watch(descriptor, lambda: self._reap(pid, ended, output))
-        return pid
+            return error
+        self._running[order.number] = _Running(pid, descriptor)
+        self._loop.watch(descriptor, lambda: self._reap(order))
+        return None
 
     def output(self) -> Output:
         """Return a place for the output of a command that is about to be started.
@@ -128,15 +175,15 @@ class Children:
         """
         return Output(self._loop)
 
-    def _reap(self, pid: int, ended: Callable[[int, int], None], output: Output | None) -> None:
-        descriptor = self._running.pop(pid)
-        self._loop.unwatch(descriptor)
-        os.close(descriptor)
-        _, status = os.waitpid(pid, 0)  # it has ended: its pidfd is readable
-        if output is not None:
-            output.ended()
-            self._leave_open(output)
-        ended(pid, os.waitstatus_to_exitcode(status))
+    def _reap(self, order: _Order) -> None:
+        running = self._running.pop(order.number)
+        self._loop.unwatch(running.descriptor)
+        os.close(running.descriptor)
+        _, status = os.waitpid(running.pid, 0)  # it has ended: its pidfd is readable
+        if order.output is not None:
+            order.output.ended()
+            self._leave_open(order.output)
+        order.ended(order.number, os.waitstatus_to_exitcode(status))
 
     def _leave_open(self, output: Output) -> None:
         """Keep the pipe of what a command left running, or that would be ended by SIGPIPE; so many, and no more."""
@@ -144,41 +191,27 @@ class Children:
         while len(self._left_open) > _LEFT_OPEN:
             self._left_open.popleft().close()
 
-    def kill(self, pid: int, number: int) -> None:
-        """Send a signal to a command and to whatever it has started in its process group."""
-        for send in (os.killpg, os.kill):  # the group does not exist before the child has made it
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                send(pid, number)
+    def kill(self, number: int, signal_number: int) -> None:
+        """Send a signal to a command and to whatever it has started in its process group.
+
+        One that has not been started yet will not be, and ends by that signal when its turn comes.
+        """
+        if running := self._running.get(number):
+            _signal(running.pid, signal_number)
+        for order in self._orders:
+            if order.number == number:
+                order.given_up = signal_number
 
     def kill_all(self) -> None:
-        """Ask all that still run to end."""
-        for pid in self._running:
-            self.kill(pid, signal.SIGTERM)
+        """Ask all that still run to end, and start no more."""
+        for number in [*self._running, *(order.number for order in self._orders)]:
+            self.kill(number, signal.SIGTERM)
 
     def __len__(self) -> int:
-        return len(self._running)
+        return len(self._running) + len(self._orders)
 
 
-def _become(argv: tuple[str, ...], who: Account | None, source: int | None, output: int | None) -> None:
-    """Turn the forked child into the command; never returns."""
-    status = _NOT_EXECUTABLE
-    try:
-        os.setpgid(0, 0)
-        die_with_parent(signal.SIGTERM)
-        signal.set_wakeup_fd(-1)
-        for number in _RESTORED:
-            signal.signal(number, signal.SIG_DFL)
-        null = os.open(os.devnull, os.O_RDWR)
-        sink = null if output is None else output
-        for descriptor, ours in enumerate((null if source is None else source, sink, sink)):
-            os.dup2(ours, descriptor)
-        if who is not None:
-            os.initgroups(who.name, who.group)
-            os.setgid(who.group)
-            os.setuid(who.user)
-            die_with_parent(signal.SIGTERM)  # forgotten when the user changes (prctl(2))
-        os.execvp(argv[0], argv)
-    except FileNotFoundError:
-        status = _NOT_FOUND
-    finally:
-        os._exit(status)
+def _signal(pid: int, number: int) -> None:
+    for send in (os.killpg, os.kill):  # a forked child makes its group itself
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            send(pid, number)

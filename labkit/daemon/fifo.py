@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from labkit.conf.model import Fifo, GlobalDefs
-from labkit.daemon.children import Children
+from labkit.daemon.children import Children, Ended
 from labkit.daemon.loop import Loop
 from labkit.daemon.news import STATES, News, fifo_line
 from labkit.daemon.programs import NoSuchAccountError, account, prepare
@@ -147,7 +147,7 @@ class _Reader:
     def __init__(self, fifo: Fifo, what: str) -> None:
         self.fifo = fifo
         self.what = what
-        self.pid: int | None = None
+        self.number: int | None = None
 
 
 class Fifos:
@@ -183,7 +183,7 @@ class Fifos:
     def _read(self, what: str, fifo: Fifo, defaults: GlobalDefs) -> None:
         """Start the script of a FIFO, if it does not run already."""
         running = self._readers.get(fifo.path)
-        if running is not None and running.pid is not None and running.fifo == fifo:
+        if running is not None and running.number is not None and running.fifo == fifo:
             return
         self._end(fifo.path)
         if fifo.script is None:
@@ -195,15 +195,13 @@ class Fifos:
             self._say(f"Disabling {what} script {program.text}: {program.refused}")
             return
         reader = self._readers[fifo.path] = _Reader(fifo, what)
-        try:
-            reader.pid = self._children.start((*program.argv, fifo.path), program.who, reader_ended(reader, self._say))
-        except OSError as error:
-            self._say(f"{what} script {program.text} could not be started: {error.strerror}")
+        argv, ended = (*program.argv, fifo.path), reader_ended(reader, self._say)
+        reader.number = self._children.start(argv, program.who, ended)
 
     def _end(self, path: str) -> None:
         reader = self._readers.pop(path, None)
-        if reader is not None and reader.pid is not None:
-            self._children.kill(reader.pid, signal.SIGTERM)
+        if reader is not None and reader.number is not None:
+            self._children.kill(reader.number, signal.SIGTERM)
 
     def write(self, news: News) -> None:
         """Write one line to every FIFO."""
@@ -217,11 +215,14 @@ class Fifos:
         self._writers.clear()
 
 
-def reader_ended(reader: _Reader, say: Callable[[str], None]) -> Callable[[int, int], None]:
+def reader_ended(reader: _Reader, say: Callable[[str], None]) -> Ended:
     """Return what to do when the script of a FIFO ends."""
 
-    def ended(_: int, status: int) -> None:
-        reader.pid = None
-        say(f"{reader.what} script terminated" + (f" with status {status}" if status > 0 else ""))
+    def ended(_: int, status: int | OSError) -> None:
+        reader.number = None
+        if isinstance(status, OSError):
+            say(f"{reader.what} script could not be started: {status.strerror}")
+        else:
+            say(f"{reader.what} script terminated" + (f" with status {status}" if status > 0 else ""))
 
     return ended

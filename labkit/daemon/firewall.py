@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 from labkit.conf.model import VrrpInstance
 from labkit.daemon.children import Children
 from labkit.daemon.log import Level, Log
+from labkit.daemon.spawning import NOT_FOUND
 from labkit.daemon.virtual_macs import Macvlan
 from labkit.daemon.wording import exit_words
 from labkit.kernel.firewall import Blocked, Redirected, ruleset
 from labkit.vrrp.config import OWNER
 
 _EMPTY = ruleset((), ())
-_NOT_FOUND = 127  # what a child says whose program is not there
 
 
 class Firewall:
@@ -50,16 +50,14 @@ class Firewall:
             self._settled()
             return
         self._current = self._wanted
-        try:
-            self._children.start(("nft", self._wanted), None, self._ended)
-            self._running = True
-        except OSError as error:
-            self._failed(f"nft cannot be run: {error.strerror}")
-            self._settled()
+        self._children.start(("nft", self._wanted), None, self._ended)
+        self._running = True
 
-    def _ended(self, _: int, status: int) -> None:
+    def _ended(self, _: int, status: int | OSError) -> None:
         self._running = False
-        if status == _NOT_FOUND:
+        if isinstance(status, OSError):
+            self._failed(f"nft cannot be run: {status.strerror}")
+        elif status == NOT_FOUND:
             self._failed("nft is not installed")
         elif status:
             self._failed(f"nft {exit_words(status)}")

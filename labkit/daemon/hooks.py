@@ -39,8 +39,6 @@ def _run(what: str, command: Command | None, timeout: Micros, defaults: GlobalDe
     loop = Loop()
     try:
         ending = _wait(loop, program, timeout)
-    except OSError as error:
-        ending = f"could not be started: {error.strerror}"
     finally:
         loop.close()
     if ending:
@@ -50,13 +48,16 @@ def _run(what: str, command: Command | None, timeout: Micros, defaults: GlobalDe
 def _wait(loop: Loop, program: Program, timeout: Micros) -> str:
     """Run a program to its end, or end it; return what went wrong."""
     children = Children(loop)
-    statuses: list[int] = []
-    pid = children.start(program.argv, program.who, lambda _, status: statuses.append(status))
+    statuses: list[int | OSError] = []
+    number = children.start(program.argv, program.who, lambda _, status: statuses.append(status))
     begin = now()
-    loop.at(begin + timeout, partial(children.kill, pid, signal.SIGTERM))
-    loop.at(begin + timeout + _KILL_AFTER, partial(children.kill, pid, signal.SIGKILL))
+    loop.at(begin + timeout, partial(children.kill, number, signal.SIGTERM))
+    loop.at(begin + timeout + _KILL_AFTER, partial(children.kill, number, signal.SIGKILL))
     while not statuses:
         loop.step(None)
-    if statuses[0] and now() - begin >= timeout:
+    status = statuses[0]
+    if isinstance(status, OSError):
+        return f"could not be started: {status.strerror}"
+    if status and now() - begin >= timeout:
         return f"was ended after {timeout / SECOND:g} s"
-    return exit_words(statuses[0]) if statuses[0] else ""
+    return exit_words(status) if status else ""

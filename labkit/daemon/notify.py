@@ -32,7 +32,7 @@ class _Run:
 
 @dataclass(slots=True)
 class _Line:
-    """The scripts of one subject: those that wait, and the process that was started last if it still runs."""
+    """The scripts of one subject: those that wait, and the one that was started last if it still runs."""
 
     waiting: deque[_Run] = field(default_factory=deque)
     current: int | None = None
@@ -106,13 +106,7 @@ class Notifier:
 
     def _start(self, line: _Line) -> None:
         run = line.waiting.popleft()
-        ended = partial(self._ended, line, run)
-        try:
-            line.current = self._children.start(run.argv, run.program.who, ended)
-        except OSError as error:
-            self.farewells -= run.last
-            self._say(f"Notify script {run.program.text} could not be started: {error.strerror}")
-            self._loop.at(now(), partial(self._next, line))
+        line.current = self._children.start(run.argv, run.program.who, partial(self._ended, line, run))
 
     def _lose_patience(self, line: _Line, text: str) -> None:
         line.impatience = None
@@ -121,11 +115,13 @@ class Notifier:
             self._say(f"Notify script {text} runs for {_PATIENCE // SECOND} s already: the next one is started")
             self._next(line)
 
-    def _ended(self, line: _Line, run: _Run, pid: int, status: int) -> None:
+    def _ended(self, line: _Line, run: _Run, number: int, status: int | OSError) -> None:
         self.farewells -= run.last
-        if status:
+        if isinstance(status, OSError):
+            self._say(f"Notify script {run.program.text} could not be started: {status.strerror}")
+        elif status:
             words = f"exited with status {status}" if status > 0 else f"was ended by signal {-status}"
             self._say(f"Notify script {run.program.text} {words}")
-        if line.current == pid:
+        if line.current == number:
             line.current = None
             self._next(line)

@@ -87,6 +87,7 @@ class Runner:
         self._speaker = Speaker()
         self._watched: set[str] = set()  # every interface that the configuration names
         self._pending: deque[Event] = deque()
+        self._handling = False
         self._stopping = False
         self._utc_offset: Micros | None = None
         self._hears_paths = False
@@ -152,9 +153,16 @@ class Runner:
             self._tracer.say(Kind.STALL, {"stalled_us": late})
 
     def _handle(self, event: Event, *, starting: bool = False) -> None:
+        """Tell the core of an event and do what it decides; what happens meanwhile comes after that."""
         self._pending.append(event)
-        while self._pending:
-            self._service.perform(self._speaker.handle(self._pending.popleft(), now()), starting=starting)
+        if self._handling:
+            return
+        self._handling = True
+        try:
+            while self._pending:
+                self._service.perform(self._speaker.handle(self._pending.popleft(), now()), starting=starting)
+        finally:
+            self._handling = False
 
     def _tell_clock(self) -> None:
         """Tell the core of the difference between the two clocks, when somebody set the one of the world."""
@@ -198,11 +206,7 @@ class Runner:
         self._loop.watch(port, partial(self._hear, port, _PACKETS_A_TURN))
 
     def _script_ended(self, script: str, status: int | None) -> None:
-        event = ScriptExited(script=script, status=status)
-        if status is None:  # told while the core's actions are being performed
-            self._pending.append(event)
-        else:
-            self._handle(event)
+        self._handle(ScriptExited(script=script, status=status))
 
     def _signalled(self) -> None:
         self._stopping = bool(self._signals.caught()) or self._stopping

@@ -23,7 +23,7 @@ class LastRun:
 
 @dataclass(slots=True)
 class _Run:
-    pid: int
+    number: int
     output: Output
 
 
@@ -71,24 +71,20 @@ class Trackers:
         except OSError as error:
             self._not_started(name, error.strerror or str(error))
             return
-        try:
-            pid = self._children.start(program.argv, program.who, partial(self._reap, name, output), output=output)
-        except OSError as error:
-            output.close()
-            self._not_started(name, error.strerror or str(error))
-        else:
-            self._runs[name] = _Run(pid, output)
-        finally:
-            output.started()
+        number = self._children.start(program.argv, program.who, partial(self._reap, name, output), output=output)
+        self._runs[name] = _Run(number, output)
 
     def _not_started(self, name: str, why: str) -> None:
         self._last[name] = LastRun(at=now(), status=None, output=why)
         self._ended(name, None)
 
-    def _reap(self, name: str, output: Output, pid: int, status: int) -> None:
+    def _reap(self, name: str, output: Output, number: int, status: int | OSError) -> None:
         run = self._runs.get(name)
-        if run is not None and run.pid == pid:
+        if run is not None and run.number == number:
             del self._runs[name]
+        if isinstance(status, OSError):
+            self._not_started(name, status.strerror or str(status))
+            return
         self._last[name] = LastRun(at=now(), status=status, output=output.text)
         self._ended(name, status)
 
@@ -96,9 +92,9 @@ class Trackers:
         """End the run that is under way: by SIGTERM, or by SIGKILL with `force`."""
         run = self._runs.get(name)
         if run is not None:
-            self._children.kill(run.pid, signal.SIGKILL if force else signal.SIGTERM)
+            self._children.kill(run.number, signal.SIGKILL if force else signal.SIGTERM)
 
     def kill_all(self) -> None:
         """Leave no check script behind."""
         for run in self._runs.values():
-            self._children.kill(run.pid, signal.SIGKILL)
+            self._children.kill(run.number, signal.SIGKILL)
