@@ -309,6 +309,9 @@ class Experiment:
                 return watch.nodes[node].neighbours.get(watch.vip) == self._lladdr(node, value)
             case "state":
                 return watch.nodes[node].state == value
+            case "dropped" | "serves":
+                addresses = {str(link.address.ip) for link in self.topology.node(node).links}
+                return bool(addresses & watch.nodes[value].dropped) == (condition.what == "dropped")
         return len(watch.owners()) >= int(value)
 
     def _lladdr(self, viewer: str, node: str) -> str:

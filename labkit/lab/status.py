@@ -7,6 +7,9 @@ from labkit.lab.topology import Daemon, Node, Role, Topology
 from labkit.trace import Kind, Micros, Record
 
 _ENTERING = re.compile(r"Keepalived_vrrp\[\d+\]: \(.+\) Entering (\w+) STATE")  # C keepalived tells no trace
+_POOL = re.compile(  # the words of C keepalived, which ours uses as well
+    r"Keepalived_healthcheckers\[\d+\]: (Removing|Adding|Activating healthchecker for) service \[([0-9.]+)\]"
+)
 
 
 @dataclass(slots=True)
@@ -17,6 +20,7 @@ class NodeState:
     addresses: dict[str, set[str]] = field(default_factory=dict)  # beyond those of the lab file, by interface
     links: dict[str, bool] = field(default_factory=dict)
     neighbours: dict[str, str] = field(default_factory=dict)
+    dropped: set[str] = field(default_factory=set)  # real servers that a director took out, by address
     state: str = ""
     why: str = ""
     since: Micros = 0
@@ -47,14 +51,20 @@ class Watch:
             case Kind.STATE:
                 known.state, known.why, known.since = str(data["state"]), str(data["why"]), record.at
                 known.priority = int(str(data["priority"]))
-            case Kind.LOG if known.node.daemon is Daemon.KEEPALIVED:
-                entered = _ENTERING.search(str(data["line"]))
-                if entered:
-                    known.state, known.why, known.since = entered[1], "as its log says", record.at
+            case Kind.LOG:
+                self._read(known, str(data["line"]), record.at)
             case Kind.PROCESS if data["event"] == "exit" and str(data["name"]).lower().startswith("keepalived"):
                 if known.state not in ("", "STOPPED"):
                     ended = f"the daemon ended with status {data['status']}"
                     known.state, known.why, known.since = "STOPPED", ended, record.at
+
+    def _read(self, known: NodeState, line: str, at: Micros) -> None:
+        """Learn from a line of a daemon's log."""
+        pool = _POOL.search(line)
+        if pool:
+            (known.dropped.add if pool[1] == "Removing" else known.dropped.discard)(pool[2])
+        elif known.node.daemon is Daemon.KEEPALIVED and (entered := _ENTERING.search(line)):
+            known.state, known.why, known.since = entered[1], "as its log says", at
 
     def owners(self) -> list[str]:
         """Return the nodes that hold the virtual address towards a network; on `lo` it is for nobody else to see."""

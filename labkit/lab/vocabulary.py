@@ -46,6 +46,8 @@ class Condition:
     arp      whose ARP table       the node that the VIP is expected at
     state    whose state           INIT, BACKUP, MASTER or FAULT
     owners                         so many nodes or more hold the VIP
+    dropped  which web server      the director that took it out
+    serves   which web server      the director that has it in
     """
 
     what: str
@@ -62,6 +64,10 @@ class Condition:
                 return f"ARP of {self.node} points to {self.value}"
             case "state":
                 return f"{self.node} is {self.value}"
+            case "dropped":
+                return f"{self.node} is out at {self.value}"
+            case "serves":
+                return f"{self.node} serves at {self.value}"
         return f"{self.value} owners"
 
 
@@ -115,7 +121,15 @@ class Scenario:
 _DAEMON_VERBS = ("kill", "stop", "start", "restart")
 _LINK_VERBS = ("link_down", "link_up", "cut", "heal")
 VERBS = (*_DAEMON_VERBS, *_LINK_VERBS, "exec")
-_CONDITIONS = {"vip": (), "master": (), "arp": ("is",), "state": ("is",), "owners": ()}
+_CONDITIONS = {
+    "vip": (),
+    "master": (),
+    "arp": ("is",),
+    "state": ("is",),
+    "owners": (),
+    "dropped": ("by",),
+    "serves": ("by",),
+}
 
 
 def variant_of(path: Path) -> str | None:
@@ -284,11 +298,15 @@ class _Reader:
             return Condition(what="")
         what = found[0]
         self._mapping(path, value, (what, *_CONDITIONS[what]))
-        subject, expected = str(value[what]), str(value.get("is", ""))
+        subject, expected = str(value[what]), str(value.get("is", value.get("by", "")))
         if what == "owners":
             if not re.fullmatch("[0-9]{1,3}", subject):
                 self.wrong((*path, what), f"'{subject}' is no number", "for example `owners: 2`")
             return Condition(what=what, value=subject)
+        if what in ("dropped", "serves"):
+            self._known((*path, what), subject, [name for name in self.nodes if name not in self.routers])
+            self._known((*path, "by"), expected, [*self.routers, BEST])
+            return Condition(what=what, node=subject, value=expected)
         self._known((*path, what), subject, self.nodes if what == "arp" else [*self.routers, BEST])
         if what == "arp":
             self._known((*path, "is"), expected, [*self.routers, BEST])

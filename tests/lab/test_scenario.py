@@ -162,6 +162,25 @@ steps:
     assert [each.what for each in result.steps[0].findings][2] == "adverts from server2"
 
 
+def test_a_web_server_is_dropped_and_serves_again(run: Run) -> None:
+    text = """\
+steps:
+  - do: {kill: server2}
+    expect: [{dropped: host, by: server1, within: 1s}]
+  - do: {kill: server2}
+    expect: [{serves: host, by: server1, within: 1s}]
+"""
+
+    def told(text: str) -> tuple[Micros, Kind, str, dict[str, Value]]:
+        return 1_000, Kind.LOG, "server1", {"line": f"server1 Keepalived_healthcheckers[5]: {text}"}
+
+    result = run(text, told("Removing service [192.168.1.10]:tcp:80 from VS [192.168.1.20]:tcp:80"))
+    assert [(step.findings[0].what, step.findings[0].verdict) for step in result.steps] == [
+        ("host is out at server1", Verdict.PASS),
+        ("host serves at server1", Verdict.NEVER),  # the fake lab tells the same again
+    ]
+
+
 def test_what_was_broken_cannot_be_a_goodbye(run: Run) -> None:
     """A router that leaves says so with priority 0: that is no sign of a master."""
     text = "steps: [{do: {kill: server1}, expect: [{master: server2, within: skew(server2)}]}]"

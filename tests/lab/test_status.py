@@ -60,6 +60,23 @@ def test_c_keepalived_is_judged_by_its_log_and_its_addresses(topology: Topology)
     assert (described(watch, "server2")["state"], described(watch, "server2")["why"]) == ("FAULT", "as its log says")
 
 
+@pytest.mark.parametrize("daemon", [Daemon.LABKIT, Daemon.KEEPALIVED])
+def test_a_directors_log_tells_whom_it_dropped(topology: Topology, daemon: Daemon) -> None:
+    watch = Watch(replace(topology, nodes=tuple(replace(node, daemon=daemon) for node in topology.nodes)))
+
+    def said(text: str) -> set[str]:
+        line = f"Nov 24 00:20:44 server1 Keepalived_healthcheckers[5]: {text}"
+        watch.take(record(Kind.LOG, "server1", line=line))
+        return watch.nodes["server1"].dropped
+
+    assert said("TCP_CHECK on service [10.0.0.52]:tcp:80 failed after 1 retries.") == set()
+    assert said("Removing service [10.0.0.52]:tcp:80 from VS [192.168.1.20]:tcp:80") == {"10.0.0.52"}
+    assert said("Removing service [10.0.0.50]:tcp:80 from VS [192.168.1.20]:tcp:80") == {"10.0.0.50", "10.0.0.52"}
+    assert said("Adding service [10.0.0.50]:tcp:80 to VS [192.168.1.20]:tcp:80") == {"10.0.0.52"}
+    activating = "Activating healthchecker for service [10.0.0.52]:tcp:80 for VS [192.168.1.20]:tcp:80"
+    assert said(activating) == set()  # the daemon has started anew
+
+
 def test_a_record_of_an_unknown_node_changes_nothing(watch: Watch) -> None:
     before = watch.snapshot(0)
     watch.take(record(Kind.STATE, "stranger", state="MASTER", why="", priority=1))

@@ -111,8 +111,15 @@ def test_each_is_unrolled_in_some_order(tmp_path: Path, topology: Topology) -> N
         pytest.param(
             "{owners: 2}",
             "{}",
-            "8:13: this is no condition; one of: vip, master, arp, state, owners",
+            "8:13: this is no condition; one of: vip, master, arp, state, owners, dropped, serves",
             id="no-condition",
+        ),
+        pytest.param(
+            "{owners: 2}",
+            "{dropped: hoost, by: server9}",
+            "8:14: unknown word 'hoost'; did you mean 'host'?\n{file}:8:30: unknown word 'server9'; "
+            "did you mean 'server3'?",
+            id="dropped",
         ),
         pytest.param("title:", "titel:", "1:1: unknown word 'titel'; did you mean 'title'?", id="key"),
         pytest.param(
@@ -135,7 +142,8 @@ def test_each_is_unrolled_in_some_order(tmp_path: Path, topology: Topology) -> N
 def test_complaints(tmp_path: Path, topology: Topology, old: str, new: str, expected: str) -> None:
     with pytest.raises(RefusedError) as caught:
         load(tmp_path, topology, GOOD.replace(old, new, 1))
-    assert str(caught.value) == f"{tmp_path / '01-x.yml'}:{expected}"
+    file = f"{tmp_path / '01-x.yml'}"
+    assert str(caught.value) == f"{file}:{expected.replace('{file}', file)}"
 
 
 def test_several_mistakes_are_told_at_once(tmp_path: Path, topology: Topology) -> None:
