@@ -10,6 +10,8 @@ READY := $(VENV)/.ready
 # A system Python is preferred: other users can read it, which labs without root need.
 PYTHON ?= $(firstword $(shell for python in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do \
 	command -v $$python >/dev/null && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$python; done))
+# Tests wait for timers more than they work.
+JOBS ?= $(shell expr $$(nproc) + 1)
 LINKS := $(if $(filter 0,$(shell id -u)),/usr/local/bin,$(HOME)/.local/bin)
 
 .PHONY: demo test docs bench link clean
@@ -29,7 +31,7 @@ test: $(READY)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/coverage run --source=labkit.vrrp,labkit.lvs,labkit.conf -m pytest tests/vrrp tests/lvs tests/conf
 	$(BIN)/coverage report --fail-under=100 --skip-covered
-	$(BIN)/pytest --ignore=tests/vrrp --ignore=tests/lvs --ignore=tests/conf
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup --ignore=tests/vrrp --ignore=tests/lvs --ignore=tests/conf
 
 docs: $(READY)
 	@mkdir -p docs/reference

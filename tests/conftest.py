@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,23 @@ def sweep() -> Iterator[None]:
     assert _mounts() - mounts == set()
     assert _names("/run/netns") - named == set()
     assert _names("/sys/class/net") - interfaces == set()
+
+
+def tell_at_the_end(config: pytest.Config, title: str, lines: list[str]) -> None:
+    """Write lines below the results of a run; a worker of pytest-xdist has its controller write them."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    worker = getattr(config, "workeroutput", None)
+    if worker is not None:
+        worker.setdefault("told", []).append((title, lines))
+    elif lines and reporter is not None:
+        reporter.write_line(f"\n{title}:\n" + "\n".join(lines))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Write what a worker had to tell."""
+    for title, lines in getattr(node, "workeroutput", {}).get("told", []):
+        tell_at_the_end(node.config, title, lines)
 
 
 @pytest.fixture(autouse=True)

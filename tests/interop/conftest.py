@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import tell_at_the_end
 from tests.daemon.daemon import OURS, C, Daemon
 from tests.interop.stage import Situation, Stage
 from tests.kernel.lan import Lan, why_not
@@ -28,9 +29,15 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     chosen = [found for item in request.session.items if (found := _situation(item))]
     made = Stage(chosen, tmp_path_factory.mktemp("stage"))
     yield made
-    reporter = request.config.pluginmanager.getplugin("terminalreporter")
-    if made.repeated and reporter is not None:
-        reporter.write_line("\nrepeated, and then right or told above:\n" + "\n".join(made.repeated))
+    tell_at_the_end(request.config, "repeated, and then right or told above", made.repeated)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Situations of a module stay together, because they are performed together."""
+    for item in items:
+        if _situation(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def _situation(item: pytest.Item) -> Situation | None:

@@ -76,10 +76,11 @@ class Stage:
         return f"{words}\n(this machine stalled for {outcome.stalled:.3f} s at most)"
 
     def _perform_some(self, situation: Situation) -> None:
-        """Perform a situation and, with it, some of those whose turn comes next."""
+        """Perform a situation and, with it, some of its module's whose turn comes next."""
         place = next((n for n, other in enumerate(self._upcoming) if other is situation), None)
         some = [situation] if place is None else self._upcoming[place : place + _AT_ONCE]
-        some = [one for one in some if id(one) not in self._outcomes]
+        module = situation.script.__module__  # the situations of one module are performed by one process
+        some = [one for one in some if id(one) not in self._outcomes and one.script.__module__ == module]
         for one, outcome in zip(some, self._attempt(some), strict=True):
             self._outcomes[id(one)] = outcome
 
