@@ -301,12 +301,13 @@ class Experiment:
         value = best if condition.value == BEST else condition.value
         match condition.what:
             case "vip":
-                return node in watch.owners()
+                return node in watch.owners(condition.address)
             case "master":
                 address = str(self.topology.node(node).links[0].address.ip)
                 return self.eyes.heard.get(address, -1) >= mark
             case "arp":
-                return watch.nodes[node].neighbours.get(watch.vip) == self._lladdr(node, value)
+                address = condition.address or watch.vip
+                return watch.nodes[node].neighbours.get(address) == self._lladdr(node, value)
             case "state":
                 return watch.nodes[node].state == value
             case "dropped" | "serves":

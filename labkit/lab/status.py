@@ -66,12 +66,12 @@ class Watch:
         elif known.node.daemon is Daemon.KEEPALIVED and (entered := _ENTERING.search(line)):
             known.state, known.why, known.since = entered[1], "as its log says", at
 
-    def owners(self) -> list[str]:
-        """Return the nodes that hold the virtual address towards a network; on `lo` it is for nobody else to see."""
+    def owners(self, address: str = "") -> list[str]:
+        """Return the nodes that hold the virtual address, or another one; on `lo` it is for nobody else to see."""
         return [
             name
             for name, node in self.nodes.items()
-            if any(self.vip in held for interface, held in node.addresses.items() if interface != "lo")
+            if any((address or self.vip) in held for interface, held in node.addresses.items() if interface != "lo")
         ]
 
     def snapshot(self, now: Micros) -> dict[str, object]:

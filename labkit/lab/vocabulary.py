@@ -21,6 +21,7 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final
 
@@ -41,9 +42,9 @@ class Condition:
     """Something that is true or not at each moment of the trace.
 
     what     node                  value
-    vip      who holds the VIP
+    vip      who holds the VIP (or `address`)
     master   whose adverts are heard
-    arp      whose ARP table       the node that the VIP is expected at
+    arp      whose ARP table       the node that the VIP (or `address`) is expected at
     state    whose state           INIT, BACKUP, MASTER or FAULT
     owners                         so many nodes or more hold the VIP
     dropped  which web server      the director that took it out
@@ -53,15 +54,17 @@ class Condition:
     what: str
     node: str = ""
     value: str = ""
+    address: str = ""
 
     def __str__(self) -> str:
         match self.what:
             case "vip":
-                return f"VIP on {self.node}"
+                return f"{self.address or 'VIP'} on {self.node}"
             case "master":
                 return f"adverts from {self.node}"
             case "arp":
-                return f"ARP of {self.node} points to {self.value}"
+                what = f" for {self.address}" if self.address else ""
+                return f"ARP of {self.node}{what} points to {self.value}"
             case "state":
                 return f"{self.node} is {self.value}"
             case "dropped":
@@ -122,9 +125,9 @@ _DAEMON_VERBS = ("kill", "stop", "start", "restart")
 _LINK_VERBS = ("link_down", "link_up", "cut", "heal")
 VERBS = (*_DAEMON_VERBS, *_LINK_VERBS, "exec")
 _CONDITIONS = {
-    "vip": (),
+    "vip": ("address",),
     "master": (),
-    "arp": ("is",),
+    "arp": ("is", "address"),
     "state": ("is",),
     "owners": (),
     "dropped": ("by",),
@@ -312,4 +315,15 @@ class _Reader:
             self._known((*path, "is"), expected, [*self.routers, BEST])
         if what == "state":
             self._known((*path, "is"), expected, _STATES)
-        return Condition(what=what, node=subject, value=expected)
+        address = str(value.get("address", ""))
+        if address and not _is_address(address):
+            self.wrong((*path, "address"), f"'{address}' is no address", "an IPv4 address such as 10.0.0.20")
+        return Condition(what=what, node=subject, value=expected, address=address)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True

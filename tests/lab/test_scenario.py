@@ -162,6 +162,23 @@ steps:
     assert [each.what for each in result.steps[0].findings][2] == "adverts from server2"
 
 
+def test_another_address_than_the_virtual_one(run: Run) -> None:
+    text = """\
+steps:
+  - do: {kill: server1}
+    expect:
+      - {vip: server2, address: 10.0.0.20, within: 1s}
+      - {arp: host, is: server3, address: 10.0.0.20, within: 1s}
+"""
+    held: dict[str, Value] = {"interface": "eth1", "address": "10.0.0.20", "present": True}
+    neighbour: dict[str, Value] = {"interface": "eth0", "address": "10.0.0.20", "lladdr": "02:00:00:00:00:04"}
+    result = run(text, (1_000, Kind.ADDRESS, "server2", held), (2_000, Kind.NEIGHBOUR, "host", neighbour))
+    assert [(each.what, each.verdict) for each in result.steps[0].findings] == [
+        ("10.0.0.20 on server2", Verdict.PASS),
+        ("ARP of host for 10.0.0.20 points to server3", Verdict.PASS),
+    ]
+
+
 def test_a_web_server_is_dropped_and_serves_again(run: Run) -> None:
     text = """\
 steps:
