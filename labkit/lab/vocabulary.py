@@ -290,6 +290,14 @@ class _Reader:
             condition=self._condition(path, rest), within=self._bound((*path, "within"), value["within"])
         )
 
+    def _meet(self, path: Key, viewer: str, node: str) -> None:
+        """Both nodes must be on one network, or the one could not have the other in its ARP table."""
+        if viewer in self.nodes and node != BEST:
+            networks = [{link.network for link in self.topology.node(each).links} for each in (viewer, node)]
+            if not networks[0] & networks[1]:
+                hint = f"a node on {' or '.join(sorted(networks[0]))}"
+                self.wrong((*path, "is"), f"{node} is on no network of {viewer}", hint)
+
     def _conditions(self, path: Key, value: object) -> Iterator[Condition]:
         for number, item in enumerate(self._list(path, value)):
             yield self._condition((*path, number), item)
@@ -311,8 +319,8 @@ class _Reader:
             self._known((*path, "by"), expected, [*self.routers, BEST])
             return Condition(what=what, node=subject, value=expected)
         self._known((*path, what), subject, self.nodes if what == "arp" else [*self.routers, BEST])
-        if what == "arp":
-            self._known((*path, "is"), expected, [*self.routers, BEST])
+        if what == "arp" and self._known((*path, "is"), expected, [*self.nodes, BEST]):
+            self._meet(path, subject, expected)
         if what == "state":
             self._known((*path, "is"), expected, _STATES)
         address = str(value.get("address", ""))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from labkit.conf.model import Config
-from labkit.diagnostics import LabkitError
-from labkit.lab import catalog, loader, render
+from labkit.diagnostics import LabkitError, RefusedError
+from labkit.lab import catalog, loader, render, vocabulary
 from labkit.lab.document import read_yaml, variants_of
 from labkit.lab.topology import Topology
 from labkit.lvs.model import Destination, Forwarding, Scheduler
@@ -61,6 +61,14 @@ def test_every_variant_renders_to_files_that_are_right(lab: str) -> None:
         server = found["director1"].virtual_servers[0].core
         assert (server.service.persistence_s is None) == (variant in ("spread", "weighted", "sorry", "sync"))
         assert len(server.servers) == 3
+
+
+def test_an_arp_table_holds_neighbours_only(tmp_path: Path) -> None:
+    path = tmp_path / "01-x.yml"
+    path.write_text("title: x\nsteps:\n  - expect: [{arp: client1, is: server1, within: 1s}]\n")
+    with pytest.raises(RefusedError, match="3:29: server1 is on no network of client1; a node on external"):
+        vocabulary.load(path, "x", load("balance/nat"))
+    assert vocabulary.load(path, "x", load("balance/dr")).steps
 
 
 def test_what_the_guides_leave_out() -> None:

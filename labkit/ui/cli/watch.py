@@ -37,6 +37,8 @@ def _show_node(node: dict[str, Any], vip: str) -> None:
         since = f" for {node['for_s']:.0f} s" if node["for_s"] is not None else ""
         state = click.style(node["state"], fg=_COLOURS.get(node["state"]))
         click.echo(f"  {state}{since}: {node['why']}  ({node['daemon']}{priority})")
+    elif node["role"] == "server":
+        click.echo()
     else:
         click.echo(f"  {vip} is at {node['arp']}" if node["arp"] else f"  {vip} is not in its ARP table")
     for interface in node["interfaces"]:
