@@ -39,6 +39,7 @@ class Verdict(StrEnum):
 
 
 _WORSE = list(Verdict)
+_FINAL = (Verdict.NEVER, Verdict.VIOLATED)  # what follows would mean nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +155,7 @@ class Experiment:
         try:
             for step in self.scenario.steps:
                 results.append(self._step(step))
-                if worst([finding.verdict for finding in results[-1].findings]) in (Verdict.NEVER, Verdict.VIOLATED):
+                if worst([finding.verdict for finding in results[-1].findings]) in _FINAL:
                     break
                 self._start_probe()
         except LabkitError as problem:
@@ -196,6 +197,8 @@ class Experiment:
         patience = _now() + _ANSWER_PATIENCE
         while self.eyes.silent and _now() < patience:  # so that the outage is measured to its end
             self._take_records((patience - _now()) / 1e6)
+        if all(finding.verdict not in _FINAL for finding in findings):
+            findings += [self._check(check) for check in step.checks]
         if step.lasting is not None:
             findings.append(self._hold(step))
         for finding in findings:
@@ -227,6 +230,14 @@ class Experiment:
                 self._command(node, ["/bin/sh", "-c", action.command])
                 return _now()
         return mark
+
+    def _check(self, check: Action) -> Finding:
+        """Run a command of the scenario's own that judges the subject by its exit status."""
+        began = _now()
+        done = self.client.run(check.node, ["/bin/sh", "-c", check.command])
+        said = done.output.strip() or f"ended with {done.status}"
+        verdict = Verdict.VIOLATED if done.status else Verdict.PASS
+        return Finding(what=f"check: {check}", verdict=verdict, bound=0, took=_now() - began, note=said)
 
     def _command(self, node: str, argv: list[str]) -> None:
         done = self.client.run(node, argv)
@@ -330,7 +341,8 @@ def _line(finding: Finding) -> str:
     mark = "ok  " if finding.verdict is Verdict.PASS else finding.verdict.value
     took = f"{finding.took / 1e6:8.3f} s" if finding.took is not None else "       - s"
     note = f"  {finding.note}" if finding.note else ""
-    return f"    {mark} {finding.what:<42} {took}  (bound {finding.bound / 1e6:.3f} s){note}"
+    bound = f"  (bound {finding.bound / 1e6:.3f} s)" if finding.bound else ""
+    return f"    {mark} {finding.what:<42} {took}{bound}{note}"
 
 
 def as_dict(result: Result) -> dict[str, Any]:

@@ -100,11 +100,15 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """An action if any, what must come true after it, what must not meanwhile, and what must last for how long."""
+    """An action if any, what must come true after it and not meanwhile, and what must last for how long.
+
+    `checks` are commands that must succeed when what is expected has come true.
+    """
 
     actions: tuple[Action, ...] = ()
     expect: tuple[Expectation, ...] = ()
     never: tuple[Condition, ...] = ()
+    checks: tuple[Action, ...] = ()
     hold: tuple[Condition, ...] = ()
     lasting: Bound | None = None
 
@@ -246,7 +250,7 @@ class _Reader:
                     yield self._step((*path, "steps", number), _put(inner, node))
 
     def _step(self, path: Key, value: object) -> Step:
-        step = self._mapping(path, value, ("do", "expect", "never", "hold", "for"))
+        step = self._mapping(path, value, ("do", "expect", "never", "check", "hold", "for"))
         if ("hold" in step) != ("for" in step):
             self.wrong(path, "`hold` and `for` go together", "for example `hold: [{vip: server1}]` and `for: 5s`")
         done = step.get("do")
@@ -258,6 +262,10 @@ class _Reader:
                 for n, item in enumerate(self._list((*path, "expect"), step.get("expect")))
             ),
             never=tuple(self._conditions((*path, "never"), step.get("never"))),
+            checks=tuple(
+                self._action((*path, "check", n), {"exec": item})
+                for n, item in enumerate(self._list((*path, "check"), step.get("check")))
+            ),
             hold=tuple(self._conditions((*path, "hold"), step.get("hold"))),
             lasting=self._bound((*path, "for"), step["for"]) if "for" in step else None,
         )
@@ -270,6 +278,7 @@ class _Reader:
         verb, target = next(iter(action.items()))
         here = (*path, verb)
         if verb == "exec":
+            here = path if "check" in path else here
             command = target if isinstance(target, dict) and len(target) == 1 else {"": ""}
             node, line = next(iter(command.items()))
             self._known(here, node, self.nodes)

@@ -162,6 +162,13 @@ steps:
     assert [each.what for each in result.steps[0].findings][2] == "adverts from server2"
 
 
+def test_a_check_that_fails_is_the_subjects_fault(run: Run) -> None:
+    result = run("steps: [{check: [{host: ask 9 same=9}]}]")  # the fake lab refuses every command
+    assert result.verdict is Verdict.VIOLATED
+    found = result.steps[0].findings[0]
+    assert (found.what, found.note) == ("check: host: ask 9 same=9", "host refuses ask 9 same=9")
+
+
 def test_another_address_than_the_virtual_one(run: Run) -> None:
     text = """\
 steps:

@@ -127,6 +127,12 @@ def test_each_is_unrolled_in_some_order(tmp_path: Path, topology: Topology) -> N
             "8:28: '10.0.0.' is no address; an IPv4 address such as 10.0.0.20",
             id="address",
         ),
+        pytest.param(
+            "    never: [{owners: 2}]",
+            "    check: [{hoost: ask}]",
+            "8:13: unknown word 'hoost'; did you mean 'host'?",
+            id="check",
+        ),
         pytest.param("title:", "titel:", "1:1: unknown word 'titel'; did you mean 'title'?", id="key"),
         pytest.param(
             "is: server2, within: master_down(server2)",
