@@ -89,12 +89,13 @@ class NftPlane:
         self._places, self._bases = places, bases
 
     def _base(self, family: int, *, nat: bool) -> list[str]:
+        """Return how a table is made, in place of what an earlier plane left: with NAT its connections go on."""
         if nat:
-            return [tables.nat_base(family)]
+            return [*_replaced(tables.nat_table(family)), tables.nat_base(family)]
         if not any(not nat for _, nat in self._bases):
             self._devices = self._surroundings.devices()
         hooks = [line for device in self._devices for line in tables.hook(family, self._number(device), device)]
-        return [tables.dr_base(family), *hooks]
+        return [*_replaced(tables.dr_table(family)), tables.dr_base(family), *hooks]
 
     def _number(self, device: str) -> int:
         return self._numbers.setdefault(device, len(self._numbers))
@@ -270,7 +271,12 @@ _SUMMED = ("connections", "packets_in", "packets_out", "bytes_in", "bytes_out")
 def _deletions(families: Iterable[int]) -> list[str]:
     """Return the commands that delete the tables of families, there or not."""
     named = [table for family in families for table in (tables.nat_table(family), tables.dr_table(family))]
-    return [f"{verb} table {table}" for table in named for verb in ("add", "delete")]
+    return [line for table in named for line in _replaced(table)]
+
+
+def _replaced(table: str) -> list[str]:
+    """Return the commands after which a table is not there, whether it was or not."""
+    return [f"{verb} table {table}" for verb in ("add", "delete")]
 
 
 def _is_nat(state: ServiceState, old: Place | None) -> bool:
