@@ -1,0 +1,31 @@
+"""What a check needs to know of its surroundings and its file does not say."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeAlias
+
+from labkit.conf.model_balancing import TlsMaterial
+from labkit.conf.model_commands import Command
+
+Kill: TypeAlias = Callable[[int], None]
+Execute: TypeAlias = Callable[[Command, Callable[[int], None]], Kill]
+"""Start a command as its script user and in a process group of its own, and return what sends that group a signal.
+
+The other argument is called once with its exit status (negative: the signal that ended it).  What stands in its way
+(no such user, not executable) is an OSError or a LabkitError.
+"""
+
+
+def _nothing_runs(command: Command, ended: Callable[[int], None]) -> Kill:
+    raise OSError(f"nothing runs `{command.text}` here")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The surroundings of a check: the real server's own weight, the `SSL` block, commands, track_files' numbers."""
+
+    weight: int = 1
+    tls: TlsMaterial | None = None
+    execute: Execute = _nothing_runs
+    values: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))

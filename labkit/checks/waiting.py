@@ -1,0 +1,196 @@
+"""What checks wait on, and who wakes them: descriptors, points in time, and ends that are told.
+
+    run(spec, target) ── awaits ready(...) ──> Waiter ── epoll, deadline ──> resumed: True, or False when it was late
+
+A check is a coroutine that awaits nothing but `ready` and `told`.  The waiter belongs to no loop: whoever runs one
+watches its descriptor for reading, and calls `step` then and at its deadline.  asyncio's own sockets cost two to four
+times what C keepalived's checks do.
+"""
+
+import heapq
+import select
+import time
+from collections.abc import Callable, Coroutine, Generator
+from types import coroutine
+from typing import Protocol, TypeAlias, TypeVar
+
+from labkit.lvs.check import Result
+from labkit.trace import Micros
+
+READ, WRITE = select.EPOLLIN, select.EPOLLOUT
+
+
+class Descriptor(Protocol):
+    """Anything with a descriptor."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on."""
+        ...
+
+
+class Ending:
+    """The end of something that another part of the program sees; its number is told once, or never."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._waiting: Callable[[], None] | None = None
+
+    def tell(self, number: int) -> None:
+        """It ended; whoever waits goes on, now."""
+        self.number = number
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting()
+
+    def call(self, waiting: Callable[[], None] | None) -> None:
+        """Call this when the number is told (the waiter's part)."""
+        self._waiting = waiting
+
+
+Wait: TypeAlias = tuple[int, int, Micros] | tuple[Ending, int, Micros]
+Check: TypeAlias = Coroutine[Wait, bool, Result]
+T = TypeVar("T")
+
+
+def now() -> Micros:
+    """Return CLOCK_MONOTONIC in microseconds."""
+    return time.monotonic_ns() // 1000
+
+
+@coroutine
+def ready(source: Descriptor, events: int, deadline: Micros) -> Generator[Wait, bool, bool]:
+    """Wait until a source is ready for `events` (or hung up); return False when `deadline` came before."""
+    return (yield (source.fileno(), events, deadline))
+
+
+@coroutine
+def told(ending: Ending, deadline: Micros) -> Generator[Wait, bool, bool]:
+    """Wait until an end is told; return False when `deadline` came before."""
+    if ending.number is not None:
+        return True
+    return (yield (ending, 0, deadline))
+
+
+class Running:
+    """One check that is under way."""
+
+    __slots__ = ("check", "ended", "number", "registered", "source", "waiter")
+
+    def __init__(self, waiter: "Waiter", check: Check, ended: Callable[[Result], None]) -> None:
+        self.waiter = waiter
+        self.check = check
+        self.ended: Callable[[Result], None] | None = ended
+        self.source: int | Ending | None = None  # what it waits on now
+        self.registered = -1  # the descriptor that epoll was last asked to watch for it
+        self.number = -1  # of the entry among the deadlines that counts
+
+    def cancel(self) -> None:
+        """End it: what it has open is closed, and its result is never told.  Nothing happens if it has ended."""
+        self.waiter.cancel(self)
+
+
+class Waiter:
+    """Runs checks side by side, each as far as it can go without waiting."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._waiting: dict[int, Running] = {}
+        self._deadlines: list[tuple[Micros, int, Running]] = []
+        self._ended: list[tuple[Running, Result]] = []
+        self._numbers = 0
+        self._running = 0
+
+    def __len__(self) -> int:
+        """Return how many checks are under way."""
+        return self._running
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when `step` has something to do."""
+        return self._epoll.fileno()
+
+    @property
+    def deadline(self) -> Micros | None:
+        """When to call `step` at the latest, in absolute microseconds of CLOCK_MONOTONIC."""
+        return 0 if self._ended else self._earliest()
+
+    def start(self, check: Check, ended: Callable[[Result], None]) -> Running:
+        """Begin a check, as `run(spec, target)` returns it; `ended` is called with its result by a later `step`."""
+        running = Running(self, check, ended)
+        self._running += 1
+        self._resume(running, None)
+        return running
+
+    def step(self) -> None:
+        """Let every check go on whose source is ready or whose deadline has come; tell the results of what ended."""
+        for descriptor, _ in self._epoll.poll(0):
+            running = self._waiting.pop(descriptor, None)
+            if running is not None:
+                self._resume(running, True)
+        moment = now()
+        while (deadline := self._earliest()) is not None and deadline <= moment:
+            running = heapq.heappop(self._deadlines)[2]
+            self._forget(running)
+            self._resume(running, False)
+        over, self._ended = self._ended, []
+        for running, result in over:
+            if running.ended is not None:
+                running.ended(result)
+
+    def cancel(self, running: Running) -> None:
+        """End a check without a result."""
+        running.ended = None
+        if running.source is not None:
+            self._forget(running)
+            self._running -= 1
+            running.check.close()
+
+    def close(self) -> None:
+        """End all checks and let go of the descriptor."""
+        for running in {entry[2] for entry in self._deadlines}:
+            self.cancel(running)
+        self._epoll.close()
+
+    def _earliest(self) -> Micros | None:
+        deadlines = self._deadlines
+        while deadlines and deadlines[0][2].number != deadlines[0][1]:
+            heapq.heappop(deadlines)
+        return deadlines[0][0] if deadlines else None
+
+    def _resume(self, running: Running, value: bool | None) -> None:
+        running.number = -1
+        running.source = None
+        try:
+            wait = running.check.send(value)  # type: ignore[arg-type]  # None begins it
+        except StopIteration as stop:
+            self._running -= 1
+            self._ended.append((running, stop.value))
+        else:
+            self._wait(running, wait)
+
+    def _wait(self, running: Running, wait: Wait) -> None:
+        source, events, deadline = wait
+        running.source = source
+        self._numbers += 1
+        running.number = self._numbers
+        heapq.heappush(self._deadlines, (deadline, running.number, running))
+        if isinstance(source, Ending):
+            source.call(lambda: self._resume(running, True))
+            return
+        self._waiting[source] = running
+        events |= select.EPOLLONESHOT  # so that a descriptor need not be taken out: closing it does that
+        if running.registered == source:
+            try:
+                self._epoll.modify(source, events)
+            except FileNotFoundError:  # another socket, to which the kernel gave the same number
+                self._epoll.register(source, events)
+        else:
+            self._epoll.register(source, events)
+            running.registered = source
+
+    def _forget(self, running: Running) -> None:
+        source, running.source = running.source, None
+        running.number = -1
+        if isinstance(source, Ending):
+            source.call(None)
+        elif source is not None:
+            self._waiting.pop(source, None)
