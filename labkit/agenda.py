@@ -46,6 +46,11 @@ class Agenda(Generic[T]):
         self._booked.pop(machine, None)
 
     @property
+    def not_before(self) -> Micros | None:
+        """A time before which no deadline comes, which costs nothing to know; `earliest` may be later."""
+        return self._heap[0][0] if self._heap else None
+
+    @property
     def earliest(self) -> Micros | None:
         """The earliest deadline of all, or None."""
         while self._heap:

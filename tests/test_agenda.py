@@ -55,3 +55,14 @@ def test_a_deadline_that_vanishes_and_a_machine_that_goes() -> None:
     agenda.remove(goes)
     agenda.remove(Machine(1))
     assert agenda.earliest == 30
+
+
+def test_there_is_nothing_before_the_oldest_booking() -> None:
+    agenda: Agenda[Machine] = Agenda()
+    assert agenda.not_before is None
+    machine = Machine(10)
+    agenda.touch(machine)
+    machine.deadline = 30
+    assert agenda.not_before == 10
+    assert agenda.due(10) == []
+    assert agenda.not_before == 30

@@ -38,6 +38,7 @@ from labkit.kernel.wire import Port, WireError
 from labkit.trace import SECOND, Kind, Micros
 from labkit.vrrp.config import GroupConfig, TrackKind
 from labkit.vrrp.events import ClockChanged, Configure, Event, ScriptExited, SetPriority, Stop, Wake
+from labkit.vrrp.hearing import Key
 from labkit.vrrp.speaker import Speaker
 
 PROCESS_NAME = "keepalived_vrrp"
@@ -131,15 +132,15 @@ class Runner:
         gc.freeze()
         gc.disable()  # nothing here makes cycles; a collection would come at the worst moment
         while not self._stopping:
-            self._loop.step(self._speaker.deadline)
+            self._loop.step(self._speaker.not_before)
             self._fire()
             self._log.flush()
         self._stop()
 
     def _fire(self) -> None:
         """Fire what is due, after hearing what is queued."""
-        deadline = self._speaker.deadline
-        if deadline is None:
+        at = self._speaker.not_before
+        if at is None or now() < at or (deadline := self._speaker.deadline) is None:
             return
         late = now() - deadline
         if late < 0:
@@ -199,8 +200,11 @@ class Runner:
     # --- sources ------------------------------------------------------------------------------------------------------
 
     def _hear(self, port: Port, limit: int) -> None:
-        for received in port.receive(limit):
+        for received in port.receive(limit, self._heard_again):
             self._handle(received)
+
+    def _heard_again(self, key: Key) -> bool:
+        return self._speaker.hear_again(key, now())
 
     def _listen(self, port: Port) -> None:
         self._loop.watch(port, partial(self._hear, port, _PACKETS_A_TURN))

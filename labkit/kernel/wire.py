@@ -8,13 +8,15 @@ import contextlib
 import ctypes
 import socket
 import struct
-from collections.abc import Collection, Iterator
+import sys
+from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
 from ipaddress import IPv6Address
 
 from labkit.diagnostics import LabkitError
 from labkit.vrrp.config import Address
 from labkit.vrrp.events import Received
-from labkit.vrrp.hearing import hear4, hear6
+from labkit.vrrp.hearing import Key, hear4, hear6, key4, key6
 from labkit.vrrp.packet import AH_LENGTH, AH_PROTOCOL, PROTOCOL
 
 _IP_MULTICAST_ALL, _IPV6_MULTICAST_ALL = 49, 29
@@ -25,6 +27,14 @@ _LARGEST = 65535
 _ANCILLARY = 256
 _VRID_AT = 1
 _LD_BYTE, _LD_BYTE_AT_X, _LDX_HEADER, _JUMP_IF_EQUAL, _RETURN = 0x30, 0x50, 0xB1, 0x15, 0x06  # linux/bpf_common.h
+
+
+def _never(key: Key) -> bool:
+    """Have every packet decoded."""
+    return False
+
+
+_address = lru_cache(maxsize=512)(IPv6Address)  # a few addresses come again and again
 
 
 class WireError(LabkitError):
@@ -134,28 +144,35 @@ class Port:
         """Return the descriptor to wait on for adverts."""
         return self._receiver.fileno()
 
-    def receive(self, limit: int) -> Iterator[Received]:
-        """Yield what waits here as events for the core, at most `limit` of them."""
+    def receive(self, limit: int, heard_again: Callable[[Key], bool] = _never) -> Iterator[Received]:
+        """Yield what waits here as events for the core, of at most `limit` packets.
+
+        `heard_again` is asked about each before it is decoded; what it takes is not an event any more.
+        """
         hear = self._hear4 if self.family == 4 else self._hear6
         for _ in range(limit):
             try:
-                yield hear()
+                received = hear(heard_again)
             except OSError:  # nothing waits; or the interface went down or away, and netlink tells the rest
                 return
+            if received is not None:
+                yield received
 
-    def _hear4(self) -> Received:
-        return hear4(self.heard_as, self._receiver.recv(_LARGEST))
+    def _hear4(self, heard_again: Callable[[Key], bool]) -> Received | None:
+        packet = self._receiver.recv(_LARGEST)
+        return None if heard_again(key4(self.heard_as, packet)) else hear4(self.heard_as, packet)
 
-    def _hear6(self) -> Received:
+    def _hear6(self, heard_again: Callable[[Key], bool]) -> Received | None:
         message, ancillary, _, address = self._receiver.recvmsg(_LARGEST, _ANCILLARY)
         particulars = {kind: data for level, kind, data in ancillary if level == socket.IPPROTO_IPV6}
-        return hear6(
-            self.heard_as,
-            message,
-            source=IPv6Address(address[0].split("%")[0]),
-            destination=IPv6Address(particulars[_IPV6_PKTINFO][:16]),
-            hop_limit=struct.unpack("=i", particulars[_IPV6_HOPLIMIT])[0],
-        )
+        where = {
+            "source": _address(address[0].split("%")[0]),
+            "destination": _address(particulars[_IPV6_PKTINFO][:16]),
+        }
+        hop_limit = int.from_bytes(particulars[_IPV6_HOPLIMIT], sys.byteorder)
+        if heard_again(key6(self.heard_as, message, hop_limit=hop_limit, **where)):
+            return None
+        return hear6(self.heard_as, message, hop_limit=hop_limit, **where)
 
     def send(self, packet: bytes, destination: str) -> None:
         """Send a whole IP packet to the address `destination`.

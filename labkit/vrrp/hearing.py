@@ -4,14 +4,30 @@ A raw IPv4 socket gives the IP header with the packet (raw(7)); a raw IPv6 socke
 destination and hop limit beside it (RFC 3542).
 """
 
+from collections.abc import Hashable
 from ipaddress import IPv4Address, IPv6Address
+from typing import TypeAlias
 
+from labkit.vrrp.config import Address
 from labkit.vrrp.events import Received
 from labkit.vrrp.packet import TTL, decode, decode_message
 
 _TTL_AT = 8
 _DESTINATION_AT = 16
 _SHORTEST = 20
+
+Key: TypeAlias = tuple[Hashable, ...]
+"""What an advert has in common with the next one of a sender that has nothing new to say."""
+
+
+def key4(interface: str, packet: bytes) -> Key:
+    """Return the key of a whole IPv4 packet: all but identification, fragment offset and header checksum."""
+    return interface, packet[:4] + packet[_TTL_AT:10] + packet[12:]
+
+
+def key6(interface: str, message: bytes, *, source: Address, destination: Address | None, hop_limit: int) -> Key:
+    """Return the key of the payload of an IPv6 packet."""
+    return interface, message, source, destination, hop_limit
 
 
 def hear4(interface: str, packet: bytes) -> Received:

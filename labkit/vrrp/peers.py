@@ -15,7 +15,9 @@ CAPACITY = 32
 
 
 @dataclass(slots=True)
-class _Peer:
+class Peer:
+    """A sender that was taken, as it is counted."""
+
     adverts: int
     priority: int
     heard: Micros
@@ -33,20 +35,21 @@ class Peers:
     """The senders of one VRID."""
 
     def __init__(self) -> None:
-        self._peers: dict[Address, _Peer] = {}
+        self._peers: dict[Address, Peer] = {}
         self._claimants: dict[Address, _Claimant] = {}
 
-    def heard(self, source: Address, priority: int, now: Micros) -> None:
-        """Note an advert that was taken."""
+    def heard(self, source: Address, priority: int, now: Micros) -> Peer:
+        """Note an advert that was taken; return its sender."""
         peer = self._peers.get(source)
         if peer is not None:
             peer.adverts += 1
             peer.priority, peer.heard = priority, now
-            return
+            return peer
         if len(self._peers) >= CAPACITY:
             del self._peers[min(self._peers, key=lambda address: self._peers[address].heard)]
-        self._peers[source] = _Peer(1, priority, now)
+        self._peers[source] = peer = Peer(1, priority, now)
         self._claimants.pop(source, None)  # what was wrong with it is not any more
+        return peer
 
     def refused(self, source: Address, error: DecodeError, now: Micros) -> None:
         """Note an advert that was refused."""

@@ -38,7 +38,7 @@ from labkit.vrrp.events import (
 from labkit.vrrp.guard import Guard
 from labkit.vrrp.judging import Adjustment, effective_priority
 from labkit.vrrp.packet import Advert, DecodeError, ErrorKind
-from labkit.vrrp.peers import Peers
+from labkit.vrrp.peers import Peer, Peers
 from labkit.vrrp.status import Counters, RouterStatus
 from labkit.vrrp.timing import master_down_interval, skew_time
 
@@ -74,6 +74,8 @@ class VirtualRouter:
         self._released_by: Address | None = None  # who sent priority 0
         self._discarded: tuple[Address, int] | None = None  # whom we preempt, and its priority
         self._preempt_from: Micros | None = None
+        self._followed: Peer | None = None  # whose last advert would only do the same again
+        self._patience: Micros = 0
 
     # --- asked --------------------------------------------------------------------------------------------------------
 
@@ -167,6 +169,7 @@ class VirtualRouter:
         old, self._priority = self._priority, effective_priority(self.base_priority, adjustments)
         if old == self._priority:
             return []
+        self._followed = None
         changed = [found for found in (*adjustments, *before) if (found in adjustments) is not (found in before)]
         name = changed[0].name if changed else ""
         return [PriorityChanged(router=self.config.name, old=old, new=self._priority, cause=cause, name=name)]
@@ -182,6 +185,7 @@ class VirtualRouter:
     def reconfigure(self, config: RouterConfig, adjustments: tuple[Adjustment, ...], now: Micros) -> list[Action]:
         """Take a configuration of the same identity, and keep the state; what did not change is not disturbed."""
         old, self.config = self.config, config
+        self._followed = None
         if config.priority == OWNER:
             self.override = None
         self._announcements.reconfigure(config, now)
@@ -217,22 +221,40 @@ class VirtualRouter:
 
     def refused(self, source: Address, error: DecodeError, now: Micros) -> None:
         """Count a packet that was not taken, and remember whose it was; nothing else changes."""
+        self._followed = None
         self.counters.errors[error.kind] += 1
         self.peers.refused(source, error, now)
 
     def receive(self, source: Address, advert: Advert, now: Micros) -> list[Action]:
         """Take an advert that was found to be for this router."""
+        self._followed = None
         self.counters.adverts_received += 1
-        self.peers.heard(source, advert.priority, now)
+        peer = self.peers.heard(source, advert.priority, now)
         if advert.priority == RELEASE:
             self.counters.priority_zero_received += 1
         if self.state is State.BACKUP:
-            return self._receive_as_backup(source, advert, now)
+            return self._receive_as_backup(source, peer, advert, now)
         if self.state is State.MASTER:
             return self._receive_as_master(source, advert, now)
         return []
 
-    def _receive_as_backup(self, source: Address, advert: Advert, now: Micros) -> list[Action]:
+    @property
+    def is_content(self) -> bool:
+        """Whether the advert received last was followed, and would do the same again: `hear_again` takes it."""
+        return self._followed is not None
+
+    def hear_again(self, now: Micros) -> bool:
+        """Take the advert received last once more, to the bit; False: it has to be received."""
+        peer = self._followed
+        if peer is None:
+            return False
+        self.counters.adverts_received += 1
+        peer.adverts += 1
+        peer.heard = self._heard_at = now
+        self._down_at = now + self._patience
+        return True
+
+    def _receive_as_backup(self, source: Address, peer: Peer, advert: Advert, now: Micros) -> list[Action]:
         """RFC 9568 6.4.2."""
         name, priority = self.config.name, advert.priority
         if priority == RELEASE:  # the down timer becomes the skew time
@@ -243,6 +265,8 @@ class VirtualRouter:
         if priority >= self._priority or not (self.config.preempt or self._priority == OWNER):
             self._preempt_from = None
             self._follow(source, advert, now)
+            if self.config.hmac is None and self.config.ah is None:  # what is signed once must not come twice
+                self._followed, self._patience = peer, self._master_down_interval()
             return []
         notices: list[Action] = []
         if self.config.preempt_delay and self._preempt_from is None:
@@ -314,7 +338,7 @@ class VirtualRouter:
         else:
             why = Why(reason=Reason.NO_ADVERT, peer=self._master, elapsed=now - self._heard_at)
         if self.grouped:
-            self._down_at, self.ready, self.ready_since = None, why, now
+            self._down_at, self.ready, self.ready_since, self._followed = None, why, now, None
             return []
         return self.take_over(why, now)
 
@@ -336,7 +360,7 @@ class VirtualRouter:
         """Stop all timers; as MASTER send priority 0 and release the addresses."""
         was_master = self.state is State.MASTER
         released: list[Action] = [self._advert(RELEASE, now)] if was_master and can_send else []
-        self._down_at = self.ready = self._master = None
+        self._down_at = self.ready = self._master = self._followed = None
         return [*released, *self._leave_master()] if was_master else []
 
     def _leave_master(self) -> list[Action]:
@@ -356,7 +380,7 @@ class VirtualRouter:
     def _follow_nobody(self, now: Micros, *, keep_delay: bool = False) -> None:
         self._heard_at = now
         self._down_at = self._master = self._learned_interval = None
-        self._released_by = self._discarded = self.ready = None
+        self._released_by = self._discarded = self.ready = self._followed = None
         if not keep_delay:
             self._preempt_from = None
 

@@ -37,7 +37,9 @@ from labkit.vrrp.events import (
     Wake,
     Why,
 )
+from labkit.vrrp.familiar import Familiar
 from labkit.vrrp.group import SyncGroup
+from labkit.vrrp.hearing import Key
 from labkit.vrrp.judging import Known, Standing, judge, own_address
 from labkit.vrrp.packet import Advert, DecodeError, ErrorKind
 from labkit.vrrp.places import Places
@@ -56,6 +58,7 @@ class Speaker:
         self._groups: dict[str, SyncGroup] = {}
         self._group_of: dict[str, SyncGroup] = {}
         self._places = Places(())
+        self._familiar = Familiar()
         self._agenda: Agenda[Machine] = Agenda()
         self._trackers = Trackers(self._agenda)
         self._rejections = Rejections()
@@ -69,6 +72,11 @@ class Speaker:
     def deadline(self) -> Micros | None:
         """When to send the next `Wake`, in absolute microseconds; None: nothing pending."""
         return self._agenda.earliest
+
+    @property
+    def not_before(self) -> Micros | None:
+        """A time before which there is no deadline: looking at the deadline itself can wait until then."""
+        return self._agenda.not_before
 
     @property
     def routers(self) -> Mapping[str, RouterStatus]:
@@ -187,8 +195,19 @@ class Speaker:
         notices = self._compare_addresses(router, event, packet, now)
         actions = notices + router.receive(event.source, packet, now)
         self._agenda.touch(router)
+        if router.is_content and not router.other_addresses(event.source, packet):
+            self._familiar.note(router, event)
+        else:
+            self._familiar.forget(router)
         group = self._group_of.get(router.config.name)
         return actions + self._settle([group], now) if group is not None else actions
+
+    def hear_again(self, key: Key, now: Micros) -> bool:
+        """Take an advert that is known by its key; False: it has to be decoded, and handed in as `Received`.
+
+        It does what that would do, and there are no actions.
+        """
+        return self._familiar.hear(key, now)
 
     def _reject(self, router: VirtualRouter | None, event: Received, error: DecodeError, now: Micros) -> list[Action]:
         name = ""
@@ -239,6 +258,7 @@ class Speaker:
         """Look at what every router depends on, and start or fail it accordingly."""
         if not self._running:
             return []
+        self._familiar.clear()  # our own addresses may be others
         known = self._trackers.known
         return [action for router in self._routers.values() for action in self._judge_one(router, known, now)]
 
@@ -304,6 +324,7 @@ class Speaker:
         for router in self._routers.values() if starting else ():
             router.start_at = now + router.config.start_delay if router.config.start_delay else None
         self._places = Places(self._routers.values())
+        self._familiar.clear()
         self._take_groups(event.groups)
         actions += self._reconfigure(now)
         return self._finish(actions + self._judge(now), now)
@@ -343,6 +364,7 @@ class Speaker:
         actions = [action for router in self._routers.values() for action in router.stop(now)]
         actions += self._trackers.stop()
         self._places = Places(())
+        self._familiar.clear()
         return self._finish(actions, now)
 
     # --- sync groups --------------------------------------------------------------------------------------------------
