@@ -41,6 +41,8 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.topology
 	$(BIN)/python -m benchmarks.takeover
 	$(BIN)/python -m benchmarks.config
+	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.stability
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "labkit needs Python 3.11 or newer: sudo apt-get install python3"; exit 1; }
