@@ -1,7 +1,8 @@
 """How a script line of a keepalived.conf is to be run, and what may be odd about it.
 
-keepalived runs a plain command without a shell; text that only a shell understands goes to `/bin/sh -c`.  In a command,
-single quotes keep the blanks of an argument (keepalived.conf(5), "Quoted strings").
+keepalived runs commands without a shell: `$`, `&` and `|` are text to it, as in the address of a web page.  Only where
+the first word is nothing that a program could be called, the whole goes to `/bin/sh -c`.  Single quotes keep the blanks
+of an argument, or enclose the whole command (keepalived.conf(5), "Quoted strings").
 """
 
 import re
@@ -14,8 +15,6 @@ from labkit.conf.model import Command, Fifo
 
 SHELL = "/bin/sh"
 
-_SINGLE_QUOTED = re.compile(r"'[^']*'")
-_DOUBLE_QUOTED = re.compile(r'"[^"$`\\]*"')
 _NEEDS_SHELL = re.compile(r"[|&;<>()$`\n]")
 _BASH_SOCKET = re.compile(r"[<>]\s*/dev/(tcp|udp)/")
 _ACCOUNT = re.compile(r":?[A-Za-z_][\w.-]*\$?|:|[0-9]+")
@@ -23,16 +22,16 @@ _BLANK = re.compile(r"\s")
 
 
 def command(text: str) -> Command:
-    """Return how to run `text`: its words, or `/bin/sh -c` where it holds what only a shell understands.
+    """Return how to run `text`: its words, or `/bin/sh -c` where the first one means something to a shell only.
 
     Raises:
         ValueError: a quote in it is never closed, or nothing is in it.
     """
-    if _NEEDS_SHELL.search(_DOUBLE_QUOTED.sub("", _SINGLE_QUOTED.sub("", text))):
-        return Command(argv=(SHELL, "-c", text), text=text)
     argv = tuple(shlex.split(text))
     if not argv or not argv[0]:
         raise ValueError("nothing to run")
+    if _NEEDS_SHELL.search(argv[0]):
+        return Command(argv=(SHELL, "-c", text), text=text)
     return Command(argv=argv, text=text)
 
 
@@ -50,6 +49,7 @@ class CommandLine:
     def read(self, words: Sequence[str]) -> Command:
         """Read all words of the line."""
         take(self.wanted, words, 1, len(words))
+        words = _unwrapped(words)
         return parse_command(words[0] if len(words) == 1 else " ".join(map(_requoted, words)), self.wanted)
 
 
@@ -61,6 +61,7 @@ class UsersCommand:
 
     def read(self, words: Sequence[str]) -> Command:
         """Read up to three words."""
+        words = _unwrapped(words)
         for place, word in enumerate(words[1:], 1):
             if not _ACCOUNT.fullmatch(word):
                 raise UnfitError(
@@ -104,6 +105,16 @@ def parse_command(text: str, wanted: str) -> Command:
         return command(text)
     except ValueError:
         raise UnfitError(0, f"`{text}` cannot be run", f"write {wanted}") from None
+
+
+def _unwrapped(words: Sequence[str]) -> Sequence[str]:
+    """Take the single quotes off a command that stands in them; the words of the file part it at its blanks."""
+    first = words[0] if words else ""
+    if first.startswith("'") and (not _BLANK.search(first) or '"' in first):  # else it was in double quotes, too
+        for last, word in enumerate(words, 1):
+            if word.endswith("'") and (last > 1 or len(first) > 1):
+                return (" ".join(words[:last])[1:-1], *words[last:])
+    return words
 
 
 def _requoted(word: str) -> str:

@@ -3,7 +3,8 @@ r"""The words and braces of one line of a keepalived.conf, and what is wrong wit
 keepalived.conf(5): blanks part words, `#` and `!` start a comment wherever they stand outside double quotes, and double
 quotes keep blanks inside a word.  In quotes a backslash escapes: `\a \b \E \f \n \r \t \v`, `\nnn` (octal), `\xXX` and
 `\cC` (control) are characters, any other `\C` is C.  A single quote is a character like any other here, as for most
-keywords of keepalived; commands give it a meaning (labkit.conf.commands).
+keywords of keepalived; commands give it a meaning (labkit.conf.commands).  What stands in single quotes and has double
+quotes inside is one word, with both: nothing but a command can have it.
 
 keepalived: a quote in the middle of a word parts it for most keywords and joins it for some; it is refused here.
 """
@@ -50,6 +51,7 @@ def _token(comment: str, others: str) -> re.Pattern[str]:
           {comment}
           (?P<brace>   [{{}}] )
         | (?P<foreign> [{_FOREIGN}] )
+        | (?P<single>  (?<!\S) '[^'"{_FOREIGN}]*"[^'{_FOREIGN}]*' (?!\S) )
         | (?P<quoted>  "(?:[^"\\]|\\.)*" )
         | (?P<unended> " .* )
         | (?P<word>    (?: \$\{{[^\s}}]*\}} | [^\s"{{}}{others}{_FOREIGN}] )+ )

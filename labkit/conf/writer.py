@@ -14,7 +14,7 @@ from labkit.conf.tokens import CONTROL_CHARACTER, SPECIAL
 
 INDENT = "    "
 
-_NEEDS_QUOTES = re.compile(r"\s|\$[A-Za-z_{]")
+_NEEDS_QUOTES = re.compile(r"\s|\$[A-Za-z_{]|^'[^']*$")  # a single quote may close after words that come later
 _NEEDS_QUOTES_FIRST = re.compile(r"@|~\s*(?:SEQ|LST)|\$")
 _ESCAPED = {'"': r"\"", "\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r"}
 _TO_ESCAPE = re.compile(rf'["\\\n\t]|\$(?=[A-Za-z_{{])|{CONTROL_CHARACTER.pattern}')

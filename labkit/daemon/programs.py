@@ -6,6 +6,7 @@ Looked at when a configuration is taken, so that nothing has to be found out whe
 import grp
 import os
 import pwd
+import re
 import shutil
 import stat
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from labkit.diagnostics import LabkitError
 
 _DEFAULT_USER = "keepalived_script"
 _ROOT = 0
+_SHELL_WORD = re.compile(r"\|\|?|&&?|;|[^'\"]*;|[0-9]*(>|<).*")
 
 
 class NoSuchAccountError(LabkitError):
@@ -82,6 +84,8 @@ def prepare(command: Command, defaults: GlobalDefs, user: User | None = None) ->
     doubts: list[str] = []
     if found != name:
         doubts.append(f"WARNING - script `{name}` resolved by path search to `{found}`. Please specify full path.")
+    if text := next(filter(_SHELL_WORD.fullmatch, command.argv[1:]), ""):
+        doubts.append(f"no shell runs it, so that `{text}` is an argument like any other")
     if trouble := _trouble(found):
         doubts.append(trouble)
     refused = ""

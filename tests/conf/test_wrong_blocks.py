@@ -97,6 +97,11 @@ WEIGHTLESS = "write `weight 0`: its failure is FAULT; or add `sync_group_trackin
             id="script-for-bash",
         ),
         pytest.param(
+            "vrrp_script chk {\n    script '/bin/check b\n}\n" + INSTANCE,
+            ["2:12: `'/bin/check b` cannot be run; write a command; in quotes if it has arguments"],
+            id="script-in-half-a-pair-of-quotes",
+        ),
+        pytest.param(
             "vrrp_script web {\n    script \"/bin/bash -c '</dev/tcp/127.0.0.1/80'\"\n}\n" + INSTANCE,
             [],
             id="script-by-bash",

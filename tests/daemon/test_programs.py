@@ -22,6 +22,16 @@ def test_a_plain_name_is_looked_up_once_and_said() -> None:
     assert program.doubts == (expected,)
 
 
+@pytest.mark.parametrize("word", [">", "2>/dev/null", "||", "&&", "a;", "<f"])
+def test_what_only_a_shell_would_understand_is_told(word: str) -> None:
+    program = prepare(command("/bin/true", "x", word, "y"), GlobalDefs())
+    assert program.doubts == (f"no shell runs it, so that `{word}` is an argument like any other",)
+
+
+def test_what_may_be_part_of_an_argument_is_not() -> None:
+    assert prepare(command("/bin/true", "http://h/?a=1&b=$2|3", "->", "a;b"), GlobalDefs()).doubts == ()
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -22,7 +22,7 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
-def script(command: str, more: str = "") -> str:
+def script(command: str, more: str = "timeout 10") -> str:
     return f"""vrrp_script chk {{
  script "{command}"
  interval 0.1
@@ -232,7 +232,7 @@ def test_an_interface_made_later_starts_its_router(lan: Lan, start: Start) -> No
     ],
 )
 def test_a_script_runs_as_its_user_and_as_nobody_else(start: Start, user: str, told: str) -> None:
-    server1 = start(0, script("test -r /etc/shadow", f"user {user}") + instance(150, more=TRACKED))
+    server1 = start(0, script("test -r /etc/shadow", f"timeout 10\n user {user}") + instance(150, more=TRACKED))
     server1.wait_log(told)
 
 

@@ -5,7 +5,8 @@ from tests.interop.forge import Forged
 from tests.interop.situation import Run, Script, situation
 
 NOTIFY = "notify %HOME%/notify"
-EACH = tuple(f"notify_{state} \"%HOME%/notify {state} 'two words'\"" for state in ("master", "backup", "fault", "stop"))
+STATES = ("master", "backup", "fault", "stop")
+EACH = tuple(f"notify_{state} \"%HOME%/notify {state} 'two words' $HOME a&b|c\"" for state in STATES)
 
 
 @situation(vi(150, NOTIFY), vi(120, NOTIFY))
@@ -41,6 +42,13 @@ def test_the_general_script_runs_beside_the_particular_one(s: Run) -> Script:
     s.crash(1)
     yield s.entered(2, "MASTER")
     yield s.notified(2, 4)
+
+
+@situation(vi(150, """notify_backup '%HOME%/notify "two words"'""", "notify_master '%HOME%/notify one two'"))
+def test_a_command_in_single_quotes(s: Run) -> Script:
+    s.start(1)
+    yield s.owner(1)
+    yield s.notified(1, 2)
 
 
 FIFO = global_defs("vrrp_notify_fifo %HOME%/fifo")
