@@ -18,8 +18,10 @@ _TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, AttributeError, Looku
 """A template is a small program: it may divide by zero, or be no text."""
 
 
-def render(topology: Topology, folder: Path) -> dict[str, tuple[File, ...]]:
+def render(topology: Topology, folder: Path, *, python: str = sys.executable) -> dict[str, tuple[File, ...]]:
     """Return the files of every node by name; a template of the lab's own folder goes before a shared one.
+
+    `python` is how scripts in a node start the interpreter.
 
     Raises:
         RefusedError: a template is missing or wrong; holds the first complaint of each file.
@@ -38,7 +40,7 @@ def render(topology: Topology, folder: Path) -> dict[str, tuple[File, ...]]:
         rendered = []
         for path, template in node.templates:
             try:
-                file = _render(environment, path, template, node, topology)
+                file = _render(environment, path, template, _context(node, topology, python))
                 if not file.path.startswith("/") or ".." in file.path.split("/") or file.path.endswith("/"):
                     complaints.append(_no_path(file.path, folder))
                 rendered.append(file)
@@ -50,24 +52,24 @@ def render(topology: Topology, folder: Path) -> dict[str, tuple[File, ...]]:
     return files
 
 
-def network(node: Node) -> str:
-    """Return the commands that would give the node its network as the lab file has it, for people to read."""
+def addressing(node: Node) -> list[str]:
+    """Return the commands that give the node its addresses and its default route."""
     lines = [f"ip address add {link.address} dev {link.interface}" for link in node.links]
     lines += [f"ip address add {address}/32 dev lo" for address in node.loopback]
-    if node.gateway:
-        lines.append(f"ip route add default via {node.gateway}")
-    lines += [f"sysctl -w {name}={value}" for name, value in node.sysctls]
+    return [*lines, f"ip route add default via {node.gateway}"] if node.gateway else lines
+
+
+def network(node: Node) -> str:
+    """Return the commands that would give the node its network as the lab file has it, for people to read."""
+    lines = [*addressing(node), *(f"sysctl -w {name}={value}" for name, value in node.sysctls)]
     return "\n".join(lines) + "\n"
 
 
-def _render(environment: jinja2.Environment, path: str, template: str, node: Node, topology: Topology) -> File:
-    context = {
-        **topology.variables,
-        **node.variables,
-        "node": node,
-        "topology": topology,
-        "python": sys.executable,
-    }
+def _context(node: Node, topology: Topology, python: str) -> dict[str, object]:
+    return {**topology.variables, **node.variables, "node": node, "topology": topology, "python": python}
+
+
+def _render(environment: jinja2.Environment, path: str, template: str, context: Mapping[str, object]) -> File:
     text = environment.get_template(template).render(context)
     target = environment.from_string(path).render(context)
     return File(path=target, text=text, mode=0o755 if text.startswith("#!") else 0o644)

@@ -36,6 +36,22 @@ def labs_command(as_json: bool) -> None:
         click.echo(f"  scenarios: {', '.join(lab['scenarios'])}")
 
 
+def write(folder: Path, file: File) -> None:
+    """Write a file below `folder`, whatever is there now, and say so.
+
+    Raises:
+        LabkitError: it cannot be written.
+    """
+    target = folder / file.path.lstrip("/")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(file.text)
+        target.chmod(file.mode)
+    except OSError as error:
+        raise LabkitError(f"{target} cannot be written: {error.strerror}") from error
+    click.echo(str(target))
+
+
 @click.command("render")
 @click.argument("lab")
 @lab_options
@@ -68,11 +84,7 @@ def render_command(
             if output is None:
                 click.echo(f"# {name}:{file.path}\n{file.text}")
                 continue
-            target = output / name / file.path.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(file.text)
-            target.chmod(file.mode)
-            click.echo(str(target))
+            write(output / name, file)
     try:
         show_warnings(render.check(files)[1])
     except RefusedError as error:

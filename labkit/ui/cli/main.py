@@ -11,6 +11,7 @@ from labkit.diagnostics import LabkitError, did_you_mean
 COMMANDS = {
     "labs": ("labs", "List the labs and their variants."),
     "render": ("labs", "Print or write the files that a lab gives each node."),
+    "export": ("export", "Write a lab for containerlab, Kathará, Docker Compose or real hosts."),
     "up": ("life", "Raise a lab."),
     "down": ("life", "End a lab, or all of them."),
     "status": ("watch", "Show who is MASTER, and why."),
