@@ -2,9 +2,24 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from labkit.lab.scenario import Finding, Result, Verdict, as_dict
 from labkit.trace import Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A scenario of a lab that was run; `number` counts from 1 where it was run several times, else it is 0."""
+
+    lab: str
+    result: Result
+    number: int = 0
+
+    @property
+    def title(self) -> str:
+        """What tells this run from the others of its lab."""
+        return f"{self.result.scenario} {self.number}" if self.number else self.result.scenario
 
 
 def exit_code(results: Sequence[Result]) -> int:
@@ -57,6 +72,14 @@ def total(results: Sequence[Result], took: Micros) -> str:
     )
 
 
-def to_json(results: Sequence[Result]) -> str:
-    """Return all results as one JSON document."""
-    return json.dumps([as_dict(result) for result in results], indent=2)
+def finding_line(finding: Finding) -> str:
+    """Return a finding in one line: the verdict, what was expected, what was measured, and the bound."""
+    parts = [f"{finding.verdict.value:<5} {finding.what}: {_seconds(finding.took)}"]
+    if finding.bound:
+        parts.append(f"(bound {_seconds(finding.bound)})")
+    return " ".join([*parts, finding.note]).rstrip()
+
+
+def to_json(runs: Sequence[Run]) -> str:
+    """Return all runs as one JSON document."""
+    return json.dumps([{"lab": run.lab, "number": run.number, **as_dict(run.result)} for run in runs], indent=2)

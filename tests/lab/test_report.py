@@ -85,8 +85,10 @@ def test_total() -> None:
 
 def test_json_is_in_seconds() -> None:
     kill = StepResult(did=("kill server1",), findings=(finding("VIP on server2", Verdict.NEVER, None),), outage=20_000)
-    assert json.loads(report.to_json([result(Verdict.NEVER, kill)])) == [
+    assert json.loads(report.to_json([report.Run(lab="failover", result=result(Verdict.NEVER, kill))])) == [
         {
+            "lab": "failover",
+            "number": 0,
             "scenario": "kill",
             "title": "t",
             "verdict": "NEVER",

@@ -281,7 +281,7 @@ def test_reports(run: Run) -> None:
     assert line.startswith("PASS x ")
     assert "(bound 0.005)" in line
     assert "client outage 0.540 s" in line
-    document = json.loads(report.to_json([result]))
+    document = json.loads(report.to_json([report.Run(lab="failover", result=result)]))
     assert document[0]["verdict"] == "PASS"
     assert document[0]["steps"][0]["did"] == ["kill server1"]
     assert document[0]["steps"][0]["outage_s"] == 0.54

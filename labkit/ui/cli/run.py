@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from labkit.lab import client
 from labkit.ui.cli.plan import lab_options, prepare
 
 if TYPE_CHECKING:
+    from labkit.lab.report import Run
     from labkit.lab.scenario import Result
 
 _COLOURS = {"PASS": "green", "INCONCLUSIVE": "yellow", "SKIP": "yellow"}
@@ -23,7 +24,15 @@ _COLOURS = {"PASS": "green", "INCONCLUSIVE": "yellow", "SKIP": "yellow"}
 @lab_options
 @click.option("--scenario", "-s", "wanted", metavar="S", multiple=True, help="Only this one; may be repeated.")
 @click.option("--provider", "provider_name", default="netns", show_default=True, help="What nodes are made of.")
-@click.option("--json", "as_json", is_flag=True, help="For machines: all results as JSON on standard output.")
+@click.option(
+    "--json",
+    "json_file",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value="-",
+    help="For machines: all results as JSON, to FILE or to standard output.",
+)
+@click.option("--junit", "junit_file", metavar="FILE", help="For CI: all results as JUnit XML.")
 @click.option("--quiet", "-q", is_flag=True, help="Only the verdicts.")
 def run_command(
     lab: str,
@@ -32,7 +41,8 @@ def run_command(
     daemons: tuple[str, ...],
     wanted: tuple[str, ...],
     provider_name: str,
-    as_json: bool,
+    json_file: str | None,
+    junit_file: str | None,
     quiet: bool,
 ) -> None:
     """Run the scenarios of LAB, each in a fresh lab of its own, and give a verdict for each.
@@ -43,24 +53,41 @@ def run_command(
     """
     from labkit.lab import catalog, report  # yaml only where a lab is read
 
+    silent = json_file == "-"
+
     def say(line: str) -> None:
-        if not quiet and not as_json:
+        if not quiet and not silent:
             click.echo(line)
 
     began = time.monotonic_ns()
-    results: list[Result] = []
+    runs: list[report.Run] = []
     for each, name, path in catalog.wanted_scenarios(lab, wanted):
         wish = _Wish(each, "" if each == lab else f"{each} ", variant, settings, daemons, provider_name)
-        results.append(_run(wish, name, path, say))
-        if not as_json:
-            line = report.summary(results[-1])
-            verdict = results[-1].verdict.value
-            click.echo(click.style(line, fg=_COLOURS.get(verdict, "red"), bold=True))
-    if as_json:
-        click.echo(report.to_json(results))
-    else:
+        runs.append(report.Run(lab=each, result=_run(wish, name, path, say)))
+        if not silent:
+            _tell(runs[-1].result)
+    results = [run.result for run in runs]
+    _write(runs, json_file, junit_file)
+    if not silent:
         click.echo(report.total(results, (time.monotonic_ns() - began) // 1000))
     raise SystemExit(report.exit_code(results))
+
+
+def _tell(result: "Result") -> None:
+    from labkit.lab import report
+
+    verdict = result.verdict.value
+    click.echo(click.style(report.summary(result), fg=_COLOURS.get(verdict, "red"), bold=True))
+
+
+def _write(runs: "Sequence[Run]", json_file: str | None, junit_file: str | None) -> None:
+    from labkit.lab import junit, report
+
+    for file, render in ((json_file, report.to_json), (junit_file, junit.to_junit)):
+        if file == "-":
+            click.echo(render(runs))
+        elif file:
+            Path(file).write_text(render(runs), encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
