@@ -66,7 +66,11 @@ def _inventory(lab: Lab, hosts: list[Node]) -> dict[str, object]:
     routers = {node.name: _variables(lab, node) for node in hosts if node.role is Role.ROUTER}
     servers = {node.name: _variables(lab, node) for node in hosts if node.role is Role.SERVER}
     children = {"routers": {"hosts": routers}, "servers": {"hosts": servers}}
-    return {"all": {"vars": {"labkit_package": "labkit"}, "children": children}}
+    balancing = any(
+        "virtual_server" in file.text for node in hosts for file in _files(lab, node) if file.path == CONFIG
+    )
+    package = "labkit[balance]" if balancing else "labkit"  # what checks of real servers need
+    return {"all": {"vars": {"labkit_package": package}, "children": children}}
 
 
 def _variables(lab: Lab, node: Node) -> dict[str, object]:

@@ -44,10 +44,10 @@ class Lab:
         return [file for file in self.files[node.name] if file.path != _OURS]
 
     def services(self, node: Node) -> list[str]:
-        """The commands that start the node's services and then its daemon."""
+        """The commands that start the node's services and then its daemon; a tool may have lost the scripts' modes."""
         scripts = [file.path for file in self.files[node.name] if file.path.startswith("/etc/init.d/")]
         services = [script for script in scripts if script != DAEMON_SCRIPT] if node.services else []
-        return [f"{script} start" for script in (*services, *([DAEMON_SCRIPT] if node.role is Role.ROUTER else []))]
+        return [f"sh {script} start" for script in (*services, *([DAEMON_SCRIPT] if node.role is Role.ROUTER else []))]
 
 
 Export: TypeAlias = Callable[[Lab], tuple[File, ...]]
@@ -61,7 +61,7 @@ def placed(node: Node, file: File) -> File:
 def health(node: Node) -> list[str] | None:
     """Return the test, in Docker's words, that tells whether a router's daemon runs; None for other nodes."""
     # Docker knows 0 and 1 only; the script answers 3, as the Linux Standard Base has it.
-    return ["CMD-SHELL", f"{DAEMON_SCRIPT} status || exit 1"] if node.role is Role.ROUTER else None
+    return ["CMD-SHELL", f"sh {DAEMON_SCRIPT} status || exit 1"] if node.role is Role.ROUTER else None
 
 
 def require(names: Mapping[str, str], pattern: str, words: str) -> None:

@@ -15,7 +15,7 @@ _NEXT = {
     "containerlab": "containerlab deploy -t {folder}/{name}.clab.yml",
     "kathara": "kathara lstart -d {folder}",
     "compose": "docker compose --project-directory {folder} up --detach",
-    "files": "ansible-playbook -i {folder}/inventory.yml {folder}/deploy.yml",
+    "files": "see docs/deploy.md, or: ansible-playbook -i {folder}/inventory.yml {folder}/deploy.yml",
 }
 
 

@@ -1,0 +1,153 @@
+"""From `labkit export files` to a pair of hosts that share an address, as docs/deploy.md has it.
+
+The hosts are nodes of a lab that runs nothing by itself: each has an /etc and a /usr/local of its own.
+"""
+
+import io
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Labkit, eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.kernel]
+
+VIP = "192.168.1.20"
+_PROGRAMS = Path(sys.executable).parent
+_HOSTS = """\
+title: Machines without anything
+networks:
+  lan: {subnet: 192.168.1.0/24}
+nodes:
+  client: {role: client, links: {eth0: {network: lan, address: 192.168.1.10}}}
+  server1: {role: server, links: {eth0: {network: lan, address: 192.168.1.21}}}
+  server2: {role: server, links: {eth0: {network: lan, address: 192.168.1.22}}}
+"""
+_FAST = ("--set", "version=3", "--set", "advert_int=0.1")
+
+
+class Hosts:
+    """The machines: reached by `labkit exec`, as others are by ssh."""
+
+    def __init__(self, labkit: Labkit, folder: Path) -> None:
+        (folder / "hosts").mkdir()
+        (folder / "hosts/lab.yml").write_text(_HOSTS)
+        self.labkit = labkit
+        labkit("up", str(folder / "hosts"))
+
+    def run(self, host: str, *command: str, status: int = 0) -> str:
+        return self.labkit("exec", host, "--", *command, status=status)
+
+    def copy(self, host: str, source: Path, target: str) -> None:
+        """Copy what is in a folder, as `scp -rp` does."""
+        self.run(host, "mkdir", "-p", target)
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            tar.add(source, ".")
+        command = [
+            sys.executable,
+            "-m",
+            "labkit.ui.cli.main",
+            "exec",
+            host,
+            "--",
+            "tar",
+            "-xp",
+            "--no-same-owner",
+            "-C",
+        ]
+        subprocess.run(
+            [*command, target],
+            input=archive.getvalue(),
+            env=self.labkit.environment,
+            cwd="/",
+            check=True,
+            timeout=60,
+        )
+
+    def has_the_address(self, host: str) -> bool:
+        return f" {VIP}/" in self.run(host, "ip", "-o", "address", "show", "dev", "eth0")
+
+
+@pytest.fixture
+def hosts(own: Labkit, tmp_path: Path) -> Hosts:
+    return Hosts(own, tmp_path)
+
+
+def take_turns(hosts: Hosts, start: str) -> None:
+    """Start the daemons, and see the address on the better host, and on the other one when that daemon stops."""
+    daemons = [hosts.labkit.start("exec", host, "--", "sh", "-c", f"exec {start}") for host in ("server2", "server1")]
+    try:
+        assert eventually(lambda: hosts.has_the_address("server1"), within=30)
+        assert eventually(lambda: not hosts.has_the_address("server2"), within=30)
+        hosts.run("client", "ping", "-c", "1", "-W", "5", VIP)
+        hosts.run("server1", "sh", "-c", "kill $(cat /run/keepalived.pid)")
+        assert eventually(lambda: hosts.has_the_address("server2"), within=30)
+        assert not hosts.has_the_address("server1")
+        hosts.run("client", "ping", "-c", "1", "-W", "5", VIP)
+    finally:
+        hosts.labkit("down", "hosts")
+        said = [daemon.communicate(timeout=30) for daemon in daemons]
+    assert len(said) == 2
+
+
+def exec_start(unit: Path) -> str:
+    """Return the command by which systemd starts a unit."""
+    (line,) = re.findall(r"^ExecStart=(.*)$", unit.read_text(), re.MULTILINE)
+    return str(line)
+
+
+def play(hosts: Hosts, host: str, folder: Path, status: int = 0) -> str:
+    """Run the exported playbook on a host for itself, without what needs systemd or a package registry."""
+    playbook = _PROGRAMS / "ansible-playbook"
+    if not playbook.exists():
+        pytest.skip("ansible-playbook is not installed: pip install 'labkit[test]'")
+    hosts.run(host, "ln", "-sf", str(_PROGRAMS / "pykeepalived"), "/usr/local/bin/pykeepalived")
+    hosts.copy(host, folder, "/tmp/out")
+    command = f"cd /tmp/out && {playbook} -i inventory.yml deploy.yml --connection local --limit {host}"
+    command += f" --skip-tags install,service -e ansible_become=false -e ansible_python_interpreter={sys.executable}"
+    return hosts.run(host, "env", "HOME=/tmp", "ANSIBLE_REMOTE_TMP=/tmp/ansible", "sh", "-c", command, status=status)
+
+
+def test_a_pykeepalived_pair_by_ansible(hosts: Hosts, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    hosts.labkit("export", "files", "failover", *_FAST, "-o", str(folder))
+    for host in ("server1", "server2"):
+        said = play(hosts, host, folder)
+        assert re.search(rf"{host} +: ok=\d+ +changed=[1-9]\d* +unreachable=0 +failed=0", said), said
+    take_turns(hosts, exec_start(folder / "pykeepalived.service"))
+
+
+def test_ansible_puts_no_wrong_file_in_place(hosts: Hosts, tmp_path: Path) -> None:
+    """A file that somebody spoilt after the export is checked on the host."""
+    folder = tmp_path / "out"
+    hosts.labkit("export", "files", "failover", "-o", str(folder))
+    with (folder / "server1/etc/keepalived/keepalived.conf").open("a") as file:
+        file.write("vrrp_instence X {\n}\n")
+    assert "did you mean 'vrrp_instance'?" in play(hosts, "server1", folder, status=2)
+    hosts.run("server1", "test", "!", "-e", "/etc/keepalived/keepalived.conf")
+
+
+def test_a_pair_of_c_keepalived_by_hand(hosts: Hosts, tmp_path: Path) -> None:
+    """The files are copied to their places; the pair talks without multicast."""
+    if not shutil.which("keepalived"):
+        pytest.skip("keepalived is not installed: sudo apt-get install keepalived")
+    kinds = [word for host in ("server1", "server2") for word in ("--daemon", f"{host}=keepalived")]
+    folder = tmp_path / "out"
+    hosts.labkit("export", "files", "failover", *_FAST, *kinds, "--unicast", "-o", str(folder))
+    for host in ("server1", "server2"):
+        hosts.copy(host, folder / host, "/tmp/out")
+        hosts.run(host, "sh", "-c", "cd /tmp/out && cp --parents $(find . -type f) /")
+        assert "unicast_peer" in hosts.run(host, "cat", "/etc/keepalived/keepalived.conf")
+    take_turns(hosts, "keepalived --dont-fork")
+
+
+def test_the_page_names_what_is_exported() -> None:
+    page = (ROOT / "docs/deploy.md").read_text()
+    for word in ("inventory.yml", "deploy.yml", "pykeepalived.service", "virtual-addresses.service", "--unicast"):
+        assert word in page
