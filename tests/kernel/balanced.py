@@ -133,9 +133,9 @@ class Balanced:
         where = {"address": ip_address(address), "port": port, "forwarding": self.kind, "weight": weight}
         return Destination(**where, **options)  # type: ignore[arg-type]
 
-    def state(self, *weights: int, protocol: Protocol = Protocol.TCP, **options: object) -> ServiceState:
+    def state(self, *weights: int, protocol: Protocol = Protocol.TCP, port: int = 0, **options: object) -> ServiceState:
         """Return a service, round robin if nothing else is said, with servers of these weights."""
-        port = 80 if protocol is Protocol.TCP else 53
+        port = port or (80 if protocol is Protocol.TCP else 53)
         key = ServiceKey(protocol=protocol, address=ip_address(self.vip), port=port, family=self.version)
         service = Service(**{"key": key, "scheduler": Scheduler.RR, **options})  # type: ignore[arg-type]
         servers = tuple(self.destination(number, weight, port) for number, weight in enumerate(weights, 1))
