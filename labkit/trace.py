@@ -33,7 +33,7 @@ class Kind(StrEnum):
     DUPLICATE = "duplicate"  # instance, address, lladdr, here; somebody else claims a virtual address
     LOG = "log"  # line; a line of a node's syslog
     PROCESS = "process"  # name, pid, event (start | exit), status
-    PROBE = "probe"  # probe, target, sequence, ok
+    PROBE = "probe"  # probe, target, ok, gap_us, lost (since the last answer), by, error, took_us
     FAULT = "fault"  # fault, target
     HEAL = "heal"  # fault, target
     STEP = "step"  # scenario, step

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 
 from labkit.lab.report import Run, finding_line
-from labkit.lab.scenario import Finding, Result, Verdict
+from labkit.lab.verdict import Finding, Result, Verdict
 from labkit.trace import Micros
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2

@@ -1,5 +1,6 @@
 """What a lab needs of the thing that makes its nodes; each provider implements `Provider`."""
 
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -66,8 +67,12 @@ class Provider(Protocol):
     def cut(self, node: str, interface: str, *, cut: bool) -> None:
         """Stop all frames between the interface and its network while the carrier stays, or let them pass again."""
 
-    def icmp(self, node: str) -> int:
-        """Return a raw ICMP socket that was opened in the node."""
+    def socket(self, node: str, family: int, kind: int, protocol: int) -> socket.socket:
+        """Return a new socket that does not block, opened in the node as socket(2) would there.
+
+        Raises:
+            OSError: the node's kernel refused.
+        """
 
     def pidfd(self, node: str) -> int:
         """Return a descriptor of the node's first process, by which a client enters the node's namespaces."""

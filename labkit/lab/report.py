@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labkit.lab.scenario import Finding, Result, Verdict, as_dict
+from labkit.lab.verdict import Finding, Result, Verdict, as_dict
 from labkit.trace import Micros
 
 

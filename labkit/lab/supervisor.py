@@ -19,13 +19,15 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import NoReturn
 
 from labkit.diagnostics import LabkitError, did_you_mean
 from labkit.lab.plan import Plan
-from labkit.lab.probe import PingProbe
+from labkit.lab.probes import kinds
+from labkit.lab.probes.probe import Probe, ProbeSpec
 from labkit.lab.provider import Completed, Provider
 from labkit.lab.status import Watch
 from labkit.lab.topology import Daemon
@@ -67,7 +69,7 @@ class Lab:
         self.trace: deque[Record] = deque(maxlen=_TRACE_LIMIT)
         self.watch = Watch(plan.topology)
         self.followers: set[_Follower] = set()
-        self.probes: dict[str, PingProbe] = {}
+        self.probes: dict[str, Probe] = {}
         self.ended = asyncio.Event()
         self.tasks: set[asyncio.Task[None]] = set()
         self.times: dict[str, Micros] = {}
@@ -254,14 +256,20 @@ class Lab:
                 raise LabkitError(f"nothing heals '{fault}'; {did_you_mean(fault, ['link', 'cut'])}")
         return {"at": _now()}
 
-    async def probe(self, follower: _Follower, node: str, target: str, interval_us: int = 10_000) -> dict[str, object]:
-        """Ping `target` from a node until `unprobe` or until the client leaves."""
-        name = f"ping {target} from {self._node(node)}"
-        if name not in self.probes:
-            icmp = self.provider.icmp(node)
-            self.probes[name] = PingProbe(name, node, icmp, IPv4Address(target), interval_us, self.emit)
-            follower.probes.append(name)
-        return {"probe": name}
+    async def probe(self, follower: _Follower, **spec: object) -> dict[str, object]:
+        """Start a probe, by the fields of `ProbeSpec`; it goes on until `unprobe` or until the client leaves."""
+        wanted = ProbeSpec(**spec)  # type: ignore[arg-type]
+        if wanted.name in self.probes:
+            raise LabkitError(f"there is a probe '{wanted.name}' already; give this one another name")
+        if wanted.kind not in kinds.KINDS:
+            raise LabkitError(f"no probe '{wanted.kind}'; {did_you_mean(wanted.kind, kinds.KINDS)}")
+        IPv4Address(wanted.target)
+        open_socket = partial(self.provider.socket, self._node(wanted.node))
+        names = [node.name for node in self.plan.topology.nodes]
+        made = self.probes[wanted.name] = kinds.make(wanted, open_socket, self.emit, names)
+        follower.probes.append(wanted.name)
+        made.start()
+        return {"probe": wanted.name}
 
     async def unprobe(self, follower: _Follower, probe: str) -> dict[str, object]:
         """Stop a probe of this client; answer what it saw."""

@@ -17,117 +17,38 @@ steps:
         for: 5s
 """
 
+import os
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Final
 
 from labkit.diagnostics import Diagnostic, RefusedError, did_you_mean
 from labkit.lab import bounds
 from labkit.lab.bounds import Bound
 from labkit.lab.document import Document, Key, read_yaml
+from labkit.lab.probes.kinds import KINDS
+from labkit.lab.probes.probe import ProbeSpec
+from labkit.lab.story import (
+    BEST,
+    LINK_VERBS,
+    SAME,
+    VERBS,
+    Action,
+    Budget,
+    Condition,
+    Distribution,
+    Expectation,
+    Scenario,
+    Step,
+)
 from labkit.lab.topology import Topology
-
-BEST: Final = "best"
-"""Stands for the router with the highest priority among those that the scenario has not stopped."""
+from labkit.trace import Micros
 
 _STATES = ("INIT", "BACKUP", "MASTER", "FAULT")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """Something that is true or not at each moment of the trace.
-
-    what     node                  value
-    vip      who holds the VIP (or `address`)
-    master   whose adverts are heard
-    arp      whose ARP table       the node that the VIP (or `address`) is expected at
-    state    whose state           INIT, BACKUP, MASTER or FAULT
-    owners                         so many nodes or more hold the VIP
-    dropped  which web server      the director that took it out
-    serves   which web server      the director that has it in
-    """
-
-    what: str
-    node: str = ""
-    value: str = ""
-    address: str = ""
-
-    def __str__(self) -> str:
-        match self.what:
-            case "vip":
-                return f"{self.address or 'VIP'} on {self.node}"
-            case "master":
-                return f"adverts from {self.node}"
-            case "arp":
-                what = f" for {self.address}" if self.address else ""
-                return f"ARP of {self.node}{what} points to {self.value}"
-            case "state":
-                return f"{self.node} is {self.value}"
-            case "dropped":
-                return f"{self.node} is out at {self.value}"
-            case "serves":
-                return f"{self.node} serves at {self.value}"
-        return f"{self.value} owners"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expectation:
-    """A condition that must come true within a bound."""
-
-    condition: Condition
-    within: Bound
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
-    """What a step does: a verb and its target (`server1`, `server1.eth1`), for `exec` also a command."""
-
-    verb: str
-    node: str
-    interface: str = "eth0"
-    command: str = ""
-
-    def __str__(self) -> str:
-        if self.verb == "exec":
-            return f"{self.node}: {self.command}"
-        place = f"{self.node}.{self.interface}" if self.verb in _LINK_VERBS else self.node
-        return f"{self.verb.replace('_', ' ')} {place}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """An action if any, what must come true after it and not meanwhile, and what must last for how long.
-
-    `checks` are commands that must succeed when what is expected has come true.
-    """
-
-    actions: tuple[Action, ...] = ()
-    expect: tuple[Expectation, ...] = ()
-    never: tuple[Condition, ...] = ()
-    checks: tuple[Action, ...] = ()
-    hold: tuple[Condition, ...] = ()
-    lasting: Bound | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """A scenario, read for one topology; `each` blocks are unrolled."""
-
-    name: str
-    title: str
-    variant: str | None
-    probe_from: str | None
-    steps: tuple[Step, ...]
-    file: str
-
-
-_DAEMON_VERBS = ("kill", "stop", "start", "restart")
-_LINK_VERBS = ("link_down", "link_up", "cut", "heal")
-VERBS = (*_DAEMON_VERBS, *_LINK_VERBS, "exec")
 _CONDITIONS = {
     "vip": ("address",),
     "master": (),
@@ -150,13 +71,13 @@ def variant_of(path: Path) -> str | None:
     return variant if isinstance(variant, str) else None
 
 
-def load(path: Path, name: str, topology: Topology) -> Scenario:
-    """Load a scenario for a topology, whose nodes and interfaces it must name.
+def load(path: Path, name: str, topology: Topology, seed: int | None = None) -> Scenario:
+    """Load a scenario for a topology, whose nodes and interfaces it must name; `seed` repeats an earlier random order.
 
     Raises:
         RefusedError: holds everything that is wrong with the file.
     """
-    return _Reader(read_yaml(path), topology).read(name)
+    return _Reader(read_yaml(path), topology, int.from_bytes(os.urandom(4)) if seed is None else seed).read(name)
 
 
 def _put(value: object, node: str) -> object:
@@ -169,9 +90,12 @@ def _put(value: object, node: str) -> object:
 
 
 class _Reader:
-    def __init__(self, document: Document, topology: Topology) -> None:
+    def __init__(self, document: Document, topology: Topology, seed: int) -> None:
         self.document = document
         self.topology = topology
+        self.seed = seed
+        self.random = random.Random(seed)
+        self.probes: dict[str, ProbeSpec] = {}
         self.routers = [node.name for node in topology.routers]
         self.nodes = [node.name for node in topology.nodes]
         self.complaints: list[Diagnostic] = []
@@ -181,10 +105,9 @@ class _Reader:
 
     def read(self, name: str) -> Scenario:
         value = self._mapping((), self.document.value, ("title", "variant", "probe", "steps"))
-        probe = self._mapping(("probe",), value.get("probe", {}), ("from",))
-        probe_from = probe.get("from")
-        if probe_from is not None:
-            self._known(("probe", "from"), str(probe_from), self.nodes)
+        probe = value.get("probe", [])
+        for number, item in enumerate(probe if isinstance(probe, list) else [probe]):
+            self._probe(("probe", number) if isinstance(probe, list) else ("probe",), item)
         steps: list[Step] = []
         for number, step in enumerate(self._list(("steps",), value.get("steps"))):
             steps += self._steps(("steps", number), step)
@@ -196,9 +119,10 @@ class _Reader:
             name=name,
             title=str(value.get("title", name)),
             variant=str(value["variant"]) if "variant" in value else None,
-            probe_from=str(probe_from) if probe_from is not None else None,
+            probes=tuple(self.probes.values()),
             steps=tuple(steps),
             file=self.document.file,
+            seed=self.seed,
         )
 
     # --- shapes -------------------------------------------------------------------------------------------------------
@@ -244,24 +168,29 @@ class _Reader:
             return
         block = self._mapping(path, value, ("each", "steps"))
         nodes = [str(node) for node in self._list((*path, "each"), block["each"])]
-        for node in random.sample(nodes, len(nodes)):
+        for node in self.random.sample(nodes, len(nodes)):
             if self._known((*path, "each"), node, self.routers):
                 for number, inner in enumerate(self._list((*path, "steps"), block.get("steps"))):
                     yield self._step((*path, "steps", number), _put(inner, node))
 
     def _step(self, path: Key, value: object) -> Step:
-        step = self._mapping(path, value, ("do", "expect", "never", "check", "hold", "for"))
-        if ("hold" in step) != ("for" in step):
-            self.wrong(path, "`hold` and `for` go together", "for example `hold: [{vip: server1}]` and `for: 5s`")
+        keys = ("do", "expect", "order", "never", "always", "budget", "check", "hold", "for")
+        step = self._mapping(path, value, keys)
+        self._has_an_end(path, step)
         done = step.get("do")
         items = enumerate(done) if isinstance(done, list) else [(None, done)] if done is not None else []
+        expected = [
+            self._expectation((*path, "expect", n), item)
+            for n, item in enumerate(self._list((*path, "expect"), step.get("expect")))
+        ]
         return Step(
             actions=tuple(self._action((*path, "do") if n is None else (*path, "do", n), item) for n, item in items),
-            expect=tuple(
-                self._expectation((*path, "expect", n), item)
-                for n, item in enumerate(self._list((*path, "expect"), step.get("expect")))
-            ),
+            expect=tuple(each for each in expected if isinstance(each, Expectation)),
+            distributions=tuple(each for each in expected if isinstance(each, Distribution)),
+            order=tuple(self._conditions((*path, "order"), step.get("order"))),
             never=tuple(self._conditions((*path, "never"), step.get("never"))),
+            always=tuple(self._conditions((*path, "always"), step.get("always"))),
+            budgets=tuple(self._budgets((*path, "budget"), step.get("budget", {}))),
             checks=tuple(
                 self._action((*path, "check", n), {"exec": item})
                 for n, item in enumerate(self._list((*path, "check"), step.get("check")))
@@ -269,6 +198,95 @@ class _Reader:
             hold=tuple(self._conditions((*path, "hold"), step.get("hold"))),
             lasting=self._bound((*path, "for"), step["for"]) if "for" in step else None,
         )
+
+    def _has_an_end(self, path: Key, step: dict[str, object]) -> None:
+        """What must hold or not happen is watched for as long as the step takes, and that must be said."""
+        watched = [key for key in ("hold", "never", "always", "order", "budget") if key in step]
+        if "hold" in step and "for" not in step:
+            hint = "for example `hold: [{vip: server1}]` and `for: 5s`"
+            self.wrong(path, "`hold` and `for` go together", hint)
+        elif watched and "for" not in step and "expect" not in step:
+            self.wrong(path, f"`{watched[0]}` alone is watched for no time", "add `expect:`, or for example `for: 5s`")
+        elif "for" in step and not watched:
+            self.wrong(path, "nothing is watched while this lasts", "add `hold:`, `never:` or `always:`")
+
+    def _probe(self, path: Key, value: object) -> None:
+        """Take a probe: its kind and target, its node, and its pace."""
+        probe = self._mapping(path, value, (*KINDS, "from", "rate", "every", "path", "name"))
+        kinds = [key for key in probe if key in KINDS]
+        kind = kinds[0] if kinds else "ping"
+        node = str(probe.get("from", ""))
+        if len(kinds) > 1:
+            self.wrong(path, "a probe is of one kind", f"one of: {', '.join(KINDS)}")
+        if "from" not in probe:
+            self.wrong(path, "'from' is missing", "the node that asks, such as `from: client1`")
+        else:
+            self._known((*path, "from"), node, self.nodes)
+        name = str(probe.get("name", kind))
+        if name in self.probes:
+            self.wrong(path, f"there is a probe '{name}' already", "give this one a name of its own: `name: ...`")
+        target, port = self._target(path, kind, str(probe.get(kind, "vip")))
+        self.probes[name] = ProbeSpec(
+            name=name,
+            kind=kind,
+            node=node,
+            target=target,
+            port=port,
+            interval=self._pace(path, kind, probe),
+            path=str(probe.get("path", "/")),
+        )
+
+    def _target(self, path: Key, kind: str, text: str) -> tuple[str, int]:
+        """Return the address and port of `vip`, an address, a node's name, or one of them with `:port`."""
+        address, separator, port = text.partition(":")
+        if address == "vip":
+            if "vip" not in self.topology.variables:
+                self.wrong(path, "the probe has nothing to ask", "add `vars: {vip: ADDRESS}` to lab.yml")
+            address = str(self.topology.variables.get("vip", ""))
+        elif address in self.nodes:
+            address = str(self.topology.node(address).links[0].address.ip)
+        elif not _is_address(address):
+            hint = f"vip, a node, or an address such as 10.0.0.20{':80' if KINDS[kind].port else ''}"
+            self.wrong((*path, kind), f"'{address}' is no target", hint)
+        allowed = KINDS[kind].port > 0
+        if separator and not (allowed and re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536):
+            hint = "a number from 1 to 65535 behind the colon" if allowed else f"a {kind} has no port"
+            self.wrong((*path, kind), f"'{port}' is no port", hint)
+            port = ""
+        return address, int(port or KINDS[kind].port)
+
+    def _pace(self, path: Key, kind: str, probe: dict[str, object]) -> Micros:
+        """Return the time from try to try, by `rate` (tries a second) or `every`; at most 1000 a second."""
+        rate = str(probe.get("rate", ""))
+        every = self._bound((*path, "every"), probe["every"]) if "every" in probe else None
+        if rate and every:
+            self.wrong(path, "`rate` and `every` say the same thing", "keep one")
+        if rate and not (re.fullmatch("[0-9]{1,4}", rate) and 0 < int(rate) <= 1000):
+            self.wrong((*path, "rate"), f"'{rate}' is no rate", "tries a second, 1 to 1000")
+            rate = ""
+        if every and (every.nodes() or every.value({}, "") < 1000):
+            self.wrong((*path, "every"), f"'{every.text}' is no pace", "1ms or longer")
+            every = None
+        return every.value({}, "") if every else 1_000_000 // int(rate) if rate else KINDS[kind].interval
+
+    def _asked(self, path: Key, name: str) -> str:
+        if not self.probes:
+            self.wrong(path, "the scenario has no probe", "add for example `probe: {http: vip, from: client1}`")
+        else:
+            self._known(path, name, list(self.probes))
+        return name
+
+    def _budgets(self, path: Key, value: object) -> Iterator[Budget]:
+        """Yield what each probe may lose: a number of tries, or a bound for the time without an answer."""
+        if not isinstance(value, dict):
+            self.wrong(path, "this is no mapping", "for example `budget: {ping: skew(server2), http: 0}`")
+            return
+        for name, allowed in value.items():
+            self._asked((*path, name), name)
+            if re.fullmatch("[0-9]{1,9}", str(allowed)):
+                yield Budget(probe=name, tries=int(str(allowed)))
+            else:
+                yield Budget(probe=name, outage=self._bound((*path, name), allowed))
 
     def _action(self, path: Key, value: object) -> Action:
         action = self._mapping(path, value, VERBS)
@@ -284,19 +302,52 @@ class _Reader:
             self._known(here, node, self.nodes)
             return Action(verb=verb, node=node, command=str(line))
         node, _, interface = str(target).partition(".")
-        known = self.nodes if verb in _LINK_VERBS else self.routers
-        if self._known(here, node, known) and verb in _LINK_VERBS:
+        known = self.nodes if verb in LINK_VERBS else self.routers
+        if self._known(here, node, known) and verb in LINK_VERBS:
             links = [link.interface for link in self.topology.node(node).links]
             self._known(here, interface or "eth0", links)
         return Action(verb=verb, node=node, interface=interface or "eth0")
 
-    def _expectation(self, path: Key, value: object) -> Expectation:
+    def _expectation(self, path: Key, value: object) -> Expectation | Distribution:
         if not isinstance(value, dict) or "within" not in value:
             self.wrong(path, "an expectation has a bound", "add `within: master_down(NODE)` or another bound")
             return Expectation(condition=Condition(what=""), within=Bound(text="", terms=()))
+        within = self._bound((*path, "within"), value["within"])
         rest = {key: item for key, item in value.items() if key != "within"}
-        return Expectation(
-            condition=self._condition(path, rest), within=self._bound((*path, "within"), value["within"])
+        if "distribution" in rest:
+            return self._distribution(path, rest, within)
+        return Expectation(condition=self._condition(path, rest), within=within)
+
+    def _distribution(self, path: Key, value: dict[str, object], within: Bound) -> Distribution:
+        self._mapping(path, value, ("distribution", "of", "tolerance", "probe"))
+        wanted, here = value["distribution"], (*path, "distribution")
+        weights = {SAME: "1"} if wanted == SAME else wanted
+        if not isinstance(weights, dict) or not weights:
+            self.wrong(
+                here, "this is no distribution", "weights by server such as `{server1: 2, server2: 1}`, or `same`"
+            )
+            weights = {SAME: "1"}
+        for node, weight in weights.items():
+            if node != SAME:
+                self._known((*here, node), node, self.nodes)
+            if not re.fullmatch("[1-9][0-9]{0,5}", str(weight)):
+                self.wrong((*here, node), f"'{weight}' is no weight", "a number from 1 on")
+                weights = {SAME: "1"}
+                break
+        of, tolerance = str(value.get("of", "")), str(value.get("tolerance", "5%"))
+        if not re.fullmatch("[1-9][0-9]{0,5}", of):
+            self.wrong((*path, "of"), f"'{of}' is no number of answers", "for example `of: 60`")
+            of = "1"
+        if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?%", tolerance):
+            self.wrong((*path, "tolerance"), f"'{tolerance}' is no tolerance", "a part of all answers such as 5%")
+            tolerance = "5%"
+        asked = [probe.name for probe in self.probes.values() if probe.kind == "http"]
+        return Distribution(
+            probe=self._asked((*path, "probe"), str(value.get("probe", asked[0] if asked else "http"))),
+            weights=tuple((str(node), int(str(weight))) for node, weight in weights.items()),
+            of=int(of),
+            tolerance=float(tolerance.removesuffix("%")) / 100,
+            within=within,
         )
 
     def _meet(self, path: Key, viewer: str, node: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from labkit.lab import junit
 from labkit.lab.report import Run
-from labkit.lab.scenario import Finding, Result, StepResult, Verdict
+from labkit.lab.verdict import Finding, Result, StepResult, Verdict
 
 
 def run(verdict: Verdict, *findings: Finding, lab: str = "failover", error: str = "", number: int = 0) -> Run:

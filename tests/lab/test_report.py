@@ -5,7 +5,7 @@ import json
 import pytest
 
 from labkit.lab import report
-from labkit.lab.scenario import Finding, Result, StepResult, Verdict, worst
+from labkit.lab.verdict import Finding, Result, StepResult, Verdict, worst
 
 
 def result(verdict: Verdict, *steps: StepResult, error: str = "") -> Result:
@@ -95,10 +95,12 @@ def test_json_is_in_seconds() -> None:
             "error": "",
             "took_s": 9.1,
             "timers_s": 8.0,
+            "seed": 0,
             "steps": [
                 {
                     "did": ["kill server1"],
                     "outage_s": 0.02,
+                    "probes": [],
                     "findings": [
                         {"what": "VIP on server2", "verdict": "NEVER", "bound_s": 3.53125, "took_s": None, "note": ""}
                     ],

@@ -12,8 +12,9 @@ from labkit.conf.model import Config
 from labkit.diagnostics import LabkitError
 from labkit.lab import loader, render, report, vocabulary
 from labkit.lab.provider import Completed
-from labkit.lab.scenario import Experiment, Result, Verdict
+from labkit.lab.scenario import Experiment
 from labkit.lab.topology import Topology
+from labkit.lab.verdict import Result, Verdict
 from labkit.trace import Kind, Micros, Record, Value
 
 KILL = """\
@@ -266,16 +267,118 @@ def test_a_lab_without_a_vrrp_instance(fast: tuple[Topology, Mapping[str, Config
         Experiment(scenario, topology, {}, FakeLab([]), lambda _: None)  # type: ignore[arg-type]
 
 
-def test_a_probe_needs_an_address(fast: tuple[Topology, Mapping[str, Config]], tmp_path: Path) -> None:
-    topology, configs = fast
-    (tmp_path / "01-x.yml").write_text("probe: {from: host}\n" + KILL)
-    scenario = vocabulary.load(tmp_path / "01-x.yml", "x", topology)
-    with pytest.raises(LabkitError, match=r"^the probe has nothing to ping; add `vars: \{vip: ADDRESS\}` to lab\.yml$"):
-        Experiment(scenario, replace(topology, variables={}), configs, FakeLab([]), lambda _: None)  # type: ignore[arg-type]
+def tried(took: Micros = 0, **data: Value) -> tuple[Kind, str, dict[str, Value]]:
+    return Kind.PROBE, "host", {"probe": "http", "ok": True, "gap_us": 0, "lost": 0, "took_us": took, **data}
+
+
+LOAD = """\
+probe: {http: vip, from: host}
+steps:
+  - do: {kill: server1}
+    expect: [{distribution: %s, of: 6, tolerance: %s, within: 50ms}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "answers", "verdict", "note"),
+    [
+        pytest.param("{server2: 2, server3: 1}", "223223", Verdict.PASS, "4 server2, 2 server3", id="by-weight"),
+        pytest.param("{server2: 1, server3: 1}", "223223", Verdict.VIOLATED, "4 server2, 2 server3", id="uneven"),
+        pytest.param("{server2: 1}", "222223", Verdict.VIOLATED, "5 server2, 1 server3", id="somebody-else"),
+        pytest.param("same", "222222", Verdict.PASS, "6 server2", id="one"),
+        pytest.param("same", "222322", Verdict.VIOLATED, "5 server2, 1 server3", id="not-one"),
+        pytest.param("same", "2222", Verdict.NEVER, "4 answers came: 4 server2", id="too-few"),
+        pytest.param("same", "", Verdict.NEVER, "no answer came", id="none"),
+    ],
+)
+def test_who_answers(run: Run, wanted: str, answers: str, verdict: Verdict, note: str) -> None:
+    story = [(1_000 * n, *tried(by=f"server{digit}")) for n, digit in enumerate(answers, 1)]
+    result = run(LOAD % (wanted, "10%"), *story)
+    assert finding(result) == (verdict, note)
+
+
+def test_answers_to_earlier_tries_do_not_count(run: Run) -> None:
+    old = [(1_000, *tried(took=20_000, by="server1")) for _ in range(6)]
+    new = [(2_000, *tried(by="server2")) for _ in range(6)]
+    assert finding(run(LOAD % ("{server2: 1}", "0%"), *old, *new)) == (Verdict.PASS, "6 server2")
+
+
+def test_budgets(run: Run) -> None:
+    text = """\
+probe: [{http: vip, from: host}, {from: host}]
+steps:
+  - do: {kill: server1}
+    expect: [{vip: server2, within: 1s}]
+    budget: {http: %d, ping: 100ms}
+"""
+    ping: dict[str, Value] = {"probe": "ping", "ok": True, "gap_us": 190_000, "lost": 18}
+    story = [
+        (1_000, *tried(ok=False, error="refused")),
+        (2_000, *tried(ok=False, error="refused")),
+        (3_000, *tried(gap_us=60_000, by="server2")),
+        (4_000, Kind.PROBE, "host", ping),
+        (5_000, *address("server2")),
+    ]
+    passed = run(text % 2, *story)
+    assert passed.verdict is Verdict.PASS
+    assert [(each.what, each.took, each.note) for each in passed.steps[0].findings[1:]] == [
+        ("http loses at most 2", None, "lost 2"),
+        ("ping has an answer again", 190_000, ""),
+    ]
+    assert [(each.probe, each.answered, each.failed, each.outage, each.by) for each in passed.steps[0].measured] == [
+        ("http", 1, 2, 60_000, {"server2": 1}),
+        ("ping", 0, 18, 190_000, {}),
+    ]
+    assert finding(run(text % 1, *story), 1) == (Verdict.VIOLATED, "lost 2")
+    slow = run(text % 2, *story[:3], (4_000, Kind.PROBE, "host", {**ping, "gap_us": 210_000}), story[4])
+    assert finding(slow, 2) == (Verdict.VIOLATED, "")
+    assert finding(run(text % 2, story[4]), 1) == (Verdict.NEVER, "the probe has told nothing")
+
+
+def test_what_comes_in_order(run: Run) -> None:
+    text = """\
+steps:
+  - do: {kill: server1}
+    order: [{state: server1, is: FAULT}, {vip: server2}]
+    for: 20ms
+"""
+    fault = (Kind.STATE, "server1", {"instance": "X", "state": "FAULT", "why": "", "priority": 150})
+    right = run(text, (1_000, *fault), (2_000, *address("server2")))
+    assert (right.verdict, right.steps[0].findings[0].took) == (Verdict.PASS, right.steps[0].findings[0].took)
+    wrong = run(text, (1_000, *address("server2")), (2_000, *fault))
+    assert finding(wrong)[0] is Verdict.VIOLATED
+    assert wrong.steps[0].findings[0].what == "order: server1 is FAULT, then VIP on server2"
+    assert finding(run(text, (1_000, *fault))) == (Verdict.NEVER, "VIP on server2 never came")
+
+
+def test_never_is_watched_to_the_end_of_its_step(run: Run) -> None:
+    alone = "steps: [{do: {kill: server1}, never: [{vip: server3}], for: 20ms}]"
+    assert run(alone).verdict is Verdict.PASS
+    assert run(alone, (1_000, *address("server3"))).verdict is Verdict.VIOLATED
+    after = "steps: [{do: {kill: server1}, expect: [{vip: server2, within: 1s}], never: [{vip: server3}]}]"
+    result = run(after, (1_000, *address("server2")), (1_001, *address("server3")))
+    assert result.steps[0].findings[-1].what == "never: VIP on server3"
+
+
+def test_always_is_watched_from_the_beginning(run: Run) -> None:
+    text = "steps: [{do: {kill: server1}, always: [{vip: server2}], for: 5ms}]"
+    assert run(text).verdict is Verdict.VIOLATED  # it is not so to begin with
+    gone = "steps: [{do: {kill: server2}, expect: [{vip: server2, within: 1s}]}, {always: [{vip: server2}], for: 5ms}]"
+    assert run(gone, (1_000, *address("server2"))).verdict is Verdict.PASS
+
+
+def test_what_must_hold_is_looked_at_when_it_begins(run: Run) -> None:
+    assert run("steps: [{hold: [{vip: server2}], for: 5ms}]").verdict is Verdict.VIOLATED
+
+
+def test_a_stall_excuses_what_was_violated(run: Run) -> None:
+    stall: dict[str, Value] = {"stalled_us": 150_000}
+    result = run(KILL, (1_000, Kind.STALL, "", stall), (2_000, *address("server3")))
+    assert (result.verdict, finding(result, -1)[1]) == (Verdict.INCONCLUSIVE, "the host stalled for 150 ms")
 
 
 def test_reports(run: Run) -> None:
-    probe: dict[str, Value] = {"probe": "p", "ok": True, "gap_us": 540_000}
+    probe: dict[str, Value] = {"probe": "p", "ok": True, "gap_us": 540_000, "lost": 53}
     result = run(KILL, (6_000, *address("server2")), (6_500, Kind.PROBE, "host", probe))
     line = report.summary(result)
     assert line.startswith("PASS x ")

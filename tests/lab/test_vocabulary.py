@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from labkit.diagnostics import LabkitError, RefusedError
 from labkit.lab import catalog, loader, vocabulary
+from labkit.lab.probes.probe import ProbeSpec
 from labkit.lab.topology import Topology
 
 GOOD = """\
@@ -55,7 +56,95 @@ def test_a_scenario(tmp_path: Path, topology: Topology) -> None:
         "VIP on server1",
         "ARP of host points to server2",
     ]
-    assert scenario.probe_from == "host"
+    assert scenario.probes == (
+        ProbeSpec(name="ping", kind="ping", node="host", target="192.168.1.20", interval=10_000),
+    )
+
+
+def test_probes(tmp_path: Path, topology: Topology) -> None:
+    text = """\
+probe:
+  - {http: vip, from: host, rate: 100, path: /test.html}
+  - {http: "server1:8080", from: server2, every: 30ms, name: own}
+steps:
+  - expect:
+      - {distribution: {server1: 3, server2: 1}, of: 40, probe: own, tolerance: 2.5%, within: 1s}
+      - {distribution: same, of: 9, within: 1s}
+    budget: {own: 3, http: 100ms + skew(server1)}
+"""
+    scenario = load(tmp_path, topology, text)
+    first, second = scenario.probes
+    assert (first.target, first.port, first.interval, first.path) == ("192.168.1.20", 80, 10_000, "/test.html")
+    assert (second.target, second.port, second.interval, second.node) == ("192.168.1.21", 8080, 30_000, "server2")
+    shares, same = scenario.steps[0].distributions
+    assert (shares.weights, shares.of, shares.probe) == ((("server1", 3), ("server2", 1)), 40, "own")
+    assert shares.tolerance == pytest.approx(0.025)
+    assert (same.weights, same.probe) == ((("same", 1),), "http")
+    assert [(each.probe, each.tries) for each in scenario.steps[0].budgets] == [("own", 3), ("http", None)]
+
+
+def test_a_random_order_can_be_repeated(tmp_path: Path, topology: Topology) -> None:
+    path = tmp_path / "01-x.yml"
+    path.write_text("steps: [{each: [server1, server2, server3], steps: [{do: {stop: each}}]}]")
+    scenario = vocabulary.load(path, "x", topology)
+    assert vocabulary.load(path, "x", topology, scenario.seed) == scenario
+    orders = {vocabulary.load(path, "x", topology, seed).steps for seed in range(40)}
+    assert len(orders) == 6
+
+
+PROBES = """\
+probe: {http: vip, from: host, rate: 10}
+steps:
+  - expect: [{distribution: {server1: 1}, of: 9, tolerance: 5%, within: 5s}]
+    budget: {http: 0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param("http: vip", "htp: vip", "1:9: unknown word 'htp'; did you mean 'http'?", id="kind"),
+        pytest.param("http: vip", "http: vip, ping: vip", "1:1: a probe is of one kind; one of: ", id="kinds"),
+        pytest.param("http: vip", "http: nobody", "1:9: 'nobody' is no target; vip, a node, or an addr", id="target"),
+        pytest.param("http: vip", "http: vip:x", "1:9: 'x' is no port; a number from 1 to 65535 behind", id="port"),
+        pytest.param("http: vip", "ping: vip:80", "1:9: '80' is no port; a ping has no port", id="no-port"),
+        pytest.param(", from: host", "", "1:1: 'from' is missing; the node that asks, such as", id="from"),
+        pytest.param("rate: 10", "rate: ten", "1:32: 'ten' is no rate; tries a second, 1 to 1000", id="rate"),
+        pytest.param("rate: 10", "every: 1us", "1:32: '1us' is no bound", id="every"),
+        pytest.param("rate: 10", "every: skew(server1)", "1:32: 'skew(server1)' is no pace; 1ms or longer", id="pace"),
+        pytest.param("rate: 10", "rate: 10, every: 5ms", "1:1: `rate` and `every` say the same thing", id="twice"),
+        pytest.param("{server1: 1}", "{server9: 1}", "3:30: unknown word 'server9'; did you mean", id="server"),
+        pytest.param("{server1: 1}", "{server1: 0}", "3:30: '0' is no weight; a number from 1 on", id="weight"),
+        pytest.param("{server1: 1}", "all", "3:15: this is no distribution; weights by server such", id="shape"),
+        pytest.param("of: 9", "of: 0", "3:43: '0' is no number of answers; for example `of: 60`", id="of"),
+        pytest.param("5%", "5", "3:50: '5' is no tolerance; a part of all answers such as 5%", id="tolerance"),
+        pytest.param("{http: 0}", "{htp: 0}", "4:14: unknown word 'htp'; did you mean 'http'?", id="budget"),
+        pytest.param("{http: 0}", "{http: few}", "4:14: 'few' is no bound; ", id="allowed"),
+        pytest.param("{http: 0}", "[http]", "4:5: this is no mapping; for example `budget: {", id="budget-shape"),
+    ],
+)
+def test_complaints_about_probes(tmp_path: Path, topology: Topology, old: str, new: str, expected: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        load(tmp_path, topology, PROBES.replace(old, new, 1))
+    assert f"{tmp_path / '01-x.yml'}:{expected}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        pytest.param(
+            "{never: [{vip: server1}]}", "1:9: `never` alone is watched for no time; add `expect:`", id="never"
+        ),
+        pytest.param(
+            "{do: {kill: server1}, for: 5s}", "1:9: nothing is watched while this lasts; add `hold:`", id="for"
+        ),
+        pytest.param("{budget: {ping: 0}, for: 5s}", "1:19: the scenario has no probe; add for example", id="no-probe"),
+    ],
+)
+def test_a_step_is_watched_for_some_time(tmp_path: Path, topology: Topology, step: str, expected: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        load(tmp_path, topology, f"steps: [{step}]")
+    assert f"{tmp_path / '01-x.yml'}:{expected}" in str(caught.value)
 
 
 def test_each_is_unrolled_in_some_order(tmp_path: Path, topology: Topology) -> None:

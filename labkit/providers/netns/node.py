@@ -133,9 +133,8 @@ class _Node:
         """Open what the supervisor watches and drives the node by; a socket stays in the namespace it was made in."""
         requests = Netlink()
         events = Netlink(groups=links.GROUP_LINK | links.GROUP_NEIGHBOUR | links.GROUP_IPV4_ADDRESS)
-        icmp = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_ICMP)
         namespace = Path("/proc/self/ns/net").open("rb", buffering=0)  # noqa: SIM115 - handed over, then closed
-        return {"namespace": namespace, "requests": requests, "events": events, "icmp": icmp}
+        return {"namespace": namespace, "requests": requests, "events": events}
 
     def _send(self, message: Mapping[str, object], descriptors: Iterable[_Descriptor] = ()) -> None:
         rights = array.array("i", [each.fileno() for each in descriptors])

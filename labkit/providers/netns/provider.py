@@ -305,9 +305,10 @@ class NetnsProvider:
         segment, port = self._ports[node, interface]
         segment.plug(port, connected=not cut)
 
-    def icmp(self, node: str) -> int:
-        """Return the raw ICMP socket that the node opened."""
-        return self.nodes[node].descriptors["icmp"]
+    def socket(self, node: str, family: int, kind: int, protocol: int) -> socket.socket:
+        """Return a new socket of the node's; the supervisor stays in that namespace and needs none of its own."""
+        linux.setns(self.nodes[node].descriptors["namespace"], linux.CLONE_NEWNET)
+        return socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
 
     def pidfd(self, node: str) -> int:
         """Return a descriptor of the node's first process."""

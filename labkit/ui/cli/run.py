@@ -14,7 +14,7 @@ from labkit.ui.cli.plan import lab_options, prepare
 
 if TYPE_CHECKING:
     from labkit.lab.report import Run
-    from labkit.lab.scenario import Result
+    from labkit.lab.verdict import Result
 
 _COLOURS = {"PASS": "green", "INCONCLUSIVE": "yellow", "SKIP": "yellow"}
 
@@ -105,7 +105,8 @@ class _Wish:
 def _run(wish: _Wish, name: str, path: Path, say: Callable[[str], None]) -> "Result":
     """Raise the lab that a scenario wants, run the scenario, and end the lab."""
     from labkit.lab import vocabulary
-    from labkit.lab.scenario import Experiment, skipped
+    from labkit.lab.scenario import Experiment
+    from labkit.lab.verdict import skipped
     from labkit.providers import registry
 
     prepared = prepare(wish.lab, vocabulary.variant_of(path) or wish.variant, wish.settings, wish.daemons)

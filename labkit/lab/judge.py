@@ -1,0 +1,191 @@
+"""Judges one step: a predicate over the trace for each expectation, looked at whenever a record comes.
+
+It reads no clock: a run and the replay of its trace come to the same verdicts.  A late expectation is watched on to
+twice its bound, so that LATE can say how late; what failed by less than the host itself stalled is INCONCLUSIVE.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from labkit.conf.model import Config
+from labkit.lab.sight import Sight
+from labkit.lab.story import BEST, SAME, Budget, Condition, Distribution, Step
+from labkit.lab.verdict import Finding, Measured, Verdict
+from labkit.trace import Micros, Record
+
+SLACK: Micros = 100_000
+"""Allowed beyond every bound: a daemon is started, a script runs, the host has other work."""
+
+
+class Judge:
+    """Watches one step from `mark` on; every record of the step is given to `take`."""
+
+    def __init__(self, step: Step, sight: Sight, configs: Mapping[str, Config], best: str, mark: Micros) -> None:
+        self.step = step
+        self.sight = sight
+        self.configs = configs
+        self.best = best
+        self.mark = mark
+        self.bounds = [each.within.value(configs, best) for each in step.expect]
+        self.share_bounds = [each.within.value(configs, best) for each in step.distributions]
+        self.lasting = step.lasting.value(configs, best) if step.lasting is not None else 0
+        longest = max([*self.bounds, *self.share_bounds], default=0)
+        self.timers = longest + self.lasting
+        self.give_up = mark + 2 * longest + SLACK
+        self.took: list[Micros | None] = [None] * len(step.expect)
+        self.shares: list[Finding | None] = [None] * len(step.distributions)
+        self.came: list[Micros | None] = [None] * len(step.order)
+        self.lasts_since: Micros | None = None
+        self.violation: Finding | None = None
+        self.look(mark)
+
+    @property
+    def pending(self) -> bool:
+        """Whether something that is expected has not come true yet, and nothing went wrong."""
+        return self.violation is None and None in [*self.took, *self.shares, *self.came]
+
+    def take(self, record: Record) -> None:
+        """Learn from one record and judge by it."""
+        self.sight.take(record)
+        self.look(record.at)
+
+    def begin_to_last(self, at: Micros) -> None:
+        """What was expected has come true; from now on `hold` counts."""
+        self.lasts_since = at
+        self.look(at)
+
+    def look(self, at: Micros) -> None:
+        """Judge what is true now; `at` is the time of the record that made it so."""
+        for n, each in enumerate(self.step.expect):
+            if self.took[n] is None and self._holds(each.condition):
+                self.took[n] = max(0, at - self.mark)
+        for n, condition in enumerate(self.step.order):
+            if self.came[n] is None and self._holds(condition):
+                self.came[n] = max(0, at - self.mark)
+        for n, distribution in enumerate(self.step.distributions):
+            self.shares[n] = self.shares[n] or self._share(distribution, self.share_bounds[n], at)
+        self.violation = self.violation or self._violation(at)
+
+    def _holds(self, condition: Condition) -> bool:
+        return self.sight.holds(condition, self.best, self.mark)
+
+    def _name(self, condition: Condition) -> str:
+        return str(condition).replace(BEST, self.best)
+
+    def _violation(self, at: Micros) -> Finding | None:
+        for condition in self.step.never:
+            if self._holds(condition):
+                return self._violated(f"never: {self._name(condition)}", at, self.mark)
+        for condition in self.step.always:
+            if not self._holds(condition):
+                return self._violated(f"always: {self._name(condition)}", at, self.mark)
+        if self.lasts_since is not None and not all(self._holds(condition) for condition in self.step.hold):
+            return self._violated(self._what_lasts(), at, self.lasts_since, self.lasting)
+        for earlier, later, first, second in zip(
+            self.step.order, self.step.order[1:], self.came, self.came[1:], strict=False
+        ):
+            if second is not None and (first is None or first > second):
+                return self._violated(f"order: {self._name(earlier)}, then {self._name(later)}", at, self.mark)
+        return None
+
+    def _violated(self, what: str, at: Micros, since: Micros, bound: Micros = 0, note: str = "") -> Finding:
+        verdict = Verdict.VIOLATED
+        if self.sight.stalled > SLACK:
+            verdict, note = Verdict.INCONCLUSIVE, self._stalled()
+        return Finding(what=what, verdict=verdict, bound=bound, took=max(0, at - since), note=note)
+
+    def _stalled(self) -> str:
+        return f"the host stalled for {self.sight.stalled / 1e3:.0f} ms"
+
+    def _what_lasts(self) -> str:
+        names = " and ".join(self._name(condition) for condition in self.step.hold)
+        return f"always: {names}" if names else "it lasts"
+
+    # --- what was found -----------------------------------------------------------------------------------------------
+
+    def findings(self, now: Micros) -> list[Finding]:
+        """Return what came of every expectation, when the step is over."""
+        found = [
+            self._finding(self._name(each.condition), bound, took)
+            for each, bound, took in zip(self.step.expect, self.bounds, self.took, strict=True)
+        ]
+        for each, bound, share in zip(self.step.distributions, self.share_bounds, self.shares, strict=True):
+            found.append(share or self._too_few(each, bound))
+        if self.step.order and self.violation is None:
+            found.append(self._order())
+        measured = {each.probe: each for each in self.sight.measured(now)}
+        found += [self._budget(budget, measured.get(budget.probe)) for budget in self.step.budgets]
+        if self.violation is not None:
+            found.append(self.violation)
+        elif self.step.hold and self.lasts_since is not None:
+            found.append(Finding(what=self._what_lasts(), verdict=Verdict.PASS, bound=self.lasting, took=self.lasting))
+        return found
+
+    def _finding(self, what: str, bound: Micros, took: Micros | None, note: str = "") -> Finding:
+        stalled = self.sight.stalled
+        if took is None:
+            verdict, note = Verdict.NEVER, note or "watched on to twice the bound"
+            if stalled > bound + SLACK:
+                verdict, note = Verdict.INCONCLUSIVE, self._stalled()
+        elif took <= bound + SLACK:
+            verdict = Verdict.PASS
+        elif took - bound - SLACK < stalled:
+            verdict, note = Verdict.INCONCLUSIVE, self._stalled()
+        else:
+            verdict, note = Verdict.LATE, f"{(took - bound) / 1e6:.3f} s after its bound"
+        return Finding(what=what, verdict=verdict, bound=bound, took=took, note=note)
+
+    def _order(self) -> Finding:
+        what = "order: " + ", then ".join(self._name(condition) for condition in self.step.order)
+        if None in self.came:
+            missing = self.step.order[self.came.index(None)]
+            return Finding(
+                what=what, verdict=Verdict.NEVER, bound=0, took=None, note=f"{self._name(missing)} never came"
+            )
+        return Finding(what=what, verdict=Verdict.PASS, bound=0, took=max(came or 0 for came in self.came))
+
+    def _share(self, wanted: Distribution, bound: Micros, at: Micros) -> Finding | None:
+        """Judge a distribution once enough answers have come."""
+        tries = self.sight.tries.get(wanted.probe)
+        if tries is None or tries.answered < wanted.of:
+            return None
+        note = _counts(tries.by)
+        if not _fits(wanted, tries.by, tries.answered):
+            return Finding(what=str(wanted), verdict=Verdict.VIOLATED, bound=bound, took=at - self.mark, note=note)
+        return self._finding(str(wanted), bound, max(0, at - self.mark), note)
+
+    def _too_few(self, wanted: Distribution, bound: Micros) -> Finding:
+        tries = self.sight.tries.get(wanted.probe)
+        came = f"{tries.answered} answers came: {_counts(tries.by)}" if tries and tries.answered else "no answer came"
+        return self._finding(str(wanted), bound, None, came)
+
+    def _budget(self, budget: Budget, measured: Measured | None) -> Finding:
+        """Judge what a probe lost; beside the slack, an outage is measured to the next try only."""
+        if budget.outage is None:
+            failed = measured.failed if measured else 0
+            what, allowed = f"{budget.probe} loses at most {budget.tries}", budget.tries or 0
+            verdict = Verdict.PASS if failed <= allowed else Verdict.VIOLATED
+            note, bound, took = f"lost {failed}", 0, None
+        else:
+            bound, took = budget.outage.value(self.configs, self.best), (measured.outage if measured else None) or 0
+            what, note = f"{budget.probe} has an answer again", ""
+            verdict = Verdict.PASS if took <= bound + SLACK else Verdict.VIOLATED
+        if measured is None:
+            verdict, note = Verdict.NEVER, "the probe has told nothing"
+        elif verdict is Verdict.VIOLATED and self.sight.stalled > SLACK:
+            verdict, note = Verdict.INCONCLUSIVE, f"{note}; {self._stalled()}".removeprefix("; ")
+        return Finding(what=what, verdict=verdict, bound=bound, took=took, note=note)
+
+
+def _counts(by: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {who}" for who, count in sorted(by.items()))
+
+
+def _fits(wanted: Distribution, by: Mapping[str, int], total: int) -> bool:
+    """Return whether each server's part of `total` answers is its share by weight; nobody else may have answered."""
+    weights: Sequence[tuple[str, int]] = wanted.weights
+    if weights[0][0] == SAME:
+        weights = [(max(by, key=lambda who: by[who]), 1)]
+    shares = {who: weight / sum(weight for _, weight in weights) for who, weight in weights}
+    return all(
+        abs(by.get(who, 0) / total - shares.get(who, 0.0)) <= wanted.tolerance + 1e-9 for who in {*by, *shares}
+    ) and all(who in shares for who in by)

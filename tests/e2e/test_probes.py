@@ -1,0 +1,51 @@
+"""Probes and what is judged by them, in a real lab with fast timers."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, Labkit
+
+pytestmark = [pytest.mark.e2e, pytest.mark.kernel]
+
+FAST = ("--set", "advert_int=0.1", "--set", "version=3")
+
+
+def run(tool: Labkit, folder: Path, text: str, *arguments: str, status: int = 0) -> dict[str, Any]:
+    """Run one scenario against the failover lab with fast timers; return its result."""
+    shutil.copytree(ROOT / "labs/failover", folder / "failover", dirs_exist_ok=True)
+    shutil.rmtree(folder / "failover/scenarios")
+    (folder / "failover/scenarios").mkdir()
+    (folder / "failover/scenarios/01-x.yml").write_text(text)
+    results = json.loads(tool("run", str(folder / "failover"), "--json", *FAST, *arguments, status=status))
+    found: dict[str, Any] = results[0]
+    return found
+
+
+def test_http_load_across_a_takeover(own: Labkit, tmp_path: Path) -> None:
+    text = """\
+title: who answers before and after
+variant: services
+probe: [{http: vip, from: host, rate: 50, path: /test.html}, {from: host}]
+steps:
+  - expect: [{vip: server1, within: election(server1) + 1s}]
+  - expect: [{distribution: {server1: 1}, of: 20, within: 2s}]
+    budget: {http: 0, ping: 0}
+  - do: {cut: server1.eth0}
+    expect:
+      - {vip: server2, within: master_down(server2)}
+      - {arp: host, is: server2, within: master_down(server2)}
+    budget: {ping: master_down(server2), http: master_down(server2) + 1s}
+  - expect: [{distribution: same, of: 20, within: 2s}]
+"""
+    result = run(own, tmp_path, text)
+    assert result["verdict"] in ("PASS", "INCONCLUSIVE"), result
+    before, after = ({each["probe"]: each for each in result["steps"][n]["probes"]} for n in (1, 3))
+    assert set(before["http"]["by"]) == {"server1"}
+    assert set(after["http"]["by"]) == {"server2"}
+    across = {each["probe"]: each for each in result["steps"][2]["probes"]}
+    assert across["ping"]["failed"] > 10
+    assert across["ping"]["outage_s"] > 0.2

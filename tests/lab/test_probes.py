@@ -1,0 +1,25 @@
+"""What probes read from answers."""
+
+import re
+
+import pytest
+
+from labkit.lab.probes.http import read_answer
+
+NAMES = re.compile(r"(?<![\w-])(server10|server1)(?![\w-])", re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(b"HTTP/1.0 200 OK\r\n\r\n<h3>Servidor SERVER1</h3>", ("server1", ""), id="body"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX-Served-By: server10\r\n\r\n", ("server10", ""), id="header"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\nmy-server1", ("", ""), id="part-of-a-name"),
+        pytest.param(b"HTTP/1.1 304 \r\n\r\n", ("", ""), id="nobody-known"),
+        pytest.param(b"HTTP/1.1 503 Unavailable\r\n\r\nserver1", ("", "status 503"), id="error"),
+        pytest.param(b"SSH-2.0\r\n", ("", "no HTTP"), id="something-else"),
+        pytest.param(b"", ("", "closed without an answer"), id="nothing"),
+    ],
+)
+def test_an_answer_tells_who_gave_it(answer: bytes, expected: tuple[str, str]) -> None:
+    assert read_answer(answer, NAMES) == expected
