@@ -6,7 +6,6 @@ never stop at the first.  An exception derives from `LabkitError`, knows its exi
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import StrEnum
 
 
@@ -62,10 +61,17 @@ class RefusedError(LabkitError):
         super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
 
 
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    """Return the known word nearest to `word`, or nothing where none is `cutoff` (0 to 1) alike."""
+    from difflib import get_close_matches  # only where something is wrong
+
+    return get_close_matches(word, list(known), n=1, cutoff=cutoff)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the known word nearest to `word`, or the list of all when none is near."""
     choices = sorted(known)
-    near = get_close_matches(word, choices, n=1, cutoff=0.6)
+    near = nearest(word, choices)
     if near:
         return f"did you mean '{near[0]}'?"
     return f"known here: {', '.join(choices)}" if choices else "nothing is known here"

@@ -10,10 +10,10 @@ keepalived: an undefined name stays everywhere, unseen; `$A=$A` never ends.
 import os
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from labkit.conf.source import Segment, SourceLine
+from labkit.diagnostics import nearest
 
 LONGEST_LINE = 65_536
 MOST_REPLACEMENTS = 10_000
@@ -81,7 +81,7 @@ class Names:
             raise UnknownError(f"{message} and stays as it is", r"write `\$` if it is meant to stay", fatal=False)
 
     def _suggestion(self, name: str) -> str:
-        near = get_close_matches(name, (*self.defined, *_PREDEFINED), n=1, cutoff=0.7)
+        near = nearest(name, (*self.defined, *_PREDEFINED), cutoff=0.7)
         return f"did you mean `${{{near[0]}}}`?" if near else ""
 
     def _predefined(self, name: str, arguments: list[str]) -> str:

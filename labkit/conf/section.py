@@ -6,7 +6,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Generic, TypeVar, cast
 
 from labkit.conf.arguments import Argument, UnfitError
@@ -14,7 +13,7 @@ from labkit.conf.complaints import Complaints
 from labkit.conf.reader import Document, Statement
 from labkit.conf.schema import DIRECTIVES, Block, Keyword, Leaf, Lines, homes
 from labkit.conf.source import line_from
-from labkit.diagnostics import Severity, Span, did_you_mean
+from labkit.diagnostics import Severity, Span, did_you_mean, nearest
 
 T = TypeVar("T")
 
@@ -196,7 +195,7 @@ class _Binder:
                 statement, 0, f"`{word}` cannot stand {where}", f"it belongs in {place}; look for a wrong brace"
             )
         else:
-            section.misspelt += tuple(get_close_matches(word, block.children, n=1))
+            section.misspelt += tuple(nearest(word, block.children))
             hint = did_you_mean(word, block.children)
             self._error(statement, 0, f"`{word}` is not a keyword {where}", hint)
 

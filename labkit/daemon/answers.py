@@ -4,10 +4,10 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from labkit.conf.loader import Loaded
 from labkit.daemon.control import Ask, Client, Request
 from labkit.daemon.dumping import Dumper
 from labkit.daemon.inquiry import Snapshot
+from labkit.daemon.reading import Reading
 from labkit.daemon.report import to_json
 from labkit.diagnostics import did_you_mean
 from labkit.kernel.process import now
@@ -34,7 +34,7 @@ class Answers:
             case Ask.EVENTS:
                 self._events(client, follow=request.follow)
             case Ask.RELOAD:
-                self._parent.reload(lambda loaded: client.reply(_reloaded(loaded)))
+                self._parent.reload(lambda reading: client.reply(_reloaded(reading)))
             case Ask.STOP:
                 client.reply({"ok": True, "pid": os.getpid()})
                 self._parent.stop()
@@ -75,9 +75,9 @@ class Answers:
         return [instance.router.name for instance in self._parent.config.instances]
 
 
-def _reloaded(loaded: Loaded) -> dict[str, object]:
-    diagnostics = [str(diagnostic) for diagnostic in loaded.diagnostics]
-    return {"ok": True, "taken": loaded.config is not None, "diagnostics": diagnostics}
+def _reloaded(reading: Reading) -> dict[str, object]:
+    diagnostics = [str(diagnostic) for diagnostic in reading.diagnostics]
+    return {"ok": True, "taken": reading.config is not None, "diagnostics": diagnostics}
 
 
 def _no_instance(name: str, known: list[str]) -> dict[str, object]:

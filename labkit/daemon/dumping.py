@@ -1,6 +1,7 @@
 """Writes keepalived's dumps when a signal asks for them: SIGUSR1, SIGUSR2, SIGRTMIN+2 and SIGRTMAX-1.
 
-The parent writes all files: a slow disk is nothing to the VRRP process.
+The parent writes all files: a slow disk is nothing to the VRRP process.  What knows their forms is loaded when somebody
+asks, which few do.
 """
 
 import os
@@ -11,9 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.daemon.compose import About, compose
-from labkit.daemon.dump_data import data, parent_data
-from labkit.daemon.dump_files import DumpError, write
-from labkit.daemon.dumps import as_json, statistics
 from labkit.daemon.inquiry import Snapshot
 from labkit.daemon.log import Level, Log
 from labkit.daemon.messages import ClearStatistics
@@ -61,6 +59,8 @@ class Dumper:
     def log_data(self) -> None:
         """Log what SIGUSR1 writes, as soon as the VRRP process has told what it knows (the option -d)."""
 
+        from labkit.daemon.dump_data import data
+
         def told(snapshot: Snapshot | None) -> None:
             if snapshot is not None:
                 text = data(settle(self._parent.config)[0], self.report(snapshot), snapshot.common.interfaces)
@@ -70,6 +70,9 @@ class Dumper:
         self._parent.inquiry.want(told)
 
     def _write(self, which: Dump, snapshot: Snapshot | None) -> None:
+        from labkit.daemon.dump_data import data
+        from labkit.daemon.dumps import as_json, statistics
+
         parent, defs = self._parent, self._parent.config.global_defs
         if snapshot is None:
             self._log.say("nothing is written: the VRRP process does not run at the moment", Level.WARNING)
@@ -87,12 +90,16 @@ class Dumper:
                     parent.vrrp.send(ClearStatistics())
 
     def _write_parent_s(self) -> None:
+        from labkit.daemon.dump_data import parent_data
+
         self._log.say(f"Printing parent data for process({os.getpid()}) on signal")
         path = Path(self._parent.config.global_defs.state_dump_file)
         name, dot, ending = path.name.partition(".")
         self._put(str(path.with_name(f"{name}_parent{dot}{ending}")), parent_data(self._parent.config))
 
     def _put(self, path: str, text: str) -> None:
+        from labkit.daemon.dump_files import DumpError, write
+
         try:
             write(Path(path), text)
         except DumpError as error:

@@ -6,7 +6,6 @@ Pure.  One line is added to the body: why the change came about.
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from email.header import Header
 
 from labkit.conf.model import GlobalDefs, VrrpInstance
 from labkit.daemon.news import STATES, News, Word
@@ -90,6 +89,8 @@ def compose(news: News, defaults: GlobalDefs, host: str, number: int) -> Letter:
 
 def message(letter: Letter, date: Callable[[], str]) -> bytes:
     """Return the letter as it is sent, headers in keepalived's order; `date` gives the moment (RFC 5322 3.3)."""
+    from email.header import Header  # of the mail process only
+
     plain = letter.subject.isascii() and letter.text.isascii()
     headers = {
         "Date": date(),

@@ -7,6 +7,7 @@ the VRRP process to withdraw.
 
 import os
 import signal
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -15,7 +16,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from labkit.conf.loader import Loaded, load
 from labkit.conf.model import Config
 from labkit.daemon import hooks
 from labkit.daemon.answers import Answers
@@ -27,8 +27,8 @@ from labkit.daemon.loop import SIGNALS, Loop, Signals
 from labkit.daemon.messages import Page, TakeConfig, Taken, Told
 from labkit.daemon.offspring import ChildKind, Family, ForkError, Offspring
 from labkit.daemon.readiness import Readiness
+from labkit.daemon.reading import Reading, read_apart
 from labkit.daemon.reload_times import ReloadTimes
-from labkit.daemon.runner import run_vrrp
 from labkit.daemon.settings import Settings
 from labkit.diagnostics import Diagnostic, Severity
 from labkit.kernel.process import now
@@ -40,7 +40,7 @@ EVENTS = 1000
 
 
 _DUPLICATES = 64
-Reloaded: TypeAlias = Callable[[Loaded], None]
+Reloaded: TypeAlias = Callable[[Reading], None]
 
 
 def log_diagnostics(diagnostics: tuple[Diagnostic, ...], log: Log) -> None:
@@ -82,7 +82,7 @@ class Parent:
         self._reload_times = ReloadTimes(log.say)
         self._dumper = Dumper(self, log)
         self._answers = Answers(self, self._dumper)
-        self._taking: tuple[Loaded, list[Reloaded]] | None = None  # a configuration the VRRP process has not taken yet
+        self._taking: tuple[Reading, list[Reloaded]] | None = None  # a configuration the VRRP process has not taken yet
         self._again: list[Reloaded] = []  # who asked for a reload meanwhile
         self._overrides: dict[str, int] = {}
         self._stopping = False
@@ -93,7 +93,7 @@ class Parent:
         return ChildKind(
             name="VRRP",
             tag="Keepalived_vrrp",
-            run=lambda config, end, log: run_vrrp(config, end, log, settings),
+            run=lambda config, end, log: _run_vrrp(config, end, log, settings),
             wanted=lambda config: True,
             pid_file=settings.places.vrrp_pid,
             essential=True,
@@ -145,7 +145,7 @@ class Parent:
         if self._control is not None:
             self._control.fire()
         if self._reload_times.is_due(now(), time.time()) and not self._stopping:
-            self.reload(lambda loaded: None)
+            self.reload(lambda reading: None)
 
     # --- children -----------------------------------------------------------------------------------------------------
 
@@ -229,7 +229,7 @@ class Parent:
             self.stop()
             return
         if signal.SIGHUP in caught:  # many at once are one
-            self.reload(lambda loaded: None)
+            self.reload(lambda reading: None)
         for which in Dump:
             if which in caught:
                 self._dumper.dump(which)
@@ -264,23 +264,23 @@ class Parent:
         self._log.explain(f"Opening file '{self.settings.file}'.")
         settings = self.settings
         with self._reload_file():
-            loaded = load(settings.file, config_id=settings.config_id, all_files=settings.all_files)
-        log_diagnostics(loaded.diagnostics, self._log)
-        self._taking = (loaded, asking)
-        if loaded.config is None:
+            reading = read_apart(settings.file, settings.config_id, all_files=settings.all_files)
+        log_diagnostics(reading.diagnostics, self._log)
+        self._taking = (reading, asking)
+        if reading.config is None:
             text = f"{self.settings.file} is refused, the configuration before it runs on"
             self._log.say(text, Level.ERROR)
             self._taken()
             return
-        self._keep_places(loaded.config)
-        self.config = loaded.config
+        self._keep_places(reading.config)
+        self.config = reading.config
         self._reload_times.configure(
             self.config.global_defs.reload_time_file, repeat=self.config.global_defs.reload_repeat
         )
-        self._readiness.keep({instance.router.name for instance in loaded.config.instances})
-        self._mention(loaded.config)
+        self._readiness.keep({instance.router.name for instance in reading.config.instances})
+        self._mention(reading.config)
         self._configure()
-        if not self.vrrp.send(TakeConfig(config=replace(loaded.config, virtual_servers=()))):
+        if not self.vrrp.send(TakeConfig(config=replace(reading.config, virtual_servers=()))):
             self._taken()  # there is no VRRP process: the next one starts with it
 
     def _schedule_reloads(self) -> None:
@@ -315,11 +315,17 @@ class Parent:
         taking, self._taking = self._taking, None
         if taking is not None:
             self._readiness.ready(os.getpid())
-            loaded, asking = taking
+            reading, asking = taking
             for answered in asking:
-                answered(loaded)
+                answered(reading)
         if self._again and self._taking is None:
             self._reload()
+
+
+def _run_vrrp(config: Config, end: socket.socket, log: Log, settings: Settings) -> int:
+    from labkit.daemon.runner import run_vrrp  # the parent has no use for the protocol
+
+    return run_vrrp(config, end, log, settings)
 
 
 def _nothing() -> None:

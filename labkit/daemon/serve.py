@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from labkit.conf.model import Config
 from labkit.daemon.log import SYSLOG, Level, Log
@@ -12,8 +11,9 @@ from labkit.daemon.options import Options
 from labkit.daemon.parent import Parent, log_diagnostics
 from labkit.daemon.pidfile import PidFile
 from labkit.daemon.places import Places, places
+from labkit.daemon.reading import Reading
 from labkit.daemon.settings import Settings
-from labkit.diagnostics import Diagnostic, LabkitError
+from labkit.diagnostics import LabkitError
 from labkit.kernel.process import NETWORK_NAMESPACES, enter_network_namespace, set_process_name
 from labkit.kernel.scheduling import CORE_PATTERN, allow_core_dumps, set_core_pattern
 
@@ -24,14 +24,6 @@ _READY = b"\0"
 
 class NamespaceError(LabkitError):
     """The network namespace to run in is not there, or may not be entered."""
-
-
-class Reading(NamedTuple):
-    """What became of the configuration file, and the exit status if it was refused."""
-
-    config: Config | None
-    diagnostics: tuple[Diagnostic, ...]
-    status: int
 
 
 def _nothing() -> None:

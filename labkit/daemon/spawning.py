@@ -7,12 +7,11 @@ none (BusyBox has another program of that name), the child is forked and does th
 """
 
 import os
-import shutil
 import signal
 from functools import cache
 from pathlib import Path
 
-from labkit.daemon.programs import Account
+from labkit.daemon.programs import Account, find_program
 from labkit.kernel.process import die_with_parent
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # what shells say, and setpriv
@@ -30,7 +29,7 @@ _RESTORED = (
 @cache
 def setpriv() -> str | None:
     """Return the path of util-linux's setpriv, None where this machine has none."""
-    found = shutil.which("setpriv")
+    found = find_program("setpriv")
     return found if found is not None and Path(found).resolve().name == "setpriv" else None
 
 

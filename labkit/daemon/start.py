@@ -8,13 +8,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
-from labkit.conf.loader import Loaded, load
 from labkit.daemon.options import Options, parse
+from labkit.daemon.reading import Reading, read, read_apart
 from labkit.daemon.release import version
-
-EX_UNREADABLE, EX_REFUSED = 4, 5
 
 
 def run(argv: Sequence[str]) -> int:
@@ -33,21 +30,20 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _read(options: Options, argv: Sequence[str]) -> Callable[[], int]:
-    """Read the configuration; return what is to be done with it, which keeps nothing of the file's text."""
+    """Read the configuration; return what is to be done with it."""
     file = options.file.absolute()  # the daemon changes its folder
-    loaded = load(options.file, config_id=options.config_id, all_files=options.all_files)
-    status = _status(loaded, options.file)
     if options.test:
-        return partial(_test, options, loaded, status)
+        return partial(_test, options, read(options.file, options.config_id, all_files=options.all_files))
+    reading = read_apart(options.file, options.config_id, all_files=options.all_files)
     from labkit.daemon import serve  # a test of a configuration needs nothing of it
 
     program = serve.serve if options.foreground else serve.daemonise
-    return partial(program, options, argv, file, serve.Reading(loaded.config, loaded.diagnostics, status))
+    return partial(program, options, argv, file, reading)
 
 
-def _test(options: Options, loaded: Loaded, status: int) -> int:
+def _test(options: Options, reading: Reading) -> int:
     """Say what is wrong with the configuration."""
-    text = "".join(f"{diagnostic}\n" for diagnostic in loaded.diagnostics)
+    text = "".join(f"{diagnostic}\n" for diagnostic in reading.diagnostics)
     if options.test_log is None:
         sys.stderr.write(text)
     else:
@@ -55,10 +51,4 @@ def _test(options: Options, loaded: Loaded, status: int) -> int:
             options.test_log.write_text(text)
         except OSError as error:
             sys.stderr.write(f"{text}pykeepalived: cannot write {options.test_log}: {error.strerror}\n")
-    return status
-
-
-def _status(loaded: Loaded, file: Path) -> int:
-    if loaded.config is not None:
-        return os.EX_OK
-    return EX_REFUSED if os.access(file, os.R_OK) and file.is_file() else EX_UNREADABLE
+    return reading.status

@@ -31,8 +31,6 @@ Time, fraction and counter are one sequence of 64 bits.  The HMAC is over a pseu
 source in 16 bytes), the message with a zero checksum, and the trailer with a zero HMAC.
 """
 
-import hashlib
-import hmac
 import struct
 
 from labkit.trace import SECOND, Micros
@@ -49,6 +47,12 @@ _KEY_LENGTH = 8
 _IP_LENGTH = 20
 _TOS_AT, _FLAGS_AT, _TTL_AT, _SUM_AT, _SOURCE_AT = 1, 6, 8, 10, 12
 _CHECKSUM_AT = 6
+
+
+def prepare() -> None:
+    """Load what signs: 3 MB of OpenSSL that only those who sign shall pay for, and before an advert is due."""
+    import hashlib  # noqa: F401
+    import hmac  # noqa: F401
 
 
 # --- the authentication header ----------------------------------------------------------------------------------------
@@ -73,6 +77,8 @@ def header_sequence(packet: bytes) -> int:
 
 def header_fault(packet: bytes, key: bytes, *, unicast: bool) -> str:
     """Say what is wrong with the authentication header of a packet that was decoded, or nothing."""
+    import hmac
+
     _, _, _, spi, _, icv = _AH.unpack_from(packet, (packet[0] & 15) * 4)
     total = int.from_bytes(packet[2:4])
     if not hmac.compare_digest(icv, _icv(packet[:total], key, unicast=unicast)):
@@ -83,6 +89,9 @@ def header_fault(packet: bytes, key: bytes, *, unicast: bool) -> str:
 
 
 def _icv(packet: bytes, key: bytes, *, unicast: bool) -> bytes:
+    import hashlib
+    import hmac
+
     cleared = bytearray(packet)
     at = (packet[0] & 15) * 4 + AH_LENGTH - _ICV_LENGTH
     cleared[at : at + _ICV_LENGTH] = bytes(_ICV_LENGTH)
@@ -121,12 +130,17 @@ def trailer_fields(trailer: bytes) -> tuple[int, int] | None:
 
 def signed(message: bytes, source: Address, key: bytes) -> bool:
     """Whether a message that ends in a trailer was signed with `key` by `source`."""
+    import hmac
+
     body, end = message[:-TRAILER_LENGTH], message[-TRAILER_LENGTH:]
     unsigned = end[:-_HMAC_LENGTH] + bytes(_HMAC_LENGTH)
     return hmac.compare_digest(end[-_HMAC_LENGTH:], _hmac(body, source, key, unsigned))
 
 
 def _hmac(message: bytes, source: Address, key: bytes, unsigned: bytes) -> bytes:
+    import hashlib
+    import hmac
+
     pseudo = _PSEUDO.pack(source.version, message[0] >> 4, message[1], 0, source.packed)
     summed = message[:_CHECKSUM_AT] + b"\0\0" + message[_CHECKSUM_AT + 2 :]
     return hmac.digest(key, pseudo + summed + unsigned, hashlib.sha256)[:_HMAC_LENGTH]

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from labkit.agenda import Agenda
 from labkit.trace import Micros
+from labkit.vrrp import authentication
 from labkit.vrrp.config import GroupConfig, RouterConfig
 from labkit.vrrp.events import (
     Action,
@@ -309,6 +310,8 @@ class Speaker:
         """Start, or reload: what did not change is not touched, what is gone withdraws."""
         starting, self._running = not self._running, True
         actions = self._trackers.configure(event, now)
+        if any(config.ah is not None or config.hmac is not None for config in event.routers):
+            authentication.prepare()
         self._configs = wanted = {config.name: config for config in event.routers}
         old = self._routers
         for name, router in old.items():

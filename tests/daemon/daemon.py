@@ -76,8 +76,10 @@ class Daemon:
             raise AssertionError(f"{text!r} is not {times} times in the log:\n{self.log}") from error
 
     def reload(self, config: str) -> None:
-        """Write another configuration and say so."""
-        self.config.write_text(config)
+        """Put another configuration in the place of this one, whole at any moment, and say so."""
+        new = self.home / "keepalived.conf.new"
+        new.write_text(config)
+        new.replace(self.config)
         self.process.send_signal(signal.SIGHUP)
 
     def stop(self) -> int:

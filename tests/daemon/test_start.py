@@ -64,7 +64,8 @@ def test_version_and_wrong_options(capfd: pytest.CaptureFixture[str]) -> None:
 def test_the_program_starts_without_what_it_does_not_need() -> None:
     listing = "import sys, labkit.daemon.main, labkit.daemon.serve; print(*sys.modules)"
     modules = subprocess.run([OURS[0], "-c", listing], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"asyncio", "pyroute2", "click", "pydantic", "jinja2", "logging"} & set(modules)
+    assert not {"asyncio", "pyroute2", "click", "pydantic", "jinja2", "logging", "hashlib", "shutil"} & set(modules)
+    assert not {"labkit.conf.loader", "labkit.daemon.runner", "labkit.daemon.dump_data"} & set(modules)
 
 
 @pytest.mark.kernel

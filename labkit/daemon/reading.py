@@ -1,0 +1,79 @@
+"""Reading the configuration in a process of its own, which takes with it what only reading needs.
+
+The keyword table, the text and its tree are twice what the values are, and Python does not give memory back.  So a
+child reads the file, hands over what became of it, and ends; whoever asked waits meanwhile, as if it read itself.
+"""
+
+import os
+import pickle
+import signal
+from pathlib import Path
+from typing import NamedTuple
+
+from labkit.conf.model import Config
+from labkit.diagnostics import Diagnostic, Span
+
+EX_FAILED, EX_UNREADABLE, EX_REFUSED = 1, 4, 5
+
+
+class Reading(NamedTuple):
+    """What became of the configuration file, and the exit status if it was refused."""
+
+    config: Config | None
+    diagnostics: tuple[Diagnostic, ...]
+    status: int
+
+
+def read(file: Path, config_id: str | None, *, all_files: bool) -> Reading:
+    """Read a file here; the arguments are those of `labkit.conf.loader.load`."""
+    from labkit.conf.loader import load  # its memory is the point of this module
+
+    loaded = load(file, config_id=config_id, all_files=all_files)
+    if loaded.config is not None:
+        return Reading(loaded.config, loaded.diagnostics, os.EX_OK)
+    status = EX_REFUSED if os.access(file, os.R_OK) and file.is_file() else EX_UNREADABLE
+    return Reading(None, loaded.diagnostics, status)
+
+
+def read_apart(file: Path, config_id: str | None, *, all_files: bool) -> Reading:
+    """Read a file in a child process; one that cannot be had, or dies, is a diagnostic too."""
+    source, sink = os.pipe()
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the caller
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _hand_over(sink, file, config_id, all_files=all_files)
+    except OSError as error:
+        os.close(source)
+        return _failed(file, f"no process to read it in: {error.strerror}")
+    finally:
+        os.close(sink)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    with os.fdopen(source, "rb") as answer:
+        content = answer.read()
+    _, status = os.waitpid(pid, 0)
+    if status:
+        return _failed(file, f"the process that read it ended with {os.waitstatus_to_exitcode(status)}")
+    reading: Reading = pickle.loads(content)
+    return reading
+
+
+def _failed(file: Path, message: str) -> Reading:
+    diagnostic = Diagnostic(span=Span(file=str(file), line=1, column=1), message=message, hint="try again")
+    return Reading(None, (diagnostic,), EX_FAILED)
+
+
+def _hand_over(sink: int, file: Path, config_id: str | None, *, all_files: bool) -> None:
+    """Be the child: read and tell; never returns."""
+    status = EX_FAILED
+    try:
+        try:
+            reading = read(file, config_id, all_files=all_files)
+        except Exception as error:  # the task boundary: a file must never end the daemon
+            reading = _failed(file, f"internal error: {error!r}")
+        content = pickle.dumps(reading)
+        with os.fdopen(sink, "wb") as answer:
+            answer.write(content)
+        status = os.EX_OK
+    finally:
+        os._exit(status)
