@@ -31,13 +31,15 @@ _ABLE = {True: "enabled", False: "disabled"}
 
 def data(config: Config, report: Report, interfaces: Iterable[InterfaceState]) -> str:
     """Return the whole text of the VRRP process."""
+    interfaces = list(interfaces)
+    known = {state.name: state for state in interfaces}
     instances = {instance.router.name: instance for instance in config.instances}
     lines = ["------< Global definitions >------", *_global(config.global_defs)]
     if config.instances:
         lines.append("------< VRRP Topology >------")
         for router in report.routers:
             if router.name in instances:
-                lines += _instance(router, instances[router.name], config)
+                lines += _instance(router, instances[router.name], config, known.get(router.interface))
     groups = {group.name: group for group in report.groups}
     lines += _section(
         "VRRP Sync groups", [_group(g, groups[g.name].state) for g in config.sync_groups if g.name in groups]
@@ -117,7 +119,9 @@ def _scheduling(kind: str, scheduling: Scheduling) -> list[str]:
 # --- instances --------------------------------------------------------------------------------------------------------
 
 
-def _instance(router: RouterReport, instance: VrrpInstance, config: Config) -> list[str]:
+def _instance(
+    router: RouterReport, instance: VrrpInstance, config: Config, interface: InterfaceState | None
+) -> list[str]:
     core = instance.router
     lines = [f" VRRP Instance = {router.name}", f"   VRRP Version = {core.version}"]
     lines += [f"   Sync group = {router.group}"] if router.group else []
@@ -128,33 +132,53 @@ def _instance(router: RouterReport, instance: VrrpInstance, config: Config) -> l
         lines.append(f"   Master priority = {router.master_priority}")
         if core.version == 3:
             lines.append(f"   Master advert int = {router.master_advert_interval_us / SECOND:.2f} sec")
-    return lines + _standing(router, instance) + _timing(core, router) + _belongings(router, instance, config)
+    lines += _standing(router, instance) + _network(router, instance, interface)
+    return lines + _timing(core, router) + _belongings(router, instance, config)
 
 
 def _standing(router: RouterReport, instance: VrrpInstance) -> list[str]:
     core = instance.router
-    lines = ["   Flags:" if core.unicast else "   Flags: none", *(["     Using unicast"] if core.unicast else [])]
     failing = sum(1 for track in router.tracks if not track.weight and track.healthy is False)
     waiting = sum(1 for track in router.tracks if track.kind == "script" and track.healthy is None)
-    lines += [
+    return [
+        "   Flags:",
+        *(["     Using unicast"] if core.unicast else []),
         f"   Wantstate = {router.state}",
         "   Number of config faults = 0",
         f"   Number of interface and track script faults = {failing}",
         f"   Number of track scripts init = {waiting}",
         f"   Last transition = {router.since:.6f} ({_moment(router.since)})",
         f"   Master down timer = {router.master_down_interval_us} usecs",
+        *([] if core.watch_interface else ["   VRRP interface tracking disabled"]),
     ]
-    lines += [] if core.watch_interface else ["   VRRP interface tracking disabled"]
+
+
+def _network(router: RouterReport, instance: VrrpInstance, interface: InterfaceState | None) -> list[str]:
+    """Return what it speaks over; `interface` is what the VRRP process knows of the one that the file names."""
+    core, lines = instance.router, []
+    on_base = instance.vmac is not None and instance.vmac.on_base
     if router.vmac:
-        on_base = _WORD[instance.vmac is not None and instance.vmac.on_base]
-        lines.append(f"   Use VMAC, i/f name {router.vmac}, xmit_base = {on_base}")
-        lines.append(f"   Interface = {router.vmac}, vmac on {router.interface}")
+        is_up = _WORD[bool(interface and interface.up)]
+        lines.append(f"   Use VMAC, i/f name {router.vmac}, is_up = {is_up}, xmit_base = {_WORD[on_base]}")
+        lines.append(f"   Interface = {router.vmac}, vmac on {router.interface}{', xmit base i/f' if on_base else ''}")
     else:
         lines.append(f"   Interface = {router.interface}")
-    lines += [f"   Using src_ip = {core.source} (from configuration)"] if core.source else []
-    default = "ff02::12" if core.family == 6 else "224.0.0.18"
-    lines += [] if core.unicast else [f"   Multicast address {core.destination or default}"]
+    if core.source:
+        lines.append(f"   Using src_ip = {core.source} (from configuration)")
+    elif primary := _primary(interface, core.family):
+        lines.append(f"   Using src_ip = {primary}")
+    if not core.unicast:
+        default = "ff02::12" if core.family == 6 else "224.0.0.18"
+        lines.append(f"   Multicast address {core.destination or default}")
     return lines
+
+
+def _primary(interface: InterfaceState | None, family: int) -> str:
+    """Return the address that adverts come from where none is configured."""
+    for address in interface.addresses if interface else ():
+        if address.startswith("fe80:") if family == 6 else ":" not in address:
+            return address.partition("/")[0]
+    return ""
 
 
 def _timing(core: RouterConfig, router: RouterReport) -> list[str]:
@@ -192,11 +216,14 @@ def _belongings(router: RouterReport, instance: VrrpInstance, config: Config) ->
     if core.auth is not None or core.ah is not None:
         lines.append(f"   Authentication type = {'SIMPLE_PASSWORD' if core.auth is not None else 'IPSEC_AH'}")
         lines.append(f"   Password = {MASKED}")
+    elif core.version == 2:
+        lines.append("   Authentication type = none")
     lines += _addresses(router, instance)
     if core.unicast:
         lines += [f"   Unicast TTL = {core.ttl}"]
         lines += [f"   Check unicast src : {'yes' if core.check_unicast_source else 'no'}", "   Unicast Peer :"]
         lines += [f"     {peer.address} min_ttl {peer.min_ttl} max_ttl {peer.max_ttl}" for peer in core.peers]
+    lines += ["   Unicast checksum compatibility = no"] if core.unicast else []
     lines += _listed("   Virtual Routes :", map(str, instance.routes))
     lines += _listed("   Virtual Rules :", map(str, instance.rules))
     lines += _tracks(core.tracks)
@@ -324,8 +351,6 @@ def _process(tracked: TrackProcess, config: Config, now: TrackerReport | None) -
 def _interface(state: InterfaceState, config: Config) -> list[str]:
     if not state.exists:
         return [f" Name = {state.name}", "   State = DOWN, does not exist"]
-    four = [address.partition("/")[0] for address in state.addresses if ":" not in address]
-    six = [address.partition("/")[0] for address in state.addresses if address.startswith("fe80:")]
     weights = [
         f"{instance.router.name}, weight {weight}"
         for instance in config.instances
@@ -334,8 +359,8 @@ def _interface(state: InterfaceState, config: Config) -> list[str]:
     return [
         f" Name = {state.name}",
         f"   index = {state.index}",
-        f"   IPv4 address = {four[0] if four else '(none)'}",
-        f"   IPv6 address = {six[0] if six else '(none)'}",
+        f"   IPv4 address = {_primary(state, 4) or '(none)'}",
+        f"   IPv6 address = {_primary(state, 6) or '(none)'}",
         f"   MAC = {state.lladdr}",
         f"   State = {'UP, RUNNING' if state.up else 'DOWN'}",
         *_listed("   Tracking VRRP instances :", weights),

@@ -126,7 +126,7 @@ def test_adverts_come_from_the_given_address(s: Run) -> Script:
     yield s.owner(2)
 
 
-@situation(*(global_defs("vrrp_mcast_group4 224.0.0.81") + vi(priority) for priority in (150, 120)))
+@situation(global_defs("vrrp_mcast_group4 224.0.0.81") + vi(150), vi(120, "mcast_dst_ip 224.0.0.81"))
 def test_another_multicast_group(s: Run) -> Script:
     yield from s.settled()
     s.stop(1)

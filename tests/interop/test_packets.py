@@ -89,7 +89,10 @@ def test_every_field_is_the_same(lans: tuple[Lan, Lan], tmp_path: Path, timing: 
 
 _PLAIN = ("192.168.1.20",)
 _SIX = ("fe80::1:20/64", "2001:db8::20")
-_PEER = "unicast_src_ip 192.168.1.21\n unicast_peer {\n  192.168.1.100\n }"
+_PEER = "unicast_src_ip {}\n unicast_peer {{\n  {}\n }}"
+_FOUR = _PEER.format("192.168.1.21", "192.168.1.100")
+_PEER_SIX = _PEER.format("fe80::ff:fe00:1", "fe80::ff:fe00:50")
+_ON_BASE = "use_vmac\n vmac_xmit_base"
 # What C keepalived leaves to the kernel: a flow label that is a hash, and names that tshark makes of it
 _CHOSEN_BY_THE_KERNEL = ("ipv6.flow", "ip.id", "ip.checksum", "ip.stream", "ipv6.stream")
 
@@ -108,10 +111,14 @@ def _kinds(frames: list[Frame], path: Path) -> list[dict[str, list[str]]]:
     ("more", "vips"),
     [
         pytest.param("", _SIX, id="ipv6"),
-        pytest.param(_PEER, _PLAIN, id="unicast"),
+        pytest.param(_FOUR, _PLAIN, id="unicast"),
+        pytest.param(_PEER_SIX, _SIX, id="unicast-ipv6"),
         pytest.param("use_vmac", _PLAIN, id="vmac"),
         pytest.param("use_vmac", _SIX, id="vmac-ipv6"),
-        pytest.param("use_vmac\n vmac_xmit_base", _PLAIN, id="vmac-xmit-base"),
+        pytest.param(_ON_BASE, _PLAIN, id="vmac-xmit-base"),
+        pytest.param(_ON_BASE, _SIX, id="vmac-xmit-base-ipv6"),
+        pytest.param("mcast_dst_ip 224.0.0.99", _PLAIN, id="another-group"),
+        pytest.param("mcast_dst_ip ff02::99", _SIX, id="another-group-ipv6"),
         pytest.param("mcast_src_ip 192.168.1.77", _PLAIN, id="another-source"),
         pytest.param("use_vmac front 02:00:5e:10:20:30", _PLAIN, id="vmac-of-ones-own"),
     ],
@@ -131,8 +138,13 @@ def test_each_kind_of_packet_is_the_same(
         daemon.process.terminate()
         lan.sniffer.wait(lambda frame: frame.advert and frame.advert.priority == 0)
         daemon.process.wait()
-        relevant = [frame for frame in lan.sniffer.frames if frame.advert or frame.announced]
+        known = [vip.partition("/")[0] for vip in vips]  # and not what the kernel says of the host's own addresses
+        relevant = [frame for frame in lan.sniffer.frames if frame.advert or frame.announced in known]
+        relevant.sort(key=lambda frame: frame.advert is None)  # who looks for the peer first is late with its advert
         kinds.append(_kinds(relevant, tmp_path / "frames.pcap"))
     theirs, ours = kinds
+    if more == _PEER_SIX:
+        limits = [[kind.pop("ipv6.hlim") for kind in found[:2]] for found in kinds]
+        assert limits == [[["64"]] * 2, [["255"]] * 2]  # RFC 9568 5.1.2.3
     assert ours == theirs
     assert len(ours) == 2 + len(vips)  # an advert, a release, and an announcement of each address
