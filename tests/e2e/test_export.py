@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 
 from labkit.lab import catalog, loader, render
 from labkit.lab.export.target import PYTHON
-from tests.conftest import ROOT, Labkit
+from tests.conftest import ROOT, Labkit, eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -137,3 +137,14 @@ def test_a_folder_that_cannot_be_written(own: Labkit, tmp_path: Path) -> None:
 def test_a_target_that_does_not_exist(own: Labkit) -> None:
     said = own("export", "vagrant", "failover", status=2)
     assert "'vagrant' is not one of 'containerlab', 'kathara', 'compose', 'files'" in said
+
+
+def test_what_was_exported_is_imported_and_runs(own: Labkit, tmp_path: Path) -> None:
+    export(own, "kathara", "failover", ("--set", "version=3", "--set", "advert_int=0.1"), tmp_path / "there")
+    said = own("import", str(tmp_path / "there"), "-o", str(tmp_path / "back"))
+    assert f"next: labkit up {tmp_path}/back\n" in said
+    own("up", str(tmp_path / "back"))
+    assert eventually(lambda: "192.168.1.20 is on server1" in own("status"), within=30)
+    again = own("import", str(tmp_path / "there/lab.conf"), "-o", str(tmp_path / "back"), status=2)
+    assert f"{tmp_path}/back is a lab already; choose another folder by -o" in again
+    assert "there is no /nowhere" in own("import", "/nowhere", "-o", str(tmp_path / "x"), status=2)

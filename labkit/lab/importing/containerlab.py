@@ -1,0 +1,200 @@
+"""containerlab: a topology file as a draft.
+
+A link has two ends, a segment of a lab many: nodes that switch (kind `bridge` or `ovs-bridge`, or a Linux node whose
+commands make a bridge) become segments, with all that is connected to them; any other link is a segment for itself.
+
+Source: containerlab's manual, pages "Topology definition", "Nodes" and "Links".
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Interface
+from pathlib import Path
+from typing import Any
+
+from labkit.diagnostics import Diagnostic, LabkitError, RefusedError, Span, did_you_mean
+from labkit.lab.document import Document, Key, read_yaml
+from labkit.lab.export.target import DAEMON_SCRIPT
+from labkit.lab.importing.commands import Startup
+from labkit.lab.importing.draft import Device, Draft, Port, host_name, natural
+
+_SWITCHES = ("bridge", "ovs-bridge")
+_OUTSIDE = ("host", "macvlan", "mgmt-net", "vxlan", "vxlan-stitch", "dummy")  # the other end is outside the lab
+_CONFIG = "/etc/keepalived/keepalived.conf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _End:
+    """One end of a link."""
+
+    node: str
+    interface: str
+    span: Span
+    address: str = ""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What was read so far."""
+
+    document: Document
+    startups: dict[str, Startup] = field(default_factory=dict)
+    switches: set[str] = field(default_factory=set)
+    configs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    links: list[tuple[_End, _End]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    complaints: list[Diagnostic] = field(default_factory=list)
+
+    def complain(self, path: Key, message: str, hint: str) -> None:
+        self.complaints.append(self.document.complain(path, message, hint))
+
+
+def read(path: Path) -> Draft:
+    """Read a topology file.
+
+    Raises:
+        RefusedError: it is none, or says what no lab can be; holds everything found.
+    """
+    document = read_yaml(path)
+    reading = _Reading(document=document)
+    value = _mapping(document.value)
+    topology = _mapping(value.get("topology"))
+    nodes = _mapping(topology.get("nodes"))
+    if not nodes:
+        hint = "`topology: {nodes: {NAME: {kind: linux}}, links: [...]}`"
+        raise RefusedError([document.complain(("topology",), "a containerlab topology has nodes", hint)])
+    kind = str(_mapping(topology.get("defaults")).get("kind", ""))
+    for name, node in nodes.items():
+        _read_node(reading, name, _mapping(node), kind)
+    links = topology.get("links", [])
+    for number, link in enumerate(links if isinstance(links, list) else []):
+        _read_link(reading, number, _mapping(link), nodes)
+    devices = tuple(_devices(reading)) if not reading.complaints else ()
+    complaints = [*reading.complaints, *(each for startup in reading.startups.values() for each in startup.complaints)]
+    if complaints:
+        raise RefusedError(complaints)
+    left_out = [*reading.left_out, *(each for startup in reading.startups.values() for each in startup.left_out)]
+    title = str(value.get("name", path.name))
+    return Draft(title=title, source=f"containerlab's {path}", devices=devices, left_out=tuple(left_out))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _read_node(reading: _Reading, name: str, node: Mapping[str, Any], kind: str) -> None:
+    startup = reading.startups[name] = Startup(sysctls={k: str(v) for k, v in _mapping(node.get("sysctls")).items()})
+    base: Key = ("topology", "nodes", name)
+    for number, command in enumerate(node.get("exec") or ()):
+        startup.read(str(command), reading.document.span((*base, "exec", number)))
+    if startup.bridges or node.get("kind", kind) in _SWITCHES:
+        reading.switches.add(name)
+    for number, bind in enumerate(node.get("binds") or ()):
+        source, target, *_ = [*str(bind).split(":"), ""]
+        if target == _CONFIG:
+            path = Path(reading.document.file).parent / source
+            try:
+                reading.configs[name] = (path.read_text(encoding="utf-8"), str(path))
+            except (OSError, UnicodeDecodeError):
+                message = f"{path} cannot be read"
+                reading.complain((*base, "binds", number), message, "the path of a keepalived.conf beside the topology")
+        elif target != DAEMON_SCRIPT:  # a router of a lab has its own
+            reading.left_out.append(f"{reading.document.span((*base, 'binds', number))}: {bind}")
+
+
+def _read_link(reading: _Reading, number: int, link: Mapping[str, Any], nodes: Mapping[str, Any]) -> None:
+    path: Key = ("topology", "links", number)
+    ends = link.get("endpoints") or [link.get("endpoint")]
+    outside = link.get("type") in _OUTSIDE or any(
+        _node_of(end) in _OUTSIDE for end in ends if _node_of(end) not in nodes
+    )
+    if outside:
+        reading.left_out.append(f"{reading.document.span(path)}: a link that leaves the lab")
+        return
+    if not isinstance(ends, list) or len(ends) != 2:
+        hint = '`endpoints: ["server1:eth1", "lan:eth1"]`'
+        reading.complain(path, "a link has two endpoints", hint)
+        return
+    addresses = [*(link.get("ipv4") or ()), "", ""]
+    found = []
+    for position, end in enumerate(ends):
+        at: Key = (*path, "endpoints", position)
+        node, interface = _node_of(end), _interface_of(end)
+        if node not in nodes:
+            reading.complain(at, f"no node '{node}'", did_you_mean(node, nodes))
+        elif not interface:
+            reading.complain(at, f"an endpoint of {node} without an interface", f"`{node}:eth1`")
+        else:
+            address = str(_mapping(end).get("ipv4", addresses[position]))
+            span = reading.document.span(at)
+            found.append(_End(node=node, interface=interface, span=span, address=address))
+    if len(found) == 2:
+        reading.links.append((found[0], found[1]))
+
+
+def _node_of(end: object) -> str:
+    return str(_mapping(end).get("node", "")) if isinstance(end, dict) else str(end).partition(":")[0]
+
+
+def _interface_of(end: object) -> str:
+    return str(_mapping(end).get("interface", "")) if isinstance(end, dict) else str(end).partition(":")[2]
+
+
+def _segments(reading: _Reading) -> list[str]:
+    """Return the segment of each link: of switches that are connected it is the one whose first switch is named."""
+    leader = {switch: switch for switch in reading.startups if switch in reading.switches}
+    for one, other in reading.links:
+        if one.node in leader and other.node in leader:
+            old, new = leader[other.node], leader[one.node]
+            leader = {switch: new if led == old else led for switch, led in leader.items()}
+    names: list[str] = []
+    for one, other in reading.links:
+        switch = leader.get(one.node) or leader.get(other.node)
+        name = switch or f"{one.node}-{other.node}"
+        while not switch and name in (*names, *leader):
+            name += "x"
+        names.append(name)
+    return names
+
+
+def _devices(reading: _Reading) -> Iterator[Device]:
+    ports: dict[str, list[Port]] = {name: [] for name in reading.startups}
+    for (one, other), segment in zip(reading.links, _segments(reading), strict=True):
+        for end in (one, other):
+            ports[end.node].append(_port(reading, end, segment))
+    for name, startup in reading.startups.items():
+        if name not in reading.switches:
+            yield Device(
+                name=host_name(name),
+                span=reading.document.span(("topology", "nodes", name)),
+                ports=tuple(sorted(ports[name], key=lambda port: natural(port.interface))),
+                gateway=startup.gateway,
+                loopback=tuple(startup.loopback),
+                sysctls=tuple(startup.sysctls.items()),
+                config=reading.configs.get(name),
+            )
+
+
+def _port(reading: _Reading, end: _End, segment: str) -> Port:
+    address, span = reading.startups[end.node].addresses.get(end.interface, (None, None))
+    if address is None and end.address:
+        try:
+            address, span = IPv4Interface(end.address), end.span
+        except ValueError:
+            message = f"'{end.address}' is no IPv4 address"
+            hint = "one with its prefix, such as 192.168.1.21/24"
+            reading.complaints.append(Diagnostic(span=end.span, message=message, hint=hint))
+    return Port(interface=end.interface, segment=segment, span=end.span, address=address, address_span=span)
+
+
+def topology_file(folder: Path) -> Path:
+    """Return the one topology file of a folder.
+
+    Raises:
+        LabkitError: there is none, or there are several.
+    """
+    found = sorted([*folder.glob("*.clab.yml"), *folder.glob("*.clab.yaml")])
+    if len(found) == 1:
+        return found[0]
+    several = f"; it has {', '.join(path.name for path in found)}: name one" if found else ""
+    raise LabkitError(f"{folder} holds neither a lab.conf (Kathará) nor one *.clab.yml (containerlab){several}")

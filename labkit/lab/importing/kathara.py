@@ -1,0 +1,123 @@
+"""Kathará: lab.conf and the devices' startup scripts as a draft.
+
+Source: kathara-lab.conf(5) and kathara-lab-dirs(7).
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from labkit.diagnostics import Diagnostic, LabkitError, RefusedError, Span
+from labkit.lab.importing.commands import Startup
+from labkit.lab.importing.draft import Device, Draft, Port, host_name
+
+_LINE = re.compile(r"""(?P<name>[a-z0-9_]{1,30})\[(?P<key>\w+)\]=(["']?)(?P<value>[^"']+)\3(\s+\#.*)?""")
+_META = re.compile(r"""LAB_(NAME|DESCRIPTION|VERSION|AUTHOR|EMAIL|WEB)=["']?(?P<value>[^"']*)["']?""")
+_DOMAIN = re.compile(r"(\w+)(/[0-9A-Fa-f:]{17})?")
+_CONFIG = "etc/keepalived/keepalived.conf"
+
+
+class _Lab:
+    """What lab.conf says so far."""
+
+    def __init__(self) -> None:
+        self.title = ""
+        self.spans: dict[str, Span] = {}
+        self.ports: dict[str, dict[int, tuple[str, Span]]] = {}
+        self.sysctls: dict[str, dict[str, str]] = {}
+        self.left_out: list[str] = []
+        self.complaints: list[Diagnostic] = []
+
+    def take(self, line: str, span: Span) -> None:
+        """Take one line."""
+        if meta := _META.fullmatch(line):
+            if meta[1] == "DESCRIPTION" or (meta[1] == "NAME" and not self.title):
+                self.title = meta["value"].strip()
+            return
+        found = _LINE.fullmatch(line)
+        if found is None:
+            hint = 'DEVICE[0]="DOMAIN" or DEVICE[option]="value", with a device of small letters, digits and _'
+            self.complaints.append(Diagnostic(span=span, message="lab.conf has no such line", hint=hint))
+            return
+        name, key, value = found["name"], found["key"], found["value"]
+        at = Span(file=span.file, line=span.line, column=span.column + found.start("value"))
+        self.spans.setdefault(name, span)
+        if key.isdecimal():
+            self._connect(name, int(key), value, at)
+        elif key == "sysctl":
+            setting, _, text = value.partition("=")
+            self.sysctls.setdefault(name, {})[setting.strip()] = text.strip()
+        elif key != "image":
+            self.left_out.append(f"{span}: {name}[{key}]")
+
+    def _connect(self, name: str, number: int, value: str, at: Span) -> None:
+        domain = _DOMAIN.fullmatch(value)
+        if domain is None:
+            hint = "letters, digits and _, and perhaps /MAC, such as A or A/02:00:00:00:00:01"
+            self.complaints.append(Diagnostic(span=at, message=f"'{value}' is no collision domain", hint=hint))
+        elif first := self.ports.setdefault(name, {}).get(number):
+            hint = f"another number; the first is at line {first[1].line}"
+            self.complaints.append(Diagnostic(span=at, message=f"{name}[{number}] stands here twice", hint=hint))
+        else:
+            self.ports[name][number] = (domain[1], at)
+
+
+def read(folder: Path) -> Draft:
+    """Read a folder that holds a lab.conf.
+
+    Raises:
+        RefusedError: a line of it, or of a startup script, is wrong; holds everything found.
+    """
+    path = folder / "lab.conf"
+    lab = _Lab()
+    for line, span in _lines(path):
+        if not line.startswith("#"):
+            lab.take(line, span)
+    devices = []
+    left_out, complaints = list(lab.left_out), list(lab.complaints)
+    for name in lab.spans:
+        startup = Startup(sysctls=dict(lab.sysctls.get(name, {})))
+        for script in (folder / "shared.startup", folder / f"{name}.startup"):
+            for line, span in _lines(script) if script.is_file() else ():
+                if not line.startswith("#"):
+                    startup.read(line, span)
+        devices.append(_device(folder, lab, name, startup))
+        left_out += startup.left_out
+        complaints += startup.complaints
+    if complaints:
+        raise RefusedError(dict.fromkeys(complaints))
+    title = lab.title or folder.resolve().name
+    return Draft(title=title, source=f"Kathará's {path}", devices=tuple(devices), left_out=tuple(left_out))
+
+
+def _device(folder: Path, lab: _Lab, name: str, startup: Startup) -> Device:
+    ports = []
+    for number, (domain, span) in sorted(lab.ports.get(name, {}).items()):
+        address, where = startup.addresses.get(f"eth{number}", (None, None))
+        ports.append(Port(interface=f"eth{number}", segment=domain, span=span, address=address, address_span=where))
+    config = folder / name / _CONFIG
+    return Device(
+        name=host_name(name),
+        span=lab.spans[name],
+        ports=tuple(ports),
+        gateway=startup.gateway,
+        loopback=tuple(startup.loopback),
+        sysctls=tuple(startup.sysctls.items()),
+        config=(_text(config), str(config)) if config.is_file() else None,
+    )
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Span]]:
+    """Yield each line that is not empty, without the space around it, with the place where it begins."""
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        text = line.strip()
+        if text:
+            yield text, Span(file=str(path), line=number, column=line.index(text[0]) + 1)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise LabkitError(f"{path} cannot be read: {reason}") from error

@@ -1,0 +1,303 @@
+"""A lab that was exported comes back as it was; what others write is read, or complained of with its place."""
+
+from pathlib import Path
+
+import pytest
+
+from labkit.diagnostics import LabkitError, RefusedError, Span
+from labkit.lab import loader, render
+from labkit.lab.export import containerlab as containerlab_export
+from labkit.lab.export import kathara as kathara_export
+from labkit.lab.export.target import PYTHON, Lab
+from labkit.lab.importing import containerlab, draft, kathara
+from labkit.lab.importing.commands import Startup
+from labkit.lab.importing.draft import Draft
+from labkit.lab.provider import File
+from labkit.lab.topology import Topology
+
+GOLDEN = Path(__file__).parent / "golden"
+CONF = """\
+vrrp_instance VI_1 {# mine
+    interface eth0
+    virtual_router_id 7
+    virtual_ipaddress {
+        10.0.0.100
+    }
+}
+"""
+
+
+def place(folder: Path, files: dict[str, str] | tuple[File, ...]) -> None:
+    texts = files if isinstance(files, dict) else {file.path: file.text for file in files}
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def lab(read: Draft, folder: Path) -> tuple[Topology, list[str]]:
+    files, chosen = draft.write(read)
+    place(folder, files)
+    return loader.load(folder / "lab.yml", name="imported"), chosen
+
+
+@pytest.mark.parametrize("target", ["containerlab", "kathara"])
+def test_what_was_exported_comes_back(tmp_path: Path, target: str) -> None:
+    little = loader.load(GOLDEN / "lab.yml", name="little")
+    export = containerlab_export.export if target == "containerlab" else kathara_export.export
+    files = render.render(little, GOLDEN, python=PYTHON)
+    place(tmp_path / "there", export(Lab(topology=little, files=files)))
+    there = tmp_path / "there"
+    read = kathara.read(there) if target == "kathara" else containerlab.read(containerlab.topology_file(there))
+    back, chosen = lab(read, tmp_path / "back")
+    assert chosen == []
+    assert {each.name: each.subnet for each in back.networks} == {each.name: each.subnet for each in little.networks}
+    for node, was in zip(back.nodes, little.nodes, strict=True):
+        assert (node.name, node.links, node.gateway) == (was.name, was.links, was.gateway)
+        assert (node.loopback, node.sysctls) == (was.loopback, was.sysctls)
+    assert [node.name for node in back.routers] == ["alpha", "beta"]
+    assert back.variables["vip"] == "192.168.1.20"
+    rendered = render.render(back, tmp_path / "back")
+    for name in ("alpha", "beta"):
+        (config,) = (file.text for file in rendered[name] if file.path == render.CONFIG)
+        assert config == next(file.text for file in files[name] if file.path == render.CONFIG)
+    assert all("my-notify.sh" in line or "apache2" in line or "index.html" in line for line in read.left_out)
+
+
+def test_kathara_as_people_write_it(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    place(
+        there,
+        {
+            "lab.conf": '# a comment\nLAB_DESCRIPTION="Three: machines"\n\nr_1[0]="A"  # the first\nr_1[1]=B\n'
+            "pc[0]=A/02:00:00:00:00:01\npc[mem]=64m\nidle[0]='C'\n",
+            "r_1.startup": "ifconfig eth0 10.0.0.1/24 up\nifconfig eth1 10.0.1.1 netmask 255.255.255.128 up\n"
+            "echo 1 > /proc/sys/net/ipv4/ip_forward\nsysctl -w net.ipv4.conf.all.arp_ignore=1\n",
+            "pc.startup": "# nothing\nip -4 a add 10.0.0.2/24 dev eth0; ip r add default via 10.0.0.1\nsleep 1\n",
+            "r_1/etc/keepalived/keepalived.conf": CONF,
+        },
+    )
+    read = kathara.read(there)
+    topology, chosen = lab(read, tmp_path / "back")
+    assert topology.title == "Three: machines"
+    assert [str(link.address) for node in topology.nodes for link in node.links] == [
+        "10.0.0.1/24",
+        "10.0.1.1/25",
+        "10.0.0.2/24",
+        "10.0.2.1/24",
+    ]
+    assert [node.name for node in topology.nodes] == ["r-1", "pc", "idle"]
+    assert str(topology.node("pc").gateway) == "10.0.0.1"
+    assert topology.node("r-1").sysctls == (("net.ipv4.ip_forward", "1"), ("net.ipv4.conf.all.arp_ignore", "1"))
+    assert chosen == [
+        f"{there}/lab.conf:8:10: nothing is said of addresses on segment C; 10.0.2.0/24 is taken",
+        f"{there}/lab.conf:8:10: idle has no address on eth0; 10.0.2.1 is taken",
+    ]
+    assert read.left_out == (f"{there}/lab.conf:7:1: pc[mem]", f"{there}/pc.startup:3:1: sleep 1")
+    rendered = render.render(topology, tmp_path / "back")["r-1"]
+    assert next(file.text for file in rendered if file.path == render.CONFIG) == CONF
+
+
+CLAB = """\
+name: mine
+topology:
+  defaults: {kind: linux, image: debian}
+  nodes:
+    br-a: {kind: bridge}
+    sw:
+      exec: ["sh -c 'ip link add name br0 type bridge && ip link set eth2 master br0'"]
+    r1:
+      binds: ["conf/r1.conf:/etc/keepalived/keepalived.conf:ro", "conf/motd:/etc/motd"]
+      exec: ["ip addr add 10.0.0.1/24 dev eth10", "ip addr add fe80::1/64 dev eth10"]
+    pc:
+      exec: ["ip route replace default via 10.0.0.1"]
+  links:
+    - endpoints: ["r1:eth10", "sw:eth1"]
+    - endpoints: ["sw:eth2", "br-a:p1"]
+    - type: veth
+      endpoints: [{node: pc, interface: eth1, ipv4: 10.0.0.2/24}, {node: br-a, interface: p2}]
+    - endpoints: ["r1:eth2", "pc:eth2"]
+      ipv4: ["10.9.0.1/30", "10.9.0.2/30"]
+    - endpoints: ["r1:eth3", "pc:eth3"]
+    - endpoints: ["pc:eth9", "host:veth1"]
+"""
+
+
+def test_containerlab_as_people_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.clab.yml"
+    place(tmp_path, {"mine.clab.yml": CLAB, "conf/r1.conf": CONF})
+    assert containerlab.topology_file(tmp_path) == path
+    read = containerlab.read(path)
+    topology, chosen = lab(read, tmp_path / "back")
+    assert topology.title == "mine"
+    links = {
+        f"{node.name}:{link.interface}": (link.network, str(link.address))
+        for node in topology.nodes
+        for link in node.links
+    }
+    assert links == {
+        "r1:eth2": ("r1-pc", "10.9.0.1/30"),
+        "r1:eth3": ("r1-pcx", "10.0.1.1/24"),
+        "r1:eth10": ("sw", "10.0.0.1/24"),
+        "pc:eth1": ("sw", "10.0.0.2/24"),
+        "pc:eth2": ("r1-pc", "10.9.0.2/30"),
+        "pc:eth3": ("r1-pcx", "10.0.1.2/24"),
+    }
+    assert [link.interface for link in topology.node("r1").links] == ["eth2", "eth3", "eth10"]
+    assert len(chosen) == 3
+    assert read.left_out == (
+        f"{path}:9:66: conf/motd:/etc/motd",
+        f"{path}:21:7: a link that leaves the lab",
+        f"{path}:10:51: ip addr add fe80::1/64 dev eth10",
+    )
+
+
+def clab(nodes: str, links: str = "[]") -> str:
+    return f"name: x\ntopology:\n  nodes: {nodes}\n  links: {links}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("name: x\n", ":1:1: a containerlab topology has nodes; `topology: {nodes", id="no nodes"),
+        pytest.param(
+            clab("{a: {exec: ['ip address add 10.0.0.300/24 dev eth1']}}"),
+            ":3:22: octet 300 (> 255) not permitted in 10.0.0.300; an IPv4 address such as",
+            id="an address",
+        ),
+        pytest.param(
+            clab("{a: {exec: ['echo \"']}}"), ":3:22: a line that no shell can read: no closing quotation", id="quotes"
+        ),
+        pytest.param(
+            clab("{server1: {}, lan: {}}", "[{endpoints: ['server1:eth1', 'sever1:eth2']}]"),
+            ":4:40: no node 'sever1'; did you mean 'server1'?",
+            id="a node",
+        ),
+        pytest.param(
+            clab("{a: {}}", "[{endpoints: ['a:eth1']}]"), ":4:11: a link has two endpoints; `endpoints:", id="one end"
+        ),
+        pytest.param(
+            clab("{a: {}, b: {}}", "[{endpoints: ['a', 'b:eth1']}]"),
+            ":4:24: an endpoint of a without an interface; `a:eth1`",
+            id="no interface",
+        ),
+        pytest.param(
+            clab("{a: {}, b: {}}", "[{endpoints: ['a:eth1', 'b:eth1'], ipv4: ['10.0.0.1.1', '']}]"),
+            ":4:24: '10.0.0.1.1' is no IPv4 address; one with its prefix, such as 192.168.1.21/24",
+            id="an address of a link",
+        ),
+        pytest.param(
+            clab("{a: {binds: ['no.conf:/etc/keepalived/keepalived.conf']}}"), "no.conf cannot be read;", id="a bind"
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_containerlab_topology(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "x.clab.yml"
+    path.write_text(text)
+    with pytest.raises(RefusedError) as caught:
+        containerlab.read(path)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "startup", "expected"),
+    [
+        pytest.param("pc[0]=A\nPC[0]=A\n", "", "lab.conf:2:1: lab.conf has no such line; DEVICE[0]=", id="a line"),
+        pytest.param("pc[0]=A-B\n", "", "lab.conf:1:7: 'A-B' is no collision domain; letters, digits", id="a domain"),
+        pytest.param("pc[0]=A\npc[0]=B\n", "", "lab.conf:2:7: pc[0] stands here twice; another number", id="twice"),
+        pytest.param(
+            "pc[0]=A\n", "\n  ifconfig eth0 10.0.0.1/33\n", "pc.startup:2:3: 33 is not a valid netmask", id="a mask"
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_kathara_lab(tmp_path: Path, text: str, startup: str, expected: str) -> None:
+    place(tmp_path, {"lab.conf": text, "pc.startup": startup})
+    with pytest.raises(RefusedError) as caught:
+        kathara.read(tmp_path)
+    assert f"{tmp_path}/{expected}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "startup", "expected"),
+    [
+        pytest.param(
+            "a[0]=A\nb[0]=A\n",
+            "ip address add 10.0.1.1/24 dev eth0",
+            "b.startup:1:1: 10.0.1.1/24 is of another network than others on segment A (10.0.0.0/24); an address",
+            id="two networks",
+        ),
+        pytest.param("a_b[0]=A\na__b[0]=A\n", "", "lab.conf:2:1: 'a-b' is the name of two machines", id="names"),
+        pytest.param("a[0]=A\nb[mem]=64m\n", "", "lab.conf:2:1: b is on no network; connect it", id="no network"),
+    ],
+)
+def test_what_no_lab_can_be(tmp_path: Path, text: str, startup: str, expected: str) -> None:
+    place(tmp_path, {"lab.conf": text, "a.startup": "ip a add 10.0.0.1/24 dev eth0\n", "b.startup": startup})
+    with pytest.raises(RefusedError) as caught:
+        draft.write(kathara.read(tmp_path))
+    assert f"{tmp_path}/{expected}" in str(caught.value)
+
+
+def test_a_wrong_keepalived_conf_is_named(tmp_path: Path) -> None:
+    config = "a/etc/keepalived/keepalived.conf"
+    place(tmp_path, {"lab.conf": "a[0]=A\n", config: CONF.replace("interface", "inteface")})
+    with pytest.raises(RefusedError, match=rf"{tmp_path}/{config}:2:5: .*did you mean 'interface'"):
+        draft.write(kathara.read(tmp_path))
+
+
+def test_a_full_network(tmp_path: Path) -> None:
+    place(tmp_path, {"lab.conf": "a[0]=A\nb[0]=A\nc[0]=A\n", "a.startup": "ip a add 10.0.0.1/30 dev eth0\n"})
+    with pytest.raises(RefusedError, match=r"lab\.conf:3:6: no address is left for c on segment A \(10\.0\.0\.0/30\)"):
+        draft.write(kathara.read(tmp_path))
+
+
+def test_a_folder_without_one_topology(tmp_path: Path) -> None:
+    with pytest.raises(LabkitError, match=r"holds neither a lab\.conf \(Kathará\) nor one \*\.clab\.yml"):
+        containerlab.topology_file(tmp_path)
+    place(tmp_path, {"b.clab.yml": "", "a.clab.yaml": ""})
+    with pytest.raises(LabkitError, match=r"it has a\.clab\.yaml, b\.clab\.yml: name one"):
+        containerlab.topology_file(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "addresses"),
+    [
+        pytest.param("ip addr replace local 10.0.0.1/24 brd + dev eth1", {"eth1": "10.0.0.1/24"}, id="local"),
+        pytest.param("/sbin/ip address add 10.0.0.1 dev eth1", {"eth1": "10.0.0.1/32"}, id="no prefix"),
+        pytest.param("/sbin/ifconfig eth1 inet 10.0.0.1/24", {"eth1": "10.0.0.1/24"}, id="ifconfig"),
+        pytest.param(
+            "bash -c 'ip a a 10.0.0.1/24 dev a; ip a a 10.0.1.1/24 dev b'",
+            {"a": "10.0.0.1/24", "b": "10.0.1.1/24"},
+            id="shell",
+        ),
+        pytest.param("ip address del 10.0.0.1/24 dev eth1", {}, id="del"),
+        pytest.param("ip address add 10.0.0.1/24", {}, id="no device"),
+        pytest.param("ifconfig eth1 mtu 1400", {}, id="mtu"),
+        pytest.param("ip route add 10.1.0.0/16 via 10.0.0.1", {}, id="another route"),
+        pytest.param("sysctl -w kernel.hostname=x", {}, id="not of the network"),
+    ],
+)
+def test_commands(line: str, addresses: dict[str, str]) -> None:
+    startup = Startup()
+    startup.read(line, Span(file="x", line=1, column=1))
+    assert {name: str(address) for name, (address, _) in startup.addresses.items()} == addresses
+    assert bool(startup.left_out) == (not addresses)
+    assert startup.complaints == []
+
+
+def test_commands_that_say_nothing_about_addresses() -> None:
+    startup = Startup()
+    for line in (
+        "ifconfig eth0 up",
+        "ip link set eth0 up",
+        "brctl addif br0 eth1",
+        "/etc/init.d/keepalived start",
+        "# x",
+    ):
+        startup.read(line, Span(file="x", line=1, column=1))
+    assert (startup.addresses, startup.left_out, startup.complaints, startup.bridges) == ({}, [], [], False)
+    startup.read(
+        "ip a add 10.9.9.9/32 dev lo && route add -net default gw 10.0.0.1 && brctl addbr br0",
+        Span(file="x", line=1, column=1),
+    )
+    assert [str(each) for each in startup.loopback] == ["10.9.9.9"]
+    assert str(startup.gateway) == "10.0.0.1"
+    assert startup.bridges
