@@ -1,4 +1,4 @@
-"""A client, a director with the nftables data plane, and three servers in namespaces; IPv4 and IPv6, NAT and DR."""
+"""A client, a director with a data plane, and three servers in namespaces; IPv4 and IPv6, NAT and DR."""
 
 import contextlib
 import select
@@ -6,9 +6,10 @@ import socket
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
+from labkit.kernel.dataplane import DataPlane
 from labkit.kernel.links import add_address, remove_address
 from labkit.kernel.nft.plane import NftPlane
 from labkit.lvs.model import Change, Destination, Forwarding, Protocol, Scheduler, Service, ServiceKey, ServiceState
@@ -88,7 +89,7 @@ class Web:
 class Balanced:
     """Host 0 is the client, host 1 the director, hosts 2 to 4 the servers: 10.0.0.50 or 192.168.1.23 and on."""
 
-    def __init__(self, kind: Forwarding, version: int) -> None:
+    def __init__(self, kind: Forwarding, version: int, plane: Callable[[], DataPlane] = NftPlane) -> None:
         self.kind, self.version = kind, version
         self.vip = VIP[version]
         self.lan = Lan(5)
@@ -104,7 +105,7 @@ class Balanced:
             for number in range(10):
                 put(self.client, f"{OUTSIDE[version].format(110 + number)}/{PREFIX[version]}")
         with self.director.entered():
-            self.plane = NftPlane()
+            self.plane = plane()
         self.web = Web(self.servers)
 
     def _prepare_director(self) -> None:
