@@ -99,11 +99,11 @@ class Labkit:
         self.runtime = runtime
         self.environment = {**os.environ, "XDG_RUNTIME_DIR": str(runtime)}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command without waiting for it."""
+    def start(self, *arguments: str, folder: Path = Path("/")) -> subprocess.Popen[str]:
+        """Start a command in a folder without waiting for it."""
         return subprocess.Popen(
             [sys.executable, "-m", "labkit.ui.cli.main", *arguments],
-            cwd="/",
+            cwd=folder,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -114,9 +114,9 @@ class Labkit:
             extra_groups=None if self.user is None else [],
         )
 
-    def __call__(self, *arguments: str, status: int = 0, within: float = 60) -> str:
+    def __call__(self, *arguments: str, status: int = 0, within: float = 60, folder: Path = Path("/")) -> str:
         """Run a command to its end; return what it wrote, both streams; it must exit with `status`."""
-        process = self.start(*arguments)
+        process = self.start(*arguments, folder=folder)
         output, errors = process.communicate(timeout=within)
         assert process.returncode == status, output + errors
         return output + errors

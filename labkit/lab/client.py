@@ -1,5 +1,6 @@
 """Raising a lab, finding the labs that run, and talking to one: what every user interface is made of."""
 
+import base64
 import contextlib
 import json
 import os
@@ -8,12 +9,12 @@ import signal
 import socket
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from labkit.diagnostics import LabkitError, did_you_mean
-from labkit.lab.provider import Completed, Provider
+from labkit.lab.provider import Completed, Frame, Provider
 from labkit.trace import Record
 
 if TYPE_CHECKING:  # what a plan holds takes long to import, and most commands raise nothing
@@ -154,6 +155,18 @@ class Client:
         """
         answer = self.ask("run", node=node, argv=list(argv))
         return Completed(status=int(str(answer["status"])), output=str(answer["output"]))
+
+    def frames(self, network: str, after: int = 0) -> Iterator[Frame]:
+        """Yield the frames that a tapped network has kept, those with a number above `after`.
+
+        Raises:
+            LabkitError: no such network, or the lab is gone.
+        """
+        while answer := self.ask("frames", network=network, after=after)["frames"]:
+            assert isinstance(answer, list)
+            for number, at_ns, port, length, data in answer:
+                yield Frame(number=number, at_ns=at_ns, port=port, length=length, data=base64.b64decode(data))
+            after = answer[-1][0]
 
     def next_records(self, within_s: float) -> list[Record]:
         """Return the records that came since the last call, waiting for the first at most so long.

@@ -70,8 +70,11 @@ def _properties(result: Result) -> Iterator[tuple[str, str]]:
             if finding.bound:
                 yield f"{name}: bound_s", _seconds(finding.bound)
             yield f"{name}: measured_s", "" if finding.took is None else _seconds(finding.took)
-        if step.outage is not None:
-            yield f"{number} outage_s", _seconds(step.outage)
+        for probe in step.measured:
+            name = f"{number} {probe.probe}"
+            yield f"{name}: failed", str(probe.failed)
+            yield f"{name}: outage_s", "" if probe.outage is None else _seconds(probe.outage)
+            yield from ((f"{name}: answered by {server}", str(count)) for server, count in probe.by.items())
 
 
 def _bad(result: Result) -> list[Finding]:

@@ -29,6 +29,17 @@ class Completed:
     output: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """A frame that entered a network by `port` (`server1.eth0`); `at_ns` is UTC, `data` may be less than `length`."""
+
+    number: int  # counts up on each network
+    at_ns: int
+    port: str
+    length: int
+    data: bytes
+
+
 class DeployError(LabkitError):
     """The nodes of a lab could not be made."""
 
@@ -76,3 +87,13 @@ class Provider(Protocol):
 
     def pidfd(self, node: str) -> int:
         """Return a descriptor of the node's first process, by which a client enters the node's namespaces."""
+
+    def tap(self, network: str) -> None:
+        """Keep the network's frames from now on, the latest ones when there are too many; again: nothing changes.
+
+        Raises:
+            OSError: the kernel refused.
+        """
+
+    def frames(self, network: str, after: int) -> Sequence[Frame]:
+        """Return the kept frames with a number above `after`; none where nothing is tapped."""

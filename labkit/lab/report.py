@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from labkit.lab.topology import Topology
 from labkit.lab.verdict import Finding, Result, Verdict, as_dict
 from labkit.trace import Micros
 
@@ -15,6 +16,7 @@ class Run:
     lab: str
     result: Result
     number: int = 0
+    topology: Topology | None = None  # with its variant, for pictures
 
     @property
     def title(self) -> str:

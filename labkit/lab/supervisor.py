@@ -10,6 +10,7 @@ follows it.  The lab dies with this process; an `owned` lab dies when the proces
 
 import array
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -38,6 +39,7 @@ _HEARTBEAT_S = 0.01
 _STALL: Micros = 20_000  # a heartbeat that comes so much too late is told as a stall
 _LINE_LIMIT = 1 << 20
 _BACKLOG = 16 << 20  # bytes that a following client may be behind
+_FRAMES = 1 << 19  # bytes of frames in one answer
 DAEMON_ARGV = ("-D", "-p", "/run/keepalived.pid", "-r", "/run/keepalived_vrrp.pid", "--trace", "/run/labkit/trace")
 
 
@@ -256,6 +258,27 @@ class Lab:
                 raise LabkitError(f"nothing heals '{fault}'; {did_you_mean(fault, ['link', 'cut'])}")
         return {"at": _now()}
 
+    async def tap(self, _: _Follower) -> dict[str, object]:
+        """Keep the frames of every network from now on."""
+        for network in self.plan.topology.networks:
+            self.provider.tap(network.name)
+        return {}
+
+    async def frames(self, _: _Follower, network: str, after: int = 0) -> dict[str, object]:
+        """Answer frames kept of a network with a number above `after`: the first ones; none when there are no more."""
+        known = [each.name for each in self.plan.topology.networks]
+        if network not in known:
+            raise LabkitError(f"no network '{network}' in lab {self.plan.instance}; {did_you_mean(network, known)}")
+        answer: list[list[object]] = []
+        size = 0
+        for frame in self.provider.frames(network, after):
+            data = base64.b64encode(frame.data).decode()
+            answer.append([frame.number, frame.at_ns, frame.port, frame.length, data])
+            size += len(data)
+            if size > _FRAMES:
+                break
+        return {"frames": answer}
+
     async def probe(self, follower: _Follower, **spec: object) -> dict[str, object]:
         """Start a probe, by the fields of `ProbeSpec`; it goes on until `unprobe` or until the client leaves."""
         wanted = ProbeSpec(**spec)  # type: ignore[arg-type]
@@ -293,6 +316,8 @@ _VERBS = {
         Lab.follow,
         Lab.fault,
         Lab.heal,
+        Lab.tap,
+        Lab.frames,
         Lab.probe,
         Lab.unprobe,
     )

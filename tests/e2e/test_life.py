@@ -170,7 +170,14 @@ def test_a_verdict_that_fails_exits_with_1(own: Labkit, tmp_path: Path) -> None:
     (lab / "lab.yml").write_text(Path(__file__).parents[2].joinpath("labs/failover/lab.yml").read_text())
     hasty = "title: nobody is that fast\nsteps: [{expect: [{vip: server1, within: 50ms}]}]\n"
     (lab / "scenarios/01-hasty.yml").write_text(hasty)
-    assert "NEVER hasty" in own("run", str(lab), status=1)
+    written = ("--junit", f"{tmp_path}/x.xml", "--json", f"{tmp_path}/x.json")
+    said = own("run", str(lab), *written, status=1, folder=tmp_path)
+    assert "NEVER hasty" in said
+    (evidence,) = tmp_path.glob("labkit-evidence/*-hasty")
+    assert f"evidence: labkit-evidence/{evidence.name}" in said
+    assert {"lan.pcapng", "report.html", "server1", "trace.jsonl"} <= {path.name for path in evidence.iterdir()}
+    assert 'failures="1"' in (tmp_path / "x.xml").read_text()
+    assert json.loads((tmp_path / "x.json").read_text())[0]["verdict"] == "NEVER"
 
 
 def test_where_user_namespaces_are_forbidden_the_setting_is_named(labkit: Labkit) -> None:

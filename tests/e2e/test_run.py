@@ -5,7 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from scapy.layers.inet import IP
+from scapy.layers.vrrp import VRRP
+from scapy.utils import rdpcap
 
+from labkit.trace import Kind, Record
 from tests.conftest import Labkit
 
 pytestmark = [pytest.mark.e2e, pytest.mark.kernel]
@@ -20,10 +24,24 @@ def test_all_scenarios_pass_within_their_timers(own: Labkit) -> None:
 
 
 def test_a_scenario_tells_its_figures(labkit: Labkit) -> None:
-    said = labkit("run", "failover", "-s", "stop")
+    here = labkit.runtime
+    said = labkit("run", "failover", "-s", "stop", "--evidence", f"{here}/kept", "--html", f"{here}/x.html")
     assert "PASS stop" in said
     assert "(bound 0.531)" in said
     assert "1 of 1 scenarios passed" in said
+    assert "failover · stop" in (here / "x.html").read_text()
+    kept = here / "kept/failover-stop"
+    assert "priority 150" in (kept / "server1/etc/keepalived/keepalived.conf").read_text()
+    assert "Entering MASTER STATE" in (kept / "server1/syslog").read_text()
+    states = [Record.from_json(line) for line in (kept / "trace.jsonl").read_text().splitlines()]
+    assert "server2" in [each.node for each in states if each.kind is Kind.STATE and each.data["state"] == "MASTER"]
+    assert _senders(kept / "lan.pcapng") >= {"server1.eth0 192.168.1.21", "server2.eth0 192.168.1.22"}
+
+
+def _senders(capture: Path) -> set[str]:
+    """Return who sent adverts by which port of the switch, as scapy reads it."""
+    packets = [packet for packet in rdpcap(str(capture)) if VRRP in packet]
+    return {f"{packet.sniffed_on} {packet[IP].src}" for packet in packets}
 
 
 @pytest.mark.interop

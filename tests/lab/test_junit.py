@@ -5,11 +5,12 @@ import pytest
 
 from labkit.lab import junit
 from labkit.lab.report import Run
-from labkit.lab.verdict import Finding, Result, StepResult, Verdict
+from labkit.lab.verdict import Finding, Measured, Result, StepResult, Verdict
 
 
 def run(verdict: Verdict, *findings: Finding, lab: str = "failover", error: str = "", number: int = 0) -> Run:
-    steps = (StepResult(did=("kill server1",), findings=findings, outage=3_540_000),) if findings else ()
+    web = Measured(probe="web", failed=3, answered=141, outage=3_540_000, by={"server1": 70, "server2": 71})
+    steps = (StepResult(did=("kill server1",), findings=findings, measured=(web,)),) if findings else ()
     result = Result(
         scenario="kill", title="it dies", verdict=verdict, steps=steps, took=9_100_000, timers=8_000_000, error=error
     )
@@ -35,7 +36,10 @@ def test_bounds_and_measured_times_are_properties() -> None:
         "1.1 VIP on server2: bound_s": "3.531250",
         "1.1 VIP on server2: measured_s": "3.531900",
         "1.2 check: client1: ask 3: measured_s": "0.012000",
-        "1 outage_s": "3.540000",
+        "1 web: failed": "3",
+        "1 web: outage_s": "3.540000",
+        "1 web: answered by server1": "70",
+        "1 web: answered by server2": "71",
     }
     assert "kill server1\nPASS  VIP on server2: 3.532 s (bound 3.531 s)" in case.system_out
 

@@ -14,16 +14,18 @@ from pathlib import Path
 
 from labkit.kernel import links
 from labkit.kernel.netlink import KernelRefusedError, Netlink
-from labkit.lab.provider import Completed, DeployError, Emit, File
+from labkit.lab.provider import Completed, DeployError, Emit, File, Frame
 from labkit.lab.topology import Node, Topology
 from labkit.providers.netns import linux, node
 from labkit.providers.netns.programs import PROGRAMS
 from labkit.providers.netns.segment import Segment
+from labkit.providers.netns.tap import Tap
 from labkit.trace import Kind, Record
 
 _ANYWHERE = IPv4Network("0.0.0.0/0")
 _LOOPBACK = 1
 _READY_WITHIN_S = 10.0
+_DRAIN_S = 0.1  # a tap's ring holds 1024 frames
 _SCRATCH = Path("/run")  # covered while nodes are made, in a mount namespace that only the supervisor sees
 
 
@@ -84,6 +86,7 @@ class NetnsProvider:
         self.nodes: dict[str, NetnsNode] = {}
         self.segments: dict[str, Segment] = {}
         self._ports: dict[tuple[str, str], tuple[Segment, int]] = {}
+        self._taps: dict[str, Tap] = {}
         self._emit: Emit = lambda _: None
         self._one_user = False
 
@@ -313,6 +316,27 @@ class NetnsProvider:
     def pidfd(self, node: str) -> int:
         """Return a descriptor of the node's first process."""
         return self.nodes[node].pidfd
+
+    def tap(self, network: str) -> None:
+        """Keep the network's frames from now on; the tap stays in the segment's namespace."""
+        if network not in self._taps:
+            segment = self.segments[network]
+            names = {
+                port: f"{node}.{interface}" for (node, interface), (at, port) in self._ports.items() if at is segment
+            }
+            linux.setns(segment.namespace, linux.CLONE_NEWNET)
+            self._taps[network] = Tap(names)
+            if len(self._taps) == 1:
+                self._drain()
+
+    def _drain(self) -> None:
+        for tap in self._taps.values():
+            tap.drain()
+        asyncio.get_running_loop().call_later(_DRAIN_S, self._drain)
+
+    def frames(self, network: str, after: int) -> Sequence[Frame]:
+        """Return the kept frames with a number above `after`."""
+        return self._taps[network].frames(after) if network in self._taps else ()
 
 
 def _now() -> int:
