@@ -5,8 +5,9 @@ never stop at the first.  An exception derives from `LabkitError`, knows its exi
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from labkit.values import dataclass, field
 
 
 class LabkitError(Exception):

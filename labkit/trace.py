@@ -6,9 +6,10 @@ monotonic time of the machine in integer microseconds, so that records of all no
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
+
+from labkit.values import dataclass, field
 
 Micros: TypeAlias = int
 """A point in time or a duration in integer microseconds (CLOCK_MONOTONIC, or the simulator's clock)."""

@@ -1,12 +1,12 @@
 """What a check needs to know of its surroundings and its file does not say."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
 from labkit.conf.model_balancing import TlsMaterial
 from labkit.conf.model_commands import Command
+from labkit.values import dataclass, field
 
 Kill: TypeAlias = Callable[[int], None]
 Execute: TypeAlias = Callable[[Command, Callable[[int], None]], Kill]

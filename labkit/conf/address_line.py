@@ -5,7 +5,6 @@ ADDRESS[/LENGTH] [brd ADDRESS] [dev NAME] [scope SCOPE] [label LABEL] [peer ADDR
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_interface
 from typing import Any
 
@@ -14,6 +13,7 @@ from labkit.conf.arguments import Integer, UnfitError, take, unfit
 from labkit.conf.cursor import Cursor, once
 from labkit.conf.model import Interface, VirtualAddress
 from labkit.diagnostics import did_you_mean
+from labkit.values import dataclass, field
 
 _BROADCAST = IPv4Address("255.255.255.255")
 _MASK = re.compile(r"/.*\.|%")

@@ -1,11 +1,11 @@
 """IP addresses in a keepalived.conf."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 from socket import AF_INET, inet_pton
 
 from labkit.conf.arguments import Integer, UnfitError, take, unfit
+from labkit.values import dataclass
 from labkit.vrrp.config import Address as IpAddress
 from labkit.vrrp.config import Peer
 

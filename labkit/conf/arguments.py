@@ -7,11 +7,11 @@ integer microseconds in the value.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
 
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass, field
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.endpoints import Pattern, Place
@@ -27,6 +26,7 @@ from labkit.conf.shared import first, require
 from labkit.diagnostics import did_you_mean
 from labkit.lvs.check import CheckConfig
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass, replace
 
 _DIGEST = re.compile(r"[0-9a-fA-F]{32}")
 _REGEX_OPTIONS = {"caseless": re.IGNORECASE, "multiline": re.MULTILINE, "dotall": re.DOTALL, "extended": re.VERBOSE}

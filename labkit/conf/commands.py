@@ -8,10 +8,10 @@ of an argument, or enclose the whole command (keepalived.conf(5), "Quoted string
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from labkit.conf.arguments import Path, UnfitError, User, take
 from labkit.conf.model import Command, Fifo
+from labkit.values import dataclass, replace
 
 SHELL = "/bin/sh"
 

@@ -1,10 +1,10 @@
 """Everything that is wrong with one file, collected."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import groupby
 
 from labkit.diagnostics import Diagnostic, Severity, Span
+from labkit.values import replace
 
 MOST_OF_ONE_PLACE = 5
 

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
 from labkit.conf.addresses import parse_ip
 from labkit.conf.arguments import PORT, Choice, Integer, UnfitError, take, unfit
 from labkit.lvs.model import Address, Forwarding, Tunnel, TunnelChecksum, TunnelKind
+from labkit.values import dataclass
 
 MARK = Integer(1, 2**32 - 1)
 _FAMILIES = Choice({"inet": 4, "inet6": 6})

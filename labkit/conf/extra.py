@@ -1,11 +1,11 @@
 """What may follow `garp_extra_if`: on which interfaces, and how often."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from labkit.conf.arguments import Seconds, take
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass
 
 _INTERVAL = Seconds(0, 86_400 * SECOND, whole=True)
 

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from labkit.conf.arguments import Integer, UnfitError, take
+from labkit.values import dataclass
 
 _SHORTEST, _LONGEST = 32, 64
 _MOST_IN_FILE = 4 * _LONGEST

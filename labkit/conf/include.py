@@ -7,9 +7,10 @@ Here the default is that every file named without a wildcard must be there, and 
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Flag, auto
 from pathlib import Path
+
+from labkit.values import dataclass
 
 MOST_BYTES = 256 * 1024 * 1024
 """A file larger than this is not a configuration."""

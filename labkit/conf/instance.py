@@ -1,7 +1,6 @@
 """A `vrrp_instance` block: from checked lines to a virtual router that can be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from labkit.conf.authentication import authentication
@@ -16,6 +15,7 @@ from labkit.conf.tracking import Known, entries_of, track, tracks_of
 from labkit.conf.transport import Transport
 from labkit.conf.virtual_addresses import addresses_of, check_addresses, family_of
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass
 from labkit.vrrp.config import OWNER, RouterConfig, Track, TrackKind
 
 _V3_STEP: Micros = 10_000  # centiseconds, in 12 bits (RFC 9568 5.2.7)

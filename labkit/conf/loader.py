@@ -8,7 +8,6 @@ import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from labkit.conf.trackers import build_files, build_processes, build_scripts
 from labkit.conf.tracking import check_tracks_in_groups, known_trackers
 from labkit.conf.vrrp import build_groups, check_shared_addresses, check_vrids
 from labkit.diagnostics import Diagnostic, Span
+from labkit.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,6 @@
 """The load balancing part of a keepalived.conf: from checked lines to virtual servers that can be."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from labkit.conf.checks import Times, build_checks
 from labkit.conf.complaints import Complaints
@@ -15,6 +14,7 @@ from labkit.diagnostics import Span, did_you_mean
 from labkit.lvs.config import RealServerConfig, VirtualServerConfig
 from labkit.lvs.model import Destination, Forwarding, Protocol, Scheduler, Service, ServiceKey
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass
 
 LONG_PERSISTENCE: Micros = 300 * SECOND
 """From here on a person who tries a round robin by hand will take it for broken."""

@@ -1,6 +1,5 @@
 """What a keepalived.conf says, validated: the values that the daemon and the lab run on."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 from typing import TypeAlias
@@ -11,6 +10,7 @@ from labkit.conf.model_commands import User as User
 from labkit.conf.model_routes import Route, Rule
 from labkit.diagnostics import Span
 from labkit.trace import Micros
+from labkit.values import dataclass, field
 from labkit.vrrp.config import Address, FileConfig, InterfaceDelay, ProcessConfig, RouterConfig, ScriptConfig, Track
 
 Interface: TypeAlias = IPv4Interface | IPv6Interface

@@ -1,6 +1,5 @@
 """The load balancing part of a keepalived.conf as values: virtual servers, real servers, and what is checked how."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -9,6 +8,7 @@ from labkit.diagnostics import Span
 from labkit.lvs.config import VirtualServerConfig
 from labkit.lvs.model import Address
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

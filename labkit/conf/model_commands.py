@@ -1,7 +1,8 @@
 """Commands of a keepalived.conf as values."""
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from labkit.values import dataclass
 
 User: TypeAlias = tuple[str, str | None]
 """A user name, and a group name where it is not the user's own."""

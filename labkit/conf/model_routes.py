@@ -3,11 +3,11 @@
 Names of iproute2 (tables, protocols, scopes) are numbers here; an interface is a name, as it may come and go.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
+from labkit.values import dataclass
 from labkit.vrrp.config import Address
 
 Network: TypeAlias = IPv4Network | IPv6Network

@@ -3,9 +3,9 @@
 import re
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from labkit.conf.arguments import take, unfit
+from labkit.values import dataclass
 
 _BITS = {
     name.removeprefix("S_"): getattr(stat, name) for name in dir(stat) if name.startswith(("S_IR", "S_IW", "S_IX"))

@@ -5,11 +5,11 @@ They are read where iproute2 reads them: /etc/iproute2/FILE and /etc/iproute2/FI
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from labkit.conf.arguments import UnfitError
 from labkit.diagnostics import did_you_mean
+from labkit.values import dataclass, field
 
 FOLDERS = (Path("/usr/share/iproute2"), Path("/etc/iproute2"))
 """Where names are read; what a later one says counts."""

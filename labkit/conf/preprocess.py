@@ -10,7 +10,6 @@ What a file may become is bounded, and so is the time that takes: lines, length 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from labkit.conf import include, repeat
@@ -19,6 +18,7 @@ from labkit.conf.definitions import NAME, Definition, Names, UnknownError, subst
 from labkit.conf.source import Origin, Segment, SourceLine, Use, lines_of
 from labkit.conf.tokens import faults, scan
 from labkit.diagnostics import Diagnostic, Severity, Span
+from labkit.values import dataclass
 
 BYTE_ORDER_MARK = "\ufeff"
 

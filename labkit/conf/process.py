@@ -1,6 +1,5 @@
 """The `global_defs` block, and what may stand at the top of a file, as one value."""
 
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -9,6 +8,7 @@ from labkit.conf.model import Fifo, GlobalDefs, Scheduling
 from labkit.conf.pacing import build_delays, build_garp_groups
 from labkit.conf.schema import Leaf, process, trackers
 from labkit.conf.section import Section
+from labkit.values import replace
 
 _PLAIN: dict[str, Leaf[Any]] = {
     "notification_email_from": process.NOTIFICATION_EMAIL_FROM,

@@ -9,12 +9,12 @@ neither quote nor comment, and take the short way without a regular expression f
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from labkit.conf.source import SourceLine
 from labkit.conf.tokens import SPECIAL, faults, scan
 from labkit.diagnostics import Diagnostic, Severity, Span
+from labkit.values import dataclass
 
 
 class Statement(NamedTuple):

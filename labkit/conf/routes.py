@@ -5,7 +5,6 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from ipaddress import IPv6Network, ip_network
 from typing import Any
@@ -14,6 +13,7 @@ from labkit.conf.arguments import UnfitError
 from labkit.conf.cursor import FAMILIES, Cursor, Network, ds_field, named, once, realms, unknown
 from labkit.conf.model_routes import Hop, Insertion, Metric, Route, RouteKind
 from labkit.conf.names import PROTOCOLS, SCOPES, TABLES
+from labkit.values import dataclass, field
 from labkit.vrrp.config import Address
 
 _KINDS = {kind.name.lower(): kind for kind in RouteKind}

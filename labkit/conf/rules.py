@@ -4,13 +4,13 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.conf.arguments import UnfitError
 from labkit.conf.cursor import FAMILIES, Cursor, Network, ds_field, named, once, realms, unknown
 from labkit.conf.model_routes import Rule, RuleAction
 from labkit.conf.names import GROUPS, PROTOCOLS, TABLES, as_number
+from labkit.values import dataclass, field
 
 _LONG = 2**32 - 1
 _PORTS = "a port or FIRST-LAST"

@@ -5,7 +5,6 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from labkit.conf.arguments import Argument, UnfitError
@@ -14,6 +13,7 @@ from labkit.conf.reader import Document, Statement
 from labkit.conf.schema import DIRECTIVES, Block, Keyword, Leaf, Lines, homes
 from labkit.conf.source import line_from
 from labkit.diagnostics import Severity, Span, did_you_mean, nearest
+from labkit.values import dataclass
 
 T = TypeVar("T")
 

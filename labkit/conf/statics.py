@@ -1,7 +1,6 @@
 """Static addresses, routes and rules; the groups of instances that track them; and the preferences of rules."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.conf.complaints import Complaints
@@ -19,6 +18,7 @@ from labkit.conf.schema.vrrp import VIRTUAL_ROUTES, VIRTUAL_RULES, VRRP_INSTANCE
 from labkit.conf.section import Entry, Section
 from labkit.conf.shared import line_of, require, unique_titles
 from labkit.diagnostics import did_you_mean
+from labkit.values import dataclass, replace
 from labkit.vrrp.config import Track, TrackKind
 
 FIRST_PREFERENCE = 16384

@@ -1,7 +1,6 @@
 """What instances and sync groups watch: `track_script`, `track_interface`, `track_file` and `track_process`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from labkit.conf.complaints import Complaints
@@ -9,6 +8,7 @@ from labkit.conf.schema import Block, Leaf, Lines, trackers, vrrp
 from labkit.conf.section import Entry, Section
 from labkit.conf.weights import Tracking, Weighing
 from labkit.diagnostics import did_you_mean
+from labkit.values import dataclass
 from labkit.vrrp.config import Track, TrackKind
 
 

@@ -1,6 +1,5 @@
 """How the adverts of an instance travel: source, destination, unicast peers, TTL and the virtual MAC address."""
 
-from dataclasses import replace
 from typing import Any
 
 from labkit.conf.complaints import Complaints
@@ -9,6 +8,7 @@ from labkit.conf.schema import Leaf, process, vrrp
 from labkit.conf.section import Section
 from labkit.conf.source import line_from
 from labkit.diagnostics import Span
+from labkit.values import replace
 from labkit.vrrp.config import Address
 
 _WORDS = {

@@ -1,12 +1,11 @@
 """The addresses of a `vrrp_instance`: of one family, each once, and as many as an advert has room for."""
 
-from dataclasses import replace
-
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import VirtualAddress
 from labkit.conf.schema import vrrp
 from labkit.conf.section import Entry, Section
 from labkit.conf.shared import line_of, require
+from labkit.values import replace
 
 MOST_ADDRESSES = 255
 """The number of addresses is one byte of an advert (RFC 9568 5.2.5)."""

@@ -1,11 +1,11 @@
 """What may follow `init_file` and `process`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from labkit.conf.arguments import Integer, Interface, Seconds, take
 from labkit.trace import SECOND
+from labkit.values import dataclass
 from labkit.vrrp.config import InterfaceDelay
 
 _DELAY = Seconds(0, 255 * SECOND)

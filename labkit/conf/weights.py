@@ -1,10 +1,10 @@
 """How much a tracker counts: `weight N [reverse]`, alone and after the name of what is tracked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from labkit.conf.arguments import Argument, Integer, take, unfit
+from labkit.values import dataclass
 
 
 class Weighing(NamedTuple):

@@ -10,7 +10,6 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import count
 from typing import TypeAlias
 
@@ -18,6 +17,7 @@ from labkit.daemon.loop import Loop
 from labkit.daemon.programs import Account
 from labkit.daemon.spawning import spawn
 from labkit.kernel.process import now
+from labkit.values import dataclass
 
 _KEPT_BYTES = 4096
 _READ_BYTES = 1 << 16

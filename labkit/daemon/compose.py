@@ -1,7 +1,6 @@
 """Puts a report together: what the VRRP process knows, beside what the configuration says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from labkit.conf.model import Config, Interface, VrrpInstance
@@ -22,6 +21,7 @@ from labkit.daemon.report import (
     TrackReport,
 )
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass
 from labkit.vrrp.config import Track, TrackKind
 from labkit.vrrp.status import Counters, RouterStatus
 

@@ -10,7 +10,6 @@ import socket
 import stat
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
@@ -19,6 +18,7 @@ from labkit.daemon.loop import Loop
 from labkit.diagnostics import LabkitError
 from labkit.kernel.process import now
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass
 
 CLIENTS = 16
 _BACKLOG = 64

@@ -1,9 +1,9 @@
 """The parent's questions to the VRRP process: everything it knows, put together from its pages."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from labkit.daemon.messages import AskPage, Common, Page, RouterState
+from labkit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

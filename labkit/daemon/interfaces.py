@@ -3,7 +3,6 @@
 import contextlib
 import errno
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
 from labkit.kernel.links import (
@@ -19,6 +18,7 @@ from labkit.kernel.links import (
 )
 from labkit.kernel.links import Interface as AddressAndPrefix
 from labkit.kernel.netlink import Netlink
+from labkit.values import dataclass, field
 from labkit.vrrp.config import Address
 from labkit.vrrp.events import InterfaceChanged
 

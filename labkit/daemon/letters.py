@@ -5,11 +5,11 @@ Pure.  One line is added to the body: why the change came about.
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 
 from labkit.conf.model import GlobalDefs, VrrpInstance
 from labkit.daemon.news import STATES, News, Word
 from labkit.trace import SECOND
+from labkit.values import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +28,13 @@ class Letter:
 
     def to_json(self) -> bytes:
         """Return it as the mail process takes it."""
-        return json.dumps(asdict(self)).encode()
+        return json.dumps({field.name: getattr(self, field.name) for field in fields(self)}).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> "Letter":
         """Return what `to_json` made."""
-        fields = json.loads(data)
-        return cls(**(fields | {"recipients": tuple(fields["recipients"])}))
+        told = json.loads(data)
+        return cls(**(told | {"recipients": tuple(told["recipients"])}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Answer:
 
     def to_json(self) -> bytes:
         """Return it as the VRRP process takes it."""
-        return json.dumps(asdict(self)).encode()
+        return json.dumps({field.name: getattr(self, field.name) for field in fields(self)}).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> "Answer":

@@ -4,11 +4,11 @@ The VRRP process is asked for its state a page at a time: a page is small, so th
 adverts and never in front of one.
 """
 
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from labkit.conf.model import Config
 from labkit.trace import Micros, Record
+from labkit.values import dataclass, field
 from labkit.vrrp.events import SetPriority, State
 from labkit.vrrp.packet import ErrorKind
 from labkit.vrrp.status import RouterStatus, ScriptStatus, TrackerStatus

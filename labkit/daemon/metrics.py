@@ -3,9 +3,9 @@ Pure: a report in, text out.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from labkit.daemon.report import CLASSIC_ERRORS, Report, RouterReport
+from labkit.values import dataclass
 
 _STATES = {"INIT": 0, "BACKUP": 1, "MASTER": 2, "FAULT": 3}
 

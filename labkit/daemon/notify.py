@@ -6,7 +6,6 @@ a script waits for the one before it, at most `_PATIENCE`.
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
 
 from labkit.conf.model import Command, GlobalDefs
@@ -16,6 +15,7 @@ from labkit.daemon.news import News, Word, commands
 from labkit.daemon.programs import Program, prepare, runs_as_root
 from labkit.kernel.process import now
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass, field
 
 _PATIENCE: Micros = 60 * SECOND
 _WAITING = 64  # scripts of one subject; older ones give way

@@ -9,7 +9,6 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.conf.model import Config
@@ -20,6 +19,7 @@ from labkit.daemon.messages import Ready
 from labkit.diagnostics import LabkitError
 from labkit.kernel.process import now
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass
 
 _WAIT: Micros = 5 * SECOND
 _LONGEST_DELAY: Micros = 60 * SECOND

@@ -5,11 +5,11 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NoReturn
 
 from labkit.daemon.places import CONTROL_SOCKET, PID_FILE, VRRP_PID_FILE
+from labkit.values import dataclass, fields
 
 EX_USAGE = 2
 CONFIGURATION = Path("/etc/keepalived/keepalived.conf")

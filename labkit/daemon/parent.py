@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -33,6 +32,7 @@ from labkit.daemon.settings import Settings
 from labkit.diagnostics import Diagnostic, Severity
 from labkit.kernel.process import now
 from labkit.trace import Kind, Micros, Record
+from labkit.values import replace
 from labkit.vrrp.events import SetPriority
 
 EVENTS = 1000

@@ -6,8 +6,9 @@ instance NAME        /run/keepalived/keepalived_NAME.pid, vrrp_NAME.pid, keepali
 net_namespace NAME   the same in /run/keepalived/keepalived_NAME/, where keepalived(8) has them too
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from labkit.values import dataclass
 
 RUN_FOLDER = Path("/run/keepalived")
 PID_FILE = Path("/run/keepalived.pid")

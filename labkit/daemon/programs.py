@@ -8,11 +8,11 @@ import os
 import pwd
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.conf.model import Command, GlobalDefs, User
 from labkit.diagnostics import LabkitError
+from labkit.values import dataclass
 
 _DEFAULT_USER = "keepalived_script"
 _ROOT = 0

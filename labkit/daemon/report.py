@@ -6,8 +6,9 @@ protocol, so that the commands that ask a daemon start quickly.
 
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from labkit.values import dataclass, field, fields
 
 R = TypeVar("R")
 
@@ -191,6 +192,8 @@ class Report:
 
 def to_json(report: Report) -> dict[str, object]:
     """Return the report as what `json` writes."""
+    from dataclasses import asdict  # of the standard library, which takes its time
+
     return asdict(report)
 
 
@@ -205,7 +208,7 @@ def from_json(kind: type[R], value: object) -> R:
 
 
 def _read(kind: Any, value: Any) -> Any:  # noqa: ANN401 - driven by the annotations of the classes above
-    if is_dataclass(kind) and isinstance(kind, type):
+    if hasattr(kind, "__dataclass_fields__"):
         if not isinstance(value, Mapping):
             raise TypeError(f"{kind.__name__} is an object")
         hints = get_type_hints(kind)

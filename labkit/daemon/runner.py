@@ -14,7 +14,6 @@ import os
 import signal
 import socket
 from collections import deque
-from dataclasses import replace
 from functools import partial
 
 from labkit.conf.model import Config
@@ -36,6 +35,7 @@ from labkit.daemon.tracer import Tracer
 from labkit.kernel.process import now, since_boot, utc_offset
 from labkit.kernel.wire import Port, WireError
 from labkit.trace import SECOND, Kind, Micros
+from labkit.values import replace
 from labkit.vrrp.config import GroupConfig, TrackKind
 from labkit.vrrp.events import ClockChanged, Configure, Event, ScriptExited, SetPriority, Stop, Wake
 from labkit.vrrp.hearing import Key

@@ -5,7 +5,6 @@ follow when all of that is done.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 
 from labkit.conf.model import Config, VrrpInstance
@@ -21,6 +20,7 @@ from labkit.daemon.ports import Ports
 from labkit.daemon.tracer import Tracer
 from labkit.daemon.trackers import Trackers
 from labkit.daemon.wording import of_a_stranger, tell
+from labkit.values import dataclass
 from labkit.vrrp.config import OWNER, Address
 from labkit.vrrp.events import (
     Action,

@@ -1,9 +1,9 @@
 """What the command line says that the parent and its children go by."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.daemon.places import Places
+from labkit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

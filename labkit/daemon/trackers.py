@@ -2,7 +2,6 @@
 
 import signal
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from labkit.conf.model import GlobalDefs, VrrpScript
@@ -10,6 +9,7 @@ from labkit.daemon.children import Children, Output
 from labkit.daemon.programs import Program, prepare, runs_as_root
 from labkit.kernel.process import now
 from labkit.trace import Micros
+from labkit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

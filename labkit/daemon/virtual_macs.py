@@ -6,7 +6,6 @@ else.  One macvlan serves all that have the same MAC address on the same interfa
 
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from labkit.conf.model import Config, GlobalDefs, VirtualAddress, VrrpInstance
 from labkit.daemon.interfaces import Interface, Interfaces
@@ -16,6 +15,7 @@ from labkit.kernel.links import set_link
 from labkit.kernel.macvlan import virtual_lladdr
 from labkit.kernel.netlink import KernelRefusedError
 from labkit.kernel.settings import Settings, interfaces_with, of_interface, read
+from labkit.values import dataclass, replace
 from labkit.vrrp.config import RouterConfig
 
 _LONGEST_NAME = 15

@@ -4,10 +4,10 @@ Pure: actions in, lines out.  A line of its own kind, `detail`, is one that keep
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from labkit.conf.model import VrrpInstance
+from labkit.values import dataclass
 from labkit.vrrp.config import TrackKind
 from labkit.vrrp.events import (
     Action,

@@ -11,9 +11,9 @@ The tables replace whatever a predecessor left under the name, in one transactio
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
+from labkit.values import dataclass
 from labkit.vrrp.config import Address
 
 TABLE = "keepalived"

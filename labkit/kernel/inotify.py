@@ -3,8 +3,9 @@
 import ctypes
 import os
 import struct
-from dataclasses import dataclass
 from enum import IntFlag
+
+from labkit.values import dataclass
 
 _EVENT = struct.Struct("=iIII")  # watch, mask, cookie, length of the name
 _READ_BYTES = 1 << 16

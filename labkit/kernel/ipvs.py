@@ -10,7 +10,6 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import IO
@@ -39,6 +38,7 @@ from labkit.lvs.model import (
     TunnelChecksum,
     TunnelKind,
 )
+from labkit.values import fields
 
 _NEW_SERVICE, _SET_SERVICE, _DEL_SERVICE, _GET_SERVICE = 1, 2, 3, 4
 _NEW_DEST, _SET_DEST, _DEL_DEST, _GET_DEST = 5, 6, 7, 8

@@ -7,7 +7,6 @@ into values.
 import struct
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, ip_address
 from typing import TypeAlias
 
@@ -23,6 +22,7 @@ from labkit.kernel.netlink import (
     number,
     text,
 )
+from labkit.values import dataclass
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Interface: TypeAlias = IPv4Interface | IPv6Interface

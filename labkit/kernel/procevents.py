@@ -8,9 +8,10 @@ It speaks to root in the first network namespace only, and counts processes as t
 import os
 import socket
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+
+from labkit.values import dataclass
 
 _NETLINK_CONNECTOR = 11
 _GROUP = _INDEX = _VALUE = 1  # CN_IDX_PROC, CN_VAL_PROC

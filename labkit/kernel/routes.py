@@ -8,7 +8,6 @@ An interface is named by its index in a route and by its name in a rule, so that
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from labkit.conf.model_routes import Hop, Insertion, Network, Route, Rule, RuleAction
@@ -23,6 +22,7 @@ from labkit.kernel.netlink import (
     number,
     text,
 )
+from labkit.values import dataclass
 from labkit.vrrp.config import Address
 
 GROUP_ROUTES = 0x40 | 0x400  # RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_ROUTE

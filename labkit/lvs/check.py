@@ -9,10 +9,10 @@ Retries are for a server that counts as healthy; one that has failed is simply a
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass
 
 Id = TypeVar("Id")
 

@@ -1,9 +1,8 @@
 """What a director is configured to do: virtual servers, their real servers, and how health decides about them."""
 
-from dataclasses import dataclass
-
 from labkit.lvs.check import CheckConfig
 from labkit.lvs.model import Destination, Service, ServiceKey
+from labkit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,11 @@
 """What a director is told and what it answers: frozen values; all times are integer microseconds."""
 
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from labkit.lvs.check import CheckAction, Result
 from labkit.lvs.config import VirtualServerConfig
 from labkit.lvs.model import Address, Destination, ServiceKey, ServiceState
+from labkit.values import dataclass
 
 
 class CheckId(NamedTuple):

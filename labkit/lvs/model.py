@@ -5,10 +5,11 @@ so.  Times are whole seconds, as the kernel keeps them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
+
+from labkit.values import dataclass
 
 Address: TypeAlias = IPv4Address | IPv6Address
 

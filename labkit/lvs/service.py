@@ -1,11 +1,10 @@
 """One virtual server: which of its real servers are healthy, whether that is enough, and what the table is to hold."""
 
-from dataclasses import replace
-
 from labkit.lvs.check import Check
 from labkit.lvs.config import RealServerConfig, VirtualServerConfig
 from labkit.lvs.events import Action, CheckId, QuorumChanged, ServerChanged, SetService, WeightChanged
 from labkit.lvs.model import Destination, ServiceState
+from labkit.values import replace
 
 
 class RealServer:

@@ -1,12 +1,12 @@
 """Simulated segments: who hears what a port sends, how much later, and what is lost on the way."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address
 from random import Random
 
 from labkit.trace import Micros
+from labkit.values import dataclass
 from labkit.vrrp.config import Address
 
 

@@ -5,7 +5,6 @@ resumed; the whole node can crash (its addresses are gone).  Adverts leave and a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
@@ -13,6 +12,7 @@ from typing import Protocol
 from labkit.sim.network import Port, Rank
 from labkit.sim.packets import heard, ipv6_packet
 from labkit.trace import Kind, Micros, Value
+from labkit.values import dataclass
 from labkit.vrrp.config import RouterConfig
 from labkit.vrrp.events import (
     Action,

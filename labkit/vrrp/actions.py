@@ -1,9 +1,9 @@
 """What a VRRP machine answers: the actions that its caller performs, in their order."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from labkit.values import dataclass
 from labkit.vrrp.config import Address, TrackKind
 from labkit.vrrp.packet import Advert, DecodeError
 from labkit.vrrp.reasons import State, Why

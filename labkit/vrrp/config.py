@@ -1,12 +1,12 @@
 """What a virtual router is configured to do: the values that the pure core runs on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass, field
 
 Address: TypeAlias = IPv4Address | IPv6Address
 

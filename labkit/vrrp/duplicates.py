@@ -8,10 +8,10 @@ duplicate only if nothing has changed a second later.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass
 from labkit.vrrp.config import Address
 from labkit.vrrp.events import DuplicateSeen, State
 

@@ -6,11 +6,11 @@ microseconds.  Actions are written down in `actions.py`, states and reasons in `
 """
 
 from collections import Counter
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
 from labkit.trace import Micros
+from labkit.values import dataclass
 from labkit.vrrp.actions import (
     Action,
     Announce,

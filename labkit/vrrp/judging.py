@@ -6,8 +6,8 @@ a file is multiplied by the weight; a product below -253 is FAULT (keepalived.co
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
+from labkit.values import dataclass, field
 from labkit.vrrp.config import OWNER, Address, RouterConfig, Track, TrackKind
 from labkit.vrrp.events import InterfaceChanged
 from labkit.vrrp.reasons import Reason, Why

@@ -8,9 +8,9 @@ rounds here: with an interval it sends two announcements of five.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from labkit.trace import Micros
+from labkit.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,11 +32,11 @@ of 28 bytes behind it (auth_hmac).  Their bytes are kept here and judged there.
 """
 
 import struct
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass
 from labkit.vrrp.config import Address
 
 GROUP4 = IPv4Address("224.0.0.18")

@@ -3,9 +3,8 @@
 Memory is bounded whatever strangers send: of each kind `CAPACITY` senders are known, the one heard longest ago goes.
 """
 
-from dataclasses import dataclass
-
 from labkit.trace import Micros
+from labkit.values import dataclass
 from labkit.vrrp.config import Address
 from labkit.vrrp.packet import DecodeError
 from labkit.vrrp.status import Claim, PeerStatus

@@ -1,9 +1,9 @@
 """The states of a virtual router, and why it is in one: the words of logs, notify scripts, status and lessons."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass
 from labkit.vrrp.config import Address
 
 

@@ -1,9 +1,9 @@
 """What may come again and again is told once a minute for each source, in bounded memory whatever a stranger sends."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass
 
 QUIET: Micros = 60 * SECOND
 """How long what was told stays untold."""

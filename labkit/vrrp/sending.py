@@ -8,9 +8,9 @@ checksum (raw(7)).
 """
 
 import struct
-from dataclasses import replace
 from ipaddress import IPv4Address
 
+from labkit.values import replace
 from labkit.vrrp.authentication import header, sealed, trailer
 from labkit.vrrp.config import Address, RouterConfig
 from labkit.vrrp.events import SendAdvert

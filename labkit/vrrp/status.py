@@ -1,9 +1,9 @@
 """What can be asked of a running speaker: counters and read-only snapshots."""
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 from labkit.trace import Micros
+from labkit.values import dataclass, field
 from labkit.vrrp.config import Address, TrackKind
 from labkit.vrrp.judging import Adjustment
 from labkit.vrrp.packet import ErrorKind

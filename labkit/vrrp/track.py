@@ -1,8 +1,7 @@
 """What virtual routers depend on: check scripts, processes and interfaces, each with when a change of it counts."""
 
-from dataclasses import replace
-
 from labkit.trace import SECOND, Micros
+from labkit.values import replace
 from labkit.vrrp.config import InterfaceDelay, ProcessConfig, ScriptConfig, TrackKind
 from labkit.vrrp.events import Action, InterfaceChanged, KillScript, RunScript, ScriptChanged, TrackerChanged
 from labkit.vrrp.status import ScriptStatus

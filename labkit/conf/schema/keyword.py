@@ -1,11 +1,11 @@
 """What the keyword table is made of: `Leaf`, `Lines` and `Block`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from labkit.conf.arguments import Argument, Choice, Flag, Word
 from labkit.trace import SECOND, Micros
+from labkit.values import dataclass, field
 
 T = TypeVar("T")
 

@@ -4,11 +4,11 @@ import contextlib
 import select
 import struct
 import sys
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 from labkit.kernel.links import GROUP_IPV4_ADDRESS, GROUP_IPV6_ADDRESS, GROUP_LINK, Address, links
 from labkit.kernel.netlink import KernelRefusedError, Netlink, attribute, attributes
+from labkit.values import dataclass
 
 _GROUP_IPV4_ROUTE, _GROUP_IPV6_ROUTE = 0x40, 0x400  # RTMGRP_*
 _GET_ROUTE, _LOCAL = 26, 2

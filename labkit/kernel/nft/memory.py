@@ -9,11 +9,11 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 from labkit.kernel.netlink import KernelRefusedError, Netlink, attribute, attributes, text
 from labkit.lvs.model import Endpoint, Protocol
+from labkit.values import dataclass
 
 _NETLINK_NETFILTER = 12
 _GET_CONNECTION, _GET_ELEMENTS = 1 << 8 | 1, 10 << 8 | 13

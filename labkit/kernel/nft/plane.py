@@ -3,7 +3,6 @@
 import time
 import zlib
 from collections.abc import Iterable
-from dataclasses import replace
 
 from labkit.kernel.nft import rules, tables
 from labkit.kernel.nft.census import TAG, Census
@@ -25,6 +24,7 @@ from labkit.lvs.model import (
     ServiceState,
     Traffic,
 )
+from labkit.values import replace
 
 _ATTENTIVE_S, _IDLE_S = 0.1, 1.0
 _SHARE = 10  # of the time, one part at most is spent on counting connections

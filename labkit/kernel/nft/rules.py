@@ -8,12 +8,12 @@ declared with `typeof jhash` (hence anonymous maps), and reserves words such as 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
 from labkit.kernel.nft.slots import REFUSE, Candidate, slots
 from labkit.kernel.nft.tables import FAMILY, block, dr_table, nat_table
 from labkit.lvs.model import Address, Destination, Protocol, Scheduler, Service, ServiceKey
+from labkit.values import dataclass, field
 
 _CONNECTIONS = 131072
 _CLIENTS = 65536

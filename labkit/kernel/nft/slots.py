@@ -9,9 +9,9 @@ whenever those were read again.
 import math
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 from labkit.lvs.model import Scheduler, Service
+from labkit.values import dataclass, replace
 
 MOST_SLOTS = 4096
 REFUSE = 0
