@@ -131,12 +131,12 @@ def _compare(situation: Situation, runs: dict[Casting, Run]) -> dict[Casting, st
 
 
 def _loop(runs: list[Run]) -> float:
-    """Run them all to their ends; return the longest time for which this process itself did not run."""
+    """Run them all to their ends, each read no further than its own; return how long this process once did not run."""
     going, stalled = list(runs), 0.0
     while going:
         before = time.monotonic()
         select.select([descriptor for run in going for descriptor in run.descriptors()], [], [], _TICK)
-        for run in runs:
+        for run in going:
             run.read()
         going = [run for run in going if run.advance()]
         stalled = max(stalled, time.monotonic() - before - _TICK)
