@@ -26,7 +26,7 @@ class Until:
 
     what: str
     holds: Callable[[], Any]
-    within: float = 6.0
+    within: float = 15.0
 
 
 Script: TypeAlias = Generator[Until, Any, None]
@@ -155,12 +155,12 @@ class Run:
                 yield Until(f"BACKUP of {number}", lambda program=program: "BACKUP" in dict(_flip(program.entered())))
         yield self.adverts(1, 2)
 
-    def entered(self, number: int, state: str, instance: str = "VI", within: float = 6.0) -> Until:
+    def entered(self, number: int, state: str, instance: str = "VI", within: float = 15.0) -> Until:
         """Until an instance is in a state, by its log."""
         program = self.programs[number]
         return Until(f"{instance} {state} on host {number}", lambda: program.state(instance) == state, within)
 
-    def owner(self, number: int, address: str = VIP, within: float = 6.0) -> Until:
+    def owner(self, number: int, address: str = VIP, within: float = 15.0) -> Until:
         """Until a host, and no other, holds the address."""
 
         def holds() -> bool:
@@ -173,7 +173,7 @@ class Run:
         words = "" if present else "not "
         return Until(f"{address} {words}on host {number}", lambda: self.host(number).holds(address) is present)
 
-    def heard(self, what: str, wanted: Callable[[Frame], object], count: int = 1, within: float = 6.0) -> Until:
+    def heard(self, what: str, wanted: Callable[[Frame], object], count: int = 1, within: float = 15.0) -> Until:
         """Until so many more frames are `wanted`; the last of them is the answer."""
         left = count
 
@@ -190,7 +190,7 @@ class Run:
 
         return Until(f"{count} x {what}", holds, within)
 
-    def advert(self, number: int, priority: int | None = None, vrid: int | None = None, within: float = 6.0) -> Until:
+    def advert(self, number: int, priority: int | None = None, vrid: int | None = None, within: float = 15.0) -> Until:
         """Until the next advert of a host, of any priority but 0 or of that one."""
 
         def wanted(frame: Frame) -> bool:
@@ -207,7 +207,7 @@ class Run:
         self.seen = len(self.network.frames)
         return self.heard(f"advert of host {number}", lambda f: f.host == number and f.advert, count)
 
-    def logged(self, number: int, text: str, within: float = 6.0) -> Until:
+    def logged(self, number: int, text: str, within: float = 15.0) -> Until:
         """Until the log says something, after what was waited for before."""
         program = self.programs[number]
 

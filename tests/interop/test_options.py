@@ -40,6 +40,21 @@ def test_announcements_are_refreshed(s: Run) -> Script:
     s.apart(second, third, 1.0, early=0.15)
 
 
+ONCE = ("garp_master_repeat 1", "garp_master_delay 0")
+
+
+@situation(
+    vi(150, "garp_extra_if all 1", *ONCE, vips=(VIP, "192.168.1.30 dev eth1")), interfaces=2, loose=("announced",)
+)
+def test_addresses_elsewhere_are_announced_periodically(s: Run) -> Script:
+    s.start(1)
+    yield s.heard("first", lambda frame: frame.announced == "192.168.1.30")
+    first = yield s.heard("again", lambda frame: frame.announced)
+    second = yield s.heard("once more", lambda frame: frame.announced)
+    s.note(1, "announced again", [first.announced, second.announced])
+    s.apart(first, second, 1.0, early=0.15)
+
+
 @situation(lone("garp_lower_prio_repeat 3", "garp_lower_prio_delay 1"))
 def test_a_lower_stranger_is_answered_with_so_many_announcements(s: Run) -> Script:
     s.start(1)

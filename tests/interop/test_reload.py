@@ -1,6 +1,6 @@
 """Another configuration and SIGHUP: what changed takes effect, what did not is left alone."""
 
-from tests.interop.configs import VIP, vi
+from tests.interop.configs import PASSWORD, SLOW, VIP, script, tracking, vi
 from tests.interop.situation import Run, Script, situation
 
 SECOND = "192.168.1.30"
@@ -92,3 +92,33 @@ def test_another_interval_is_learned_by_the_backup(s: Run) -> Script:
     s.apart(first, second, 0.3, late=0.05)
     yield s.adverts(1, 2)
     yield s.owner(1)
+
+
+@situation(*(vi(p, PASSWORD % "old", timing=SLOW) for p in (150, 120)), loose=("priorities", "announced"))
+def test_another_password_parts_the_pair_until_both_have_it(s: Run) -> Script:
+    s.start(1)
+    yield s.entered(1, "MASTER")
+    s.start(2)
+    yield s.entered(2, "BACKUP")
+    yield from reloaded(s, 2, vi(120, PASSWORD % "new", timing=SLOW))
+    yield s.entered(2, "MASTER", within=10)
+    yield s.holds(1)
+    yield from reloaded(s, 1, vi(150, PASSWORD % "new", timing=SLOW))
+    yield s.owner(1, within=10)
+    yield s.entered(2, "BACKUP")
+
+
+def weighted(weight: int) -> str:
+    return script("check", f"weight {weight}") + vi(150, tracking())
+
+
+@situation(weighted(-10), vi(120))
+def test_another_weight_of_a_script_counts_at_once(s: Run) -> Script:
+    s.flag(1, "ok", up=True)
+    yield from s.settled()
+    s.flag(1, "ok", up=False)
+    yield s.advert(1, priority=140)
+    yield from reloaded(s, 1, weighted(-40))
+    yield s.advert(1, priority=110)
+    yield s.owner(2)
+    yield s.entered(1, "BACKUP")
