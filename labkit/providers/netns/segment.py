@@ -22,9 +22,18 @@ _SO_TIMESTAMPNS, _SO_ATTACH_FILTER = 35, 26
 _BRIDGE = 2  # the bridge's index: the first interface made after lo
 _FIRST_PORT = 3
 
-# Classic BPF: pass ARP, and IPv4 of protocol 112; drop all else before it wakes us.
+_IFINDEX, _PACKET_TYPE, _OUTGOING = 0xFFFFF008, 0xFFFFF004, 4  # linux/filter.h, SKF_AD_OFF; linux/if_packet.h
+
+# Classic BPF: pass ARP, and IPv4 of protocol 112; drop all else before it wakes us.  What goes to many is heard once,
+# on the bridge; what goes to one, such as an advert by unicast, where the bridge hands it to the port that it is for.
 _FILTER = (
-    (0x28, 0, 0, 12),  # ldh [12]           the Ethernet type
+    (0x30, 0, 0, 0),  # ldb [0]            the first byte of the destination
+    (0x45, 0, 2, 1),  # jset #1, else unicast
+    (0x20, 0, 0, _IFINDEX),  # ld ifindex
+    (0x15, 2, 8, _BRIDGE),  # jeq bridge, to many; else drop
+    (0x20, 0, 0, _PACKET_TYPE),  # unicast: ld type
+    (0x15, 0, 6, _OUTGOING),  # jeq outgoing, else drop
+    (0x28, 0, 0, 12),  # to many: ldh [12]   the Ethernet type
     (0x15, 3, 0, 0x0806),  # jeq ARP, pass
     (0x15, 0, 3, 0x0800),  # jeq IPv4, else drop
     (0x30, 0, 0, 23),  # ldb [23]           the IP protocol
@@ -97,12 +106,12 @@ class Segment:
 
 
 def _sniffer() -> socket.socket:
-    ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0)
+    every = socket.htons(_ETH_P_ALL)  # on every interface, those to come too
+    ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, every)
     program = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in _FILTER))
     fprog = struct.pack("HL", len(_FILTER), ctypes.addressof(program))
     ear.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
     ear.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-    ear.bind(("br0", _ETH_P_ALL))
     return ear
 
 
