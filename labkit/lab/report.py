@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from labkit.lab.topology import Topology
 from labkit.lab.verdict import Finding, Result, Verdict, as_dict
@@ -60,6 +61,25 @@ def _times(findings: Sequence[Finding]) -> str:
 
 def _seconds(value: Micros | None) -> str:
     return "-" if value is None else f"{value / 1e6:.3f} s"
+
+
+def spread(runs: Sequence[Run]) -> list[str]:
+    """Return a line for each thing that was expected and measured more than once: least, median and most."""
+    measured: dict[tuple[str, int, str], list[Micros]] = {}
+    bounds: dict[tuple[str, int, str], Micros] = {}
+    for run in runs:
+        for number, step in enumerate(run.result.steps):
+            for finding in step.findings:
+                if finding.bound and finding.took is not None and not finding.what.startswith("always"):
+                    key = f"{run.lab} {run.result.scenario}", number, finding.what
+                    measured.setdefault(key, []).append(finding.took)
+                    bounds[key] = finding.bound
+    return [
+        f"{scenario}: {what}: {_seconds(min(took))}, {_seconds(round(median(took)))}, {_seconds(max(took))} "
+        f"(bound {_seconds(bounds[scenario, number, what])}; least, median and most of {len(took)})"
+        for (scenario, number, what), took in measured.items()
+        if len(took) > 1
+    ]
 
 
 def total(results: Sequence[Result], took: Micros) -> str:

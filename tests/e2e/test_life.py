@@ -171,13 +171,14 @@ def test_a_verdict_that_fails_exits_with_1(own: Labkit, tmp_path: Path) -> None:
     hasty = "title: nobody is that fast\nsteps: [{expect: [{vip: server1, within: 50ms}]}]\n"
     (lab / "scenarios/01-hasty.yml").write_text(hasty)
     written = ("--junit", f"{tmp_path}/x.xml", "--json", f"{tmp_path}/x.json")
-    said = own("run", str(lab), *written, status=1, folder=tmp_path)
+    said = own("run", str(lab), "--until-fail", *written, status=1, folder=tmp_path)
     assert "NEVER hasty" in said
-    (evidence,) = tmp_path.glob("labkit-evidence/*-hasty")
+    (evidence,) = tmp_path.glob("labkit-evidence/*-hasty-1")
     assert f"evidence: labkit-evidence/{evidence.name}" in said
     assert {"lan.pcapng", "report.html", "server1", "trace.jsonl"} <= {path.name for path in evidence.iterdir()}
     assert 'failures="1"' in (tmp_path / "x.xml").read_text()
-    assert json.loads((tmp_path / "x.json").read_text())[0]["verdict"] == "NEVER"
+    (result,) = json.loads((tmp_path / "x.json").read_text())
+    assert (result["verdict"], result["number"]) == ("NEVER", 1)
 
 
 def test_where_user_namespaces_are_forbidden_the_setting_is_named(labkit: Labkit) -> None:

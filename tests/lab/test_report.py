@@ -83,6 +83,21 @@ def test_total() -> None:
     )
 
 
+def test_spread_of_what_was_measured_several_times() -> None:
+    runs = [
+        report.Run(
+            lab="failover",
+            number=number,
+            result=result(Verdict.PASS, StepResult(did=(), findings=(finding("VIP on server2", Verdict.PASS, took),))),
+        )
+        for number, took in ((1, 3_500_000), (2, 3_540_000), (3, 3_530_000), (4, None))
+    ]
+    assert report.spread(runs) == [
+        "failover kill: VIP on server2: 3.500 s, 3.530 s, 3.540 s (bound 3.531 s; least, median and most of 3)"
+    ]
+    assert report.spread(runs[:1]) == []
+
+
 def test_json_is_in_seconds() -> None:
     kill = StepResult(did=("kill server1",), findings=(finding("VIP on server2", Verdict.NEVER, None),), outage=20_000)
     assert json.loads(report.to_json([report.Run(lab="failover", result=result(Verdict.NEVER, kill))])) == [

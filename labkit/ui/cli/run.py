@@ -1,23 +1,22 @@
 """`labkit run`: raise a lab for each scenario, run it, report, and take it down."""
 
-import os
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from labkit.diagnostics import LabkitError
-from labkit.lab import client
-from labkit.ui.cli.plan import Prepared, lab_options, prepare
+from labkit.ui.cli.attempt import EVIDENCE, Attempt
+from labkit.ui.cli.jobs import side_by_side
+from labkit.ui.cli.plan import lab_options
 
 if TYPE_CHECKING:
     from labkit.lab.report import Run
-    from labkit.lab.verdict import Result
 
-EVIDENCE = "labkit-evidence"
 _COLOURS = {"PASS": "green", "INCONCLUSIVE": "yellow", "SKIP": "yellow"}
 
 
@@ -42,6 +41,9 @@ _COLOURS = {"PASS": "green", "INCONCLUSIVE": "yellow", "SKIP": "yellow"}
     help="Keep captures, logs, files and the trace of every scenario there; of those that fail it is done anyway, "
     f"in {EVIDENCE}.",
 )
+@click.option("--repeat", metavar="N", type=click.IntRange(1), help="Run each scenario so many times.")
+@click.option("--until-fail", is_flag=True, help="Run them again and again until a verdict fails, or --repeat times.")
+@click.option("--jobs", "-j", metavar="N", type=click.IntRange(1), default=1, help="Run so many at once.")
 @click.option("--quiet", "-q", is_flag=True, help="Only the verdicts.")
 def run_command(
     lab: str,
@@ -54,6 +56,9 @@ def run_command(
     junit_file: str | None,
     html_file: str | None,
     evidence: str | None,
+    repeat: int | None,
+    until_fail: bool,
+    jobs: int,
     quiet: bool,
 ) -> None:
     """Run the scenarios of LAB, each in a fresh lab of its own, and give a verdict for each.
@@ -71,24 +76,57 @@ def run_command(
             click.echo(line)
 
     began = time.monotonic_ns()
-    runs: list[report.Run] = []
-    for each, name, path in catalog.wanted_scenarios(lab, wanted):
-        wish = _Wish(each, "" if each == lab else f"{each} ", variant, settings, daemons, provider_name, evidence)
-        runs.append(_run(wish, name, path, say))
-        if not silent:
-            _tell(runs[-1].result)
-    results = [run.result for run in runs]
+    scenarios = catalog.wanted_scenarios(lab, wanted)
+    rounds = count(1) if until_fail and repeat is None else range(1, (repeat or 1) + 1)
+    attempts = (
+        Attempt(
+            lab=each,
+            scenario=name,
+            path=path,
+            number=number if until_fail or repeat else 0,
+            variant=variant,
+            settings=settings,
+            daemons=daemons,
+            provider=provider_name,
+            evidence=evidence,
+            with_trace=html_file is not None,
+        )
+        for number in rounds
+        for each, name, path in scenarios
+    )
+    runs: list[Run] = []
+    with contextlib.closing(_results(attempts, jobs, say)) as results:
+        for run in results:
+            runs.append(run)
+            if not silent:
+                _tell(run)
+            if until_fail and report.exit_code([run.result]):
+                break
+    order = [(each, name) for each, name, _ in scenarios]
+    runs.sort(key=lambda run: (run.number, order.index((run.lab, run.result.scenario))))
     _write(runs, {"json": json_file, "junit": junit_file, "html": html_file})
     if not silent:
-        click.echo(report.total(results, (time.monotonic_ns() - began) // 1000))
-    raise SystemExit(report.exit_code(results))
+        click.echo("".join(f"{line}\n" for line in report.spread(runs)), nl=False)
+        click.echo(report.total([run.result for run in runs], (time.monotonic_ns() - began) // 1000))
+    raise SystemExit(report.exit_code([run.result for run in runs]))
 
 
-def _tell(result: "Result") -> None:
+def _results(attempts: Iterator[Attempt], jobs: int, say: Callable[[str], None]) -> "Generator[Run, None, None]":
+    """Yield what comes of each attempt; what those have to say that run side by side is said when they end."""
+    if jobs == 1:
+        yield from (attempt.run(say) for attempt in attempts)
+        return
+    for lines, run in side_by_side((attempt.told for attempt in attempts), jobs):
+        for line in lines:
+            say(line)
+        yield run
+
+
+def _tell(run: "Run") -> None:
     from labkit.lab import report
 
-    verdict = result.verdict.value
-    click.echo(click.style(report.summary(result), fg=_COLOURS.get(verdict, "red"), bold=True))
+    colour = _COLOURS.get(run.result.verdict.value, "red")
+    click.echo(click.style(report.summary(run.result), fg=colour, bold=True))
 
 
 def _write(runs: "Sequence[Run]", files: Mapping[str, str | None]) -> None:
@@ -110,55 +148,3 @@ def _rendered(runs: "Sequence[Run]", form: str) -> str:
     from labkit.lab import junit, page, report  # each only where it is wanted
 
     return {"json": report.to_json, "junit": junit.to_junit, "html": page.to_html}[form](runs)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """Which lab, changed how, and made of what."""
-
-    lab: str
-    prefix: str  # tells the lab from others of the same run
-    variant: str | None
-    settings: tuple[str, ...]
-    daemons: tuple[str, ...]
-    provider: str
-    evidence: str | None
-
-
-def _run(wish: _Wish, name: str, path: Path, say: Callable[[str], None]) -> "Run":
-    """Raise the lab that a scenario wants, run the scenario, and end the lab."""
-    from labkit.lab import report, vocabulary
-    from labkit.lab.scenario import Experiment
-    from labkit.lab.verdict import skipped
-    from labkit.providers import registry
-
-    prepared = prepare(wish.lab, vocabulary.variant_of(path) or wish.variant, wish.settings, wish.daemons)
-    scenario = vocabulary.load(path, name, prepared.topology)
-    say(f"{wish.prefix}{name}: {scenario.title}")
-    provider = registry.provider(wish.provider)
-    if lacking := registry.lacking(provider, prepared.needs):
-        return report.Run(lab=wish.lab, result=skipped(name, scenario.title, lacking))
-    instance = f"{prepared.topology.name.replace('/', '-')}-{name}-{os.getpid()}"
-    _, leash = client.start(prepared.plan(instance, owned=True), provider)
-    try:
-        with client.Client(instance) as connection:
-            connection.ask("tap")
-            result = Experiment(scenario, prepared.topology, prepared.configs, connection, say).run()
-            run = report.Run(lab=wish.lab, result=result, topology=prepared.topology)
-            if wish.evidence or report.exit_code([result]):
-                _keep(wish, run, prepared, connection, say)
-        client.take_down(instance)
-    finally:
-        leash.close()
-    return run
-
-
-def _keep(wish: _Wish, run: "Run", prepared: Prepared, connection: client.Client, say: Callable[[str], None]) -> None:
-    """Keep the evidence; a verdict stands without it."""
-    from labkit.lab import evidence
-
-    try:
-        place = evidence.keep(Path(wish.evidence or EVIDENCE), run, prepared.files, connection)
-        say(f"  evidence: {place}")
-    except LabkitError as error:
-        click.echo(f"labkit: {error}", err=True)

@@ -1,0 +1,82 @@
+"""One scenario run once: a lab is raised for it, and taken down."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from labkit.diagnostics import LabkitError
+from labkit.lab import client
+from labkit.ui.cli.plan import Prepared, prepare
+
+if TYPE_CHECKING:
+    from labkit.lab.report import Run
+
+EVIDENCE = "labkit-evidence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Which scenario of which lab, changed how and made of what; `number` is that of `report.Run`."""
+
+    lab: str
+    scenario: str
+    path: Path
+    number: int
+    variant: str | None
+    settings: tuple[str, ...]
+    daemons: tuple[str, ...]
+    provider: str
+    evidence: str | None  # where it is kept, whatever the verdict
+    with_trace: bool  # it is wanted for pictures
+
+    def told(self) -> "tuple[list[str], Run]":
+        """Run it in silence; return what it would have said, too."""
+        lines: list[str] = []
+        return lines, self.run(lines.append)
+
+    def run(self, say: Callable[[str], None]) -> "Run":
+        """Run it, saying how it goes.
+
+        Raises:
+            LabkitError: something is wrong with the lab or the scenario, or it cannot be raised.
+        """
+        from labkit.lab import report, vocabulary
+        from labkit.lab.scenario import Experiment
+        from labkit.lab.verdict import skipped
+        from labkit.providers import registry
+
+        variant = vocabulary.variant_of(self.path) or self.variant
+        prepared = prepare(self.lab, variant, self.settings, self.daemons)
+        scenario = vocabulary.load(self.path, self.scenario, prepared.topology)
+        say(f"{self.lab} {self.scenario}: {scenario.title}")
+        provider = registry.provider(self.provider)
+        if lacking := registry.lacking(provider, prepared.needs):
+            result = skipped(self.scenario, scenario.title, lacking)
+            return report.Run(lab=self.lab, number=self.number, result=result)
+        instance = f"{prepared.topology.name.replace('/', '-')}-{self.scenario}-{os.getpid()}"
+        _, leash = client.start(prepared.plan(instance, owned=True), provider)
+        try:
+            with client.Client(instance) as connection:
+                connection.ask("tap")
+                result = Experiment(scenario, prepared.topology, prepared.configs, connection, say).run()
+                run = report.Run(lab=self.lab, number=self.number, result=result, topology=prepared.topology)
+                if self.evidence or report.exit_code([result]):
+                    self._keep(run, prepared, connection, say)
+            client.take_down(instance)
+        finally:
+            leash.close()
+        return run if self.with_trace else replace(run, result=replace(result, trace=()))
+
+    def _keep(self, run: "Run", prepared: Prepared, connection: client.Client, say: Callable[[str], None]) -> None:
+        """Keep the evidence; a verdict stands without it."""
+        from labkit.lab import evidence
+
+        try:
+            place = evidence.keep(Path(self.evidence or EVIDENCE), run, prepared.files, connection)
+            say(f"  evidence: {place}")
+        except LabkitError as error:
+            click.echo(f"labkit: {error}", err=True)
