@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from labkit.conf.model import Config
 from labkit.lab.provider import File
@@ -13,6 +14,7 @@ class Plan:
     """Everything a supervisor needs to raise a lab."""
 
     instance: str  # the name of this running lab
+    folder: Path  # of lab.yml, absolute
     topology: Topology
     files: Mapping[str, Sequence[File]]
     configs: Mapping[str, Config]

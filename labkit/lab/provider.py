@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 
 from labkit.diagnostics import LabkitError
 from labkit.lab.topology import Topology
-from labkit.trace import Record
+from labkit.trace import Micros, Record
 
 Emit: TypeAlias = Callable[[Record], None]
 
@@ -40,6 +40,27 @@ class Frame:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """Frames that a switch drops: from a node to a node (empty: any), adverts only or all, and which share of them."""
+
+    source: str = ""
+    target: str = ""
+    adverts: bool = False
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impairment:
+    """What netem(8) does to frames in both directions: shares of 1, and times in microseconds."""
+
+    loss: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    delay: Micros = 0
+    jitter: Micros = 0
+
+
 class DeployError(LabkitError):
     """The nodes of a lab could not be made."""
 
@@ -69,14 +90,27 @@ class Provider(Protocol):
     async def start(self, node: str, program: str, argv: Sequence[str]) -> Completed:
         """Run one of labkit's own programs (`keepalived`, `web`) in a node, from memory where that is faster."""
 
-    async def kill(self, node: str, name: str) -> int:
-        """SIGKILL every process of the node whose name starts with `name`; return how many."""
+    async def signal(self, node: str, name: str, number: int) -> int:
+        """Send a signal to every process of the node whose name starts with `name`, all at once; return how many."""
 
     def set_link(self, node: str, interface: str, *, up: bool) -> None:
         """Set a node's interface down or up, as `ip link set` in the node does."""
 
     def cut(self, node: str, interface: str, *, cut: bool) -> None:
         """Stop all frames between the interface and its network while the carrier stays, or let them pass again."""
+
+    def set_port(self, node: str, interface: str, *, up: bool) -> None:
+        """Set the switch port of a node's interface down or up: the node sees its carrier go."""
+
+    def drop(self, network: str, drops: Sequence[Drop]) -> None:
+        """Have a network's switch drop these frames, instead of those that it dropped before.
+
+        Raises:
+            LabkitError: it cannot; says what is missing.
+        """
+
+    def impair(self, node: str, interface: str, impairment: Impairment | None) -> str:
+        """Impair all frames of an interface, or no more; return what is missing for it, empty when it is done."""
 
     def socket(self, node: str, family: int, kind: int, protocol: int) -> socket.socket:
         """Return a new socket that does not block, opened in the node as socket(2) would there.

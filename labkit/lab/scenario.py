@@ -8,18 +8,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TypeAlias
 
+from labkit.conf import loader as conf
 from labkit.conf.model import Config
 from labkit.diagnostics import LabkitError
+from labkit.lab.actions import ALL, Action
 from labkit.lab.client import Client
 from labkit.lab.judge import Judge
+from labkit.lab.render import CONFIG
 from labkit.lab.report import finding_line
 from labkit.lab.sight import Sight
-from labkit.lab.story import Action, Scenario, Step
+from labkit.lab.story import Scenario, Step
 from labkit.lab.topology import Topology
 from labkit.lab.verdict import FINAL, Finding, Result, StepResult, Verdict, worst
 from labkit.trace import Micros
 
 _ANSWER_PATIENCE: Micros = 1_000_000
+
+_SILENCING = ("kill", "stop", "freeze")
+_REVIVING = ("start", "restart", "thaw", "heal")
+_READY = ("start", "restart", "service_start")  # their bounds count from when they are done
 
 Progress: TypeAlias = Callable[[str], None]
 
@@ -46,7 +53,7 @@ class Experiment:
                 raise LabkitError(f"{node.name} has no vrrp_instance, so no bound can be computed; {cure}")
         self.scenario = scenario
         self.topology = topology
-        self.configs = configs
+        self.configs = dict(configs)
         self.client = client
         self.progress = progress
         self.sight = Sight(topology)
@@ -117,7 +124,7 @@ class Experiment:
                 self._watch(judge, since + judge.lasting, lambda: judge.violation is not None)
                 findings = judge.findings(_now())
         for finding in (*findings, *checks):
-            self.progress(finding_line(finding))
+            self.progress(f"    {finding_line(finding)}")
         measured = self.sight.measured(_now())
         return StepResult(
             did=tuple(str(action) for action in step.actions),
@@ -135,32 +142,23 @@ class Experiment:
 
     def _act(self, action: Action, mark: Micros) -> Micros:
         """Do it; return from when on its bounds count: a start counts from when the daemon is ready."""
-        node = action.node
-        match action.verb:
-            case "kill":
-                self.stopped.add(node)
-                self.client.ask("fault", fault="kill", node=node)
-            case "stop":
-                self.stopped.add(node)
-                self._command(node, ["/etc/init.d/keepalived", "stop"])
-            case "start" | "restart":
-                self._command(node, ["/etc/init.d/keepalived", action.verb])
-                self.stopped.discard(node)
-                return _now()
-            case "link_down" | "cut":
-                self.client.ask("fault", fault=action.verb.removesuffix("_down"), node=node, interface=action.interface)
-            case "link_up" | "heal":
-                fault = "link" if action.verb == "link_up" else "cut"
-                self.client.ask("heal", fault=fault, node=node, interface=action.interface)
-            case "exec":
-                self._command(node, ["/bin/sh", "-c", action.command])
-                return _now()
-        return mark
+        if action.verb == "exec":
+            self._command(action.node, ["/bin/sh", "-c", action.word("command")])
+            return _now()
+        if action.verb in _SILENCING:
+            self.stopped.add(action.node)
+        answer = self.client.ask("fault", do=action.verb, value=action.value)
+        if config := answer.get("config"):
+            loaded = conf.loads(str(config), file=f"{action.node}:{CONFIG}")
+            self.configs[action.node] = loaded.config or self.configs[action.node]
+        if action.verb in _REVIVING or (action.verb == "heal" and action.node == ALL):
+            self.stopped -= {action.node} if action.node != ALL else self.stopped
+        return _now() if action.verb in _READY else mark
 
     def _check(self, check: Action) -> Finding:
         """Run a command of the scenario's own that judges the subject by its exit status."""
         began = _now()
-        done = self.client.run(check.node, ["/bin/sh", "-c", check.command])
+        done = self.client.run(check.node, ["/bin/sh", "-c", check.word("command")])
         said = done.output.strip() or f"ended with {done.status}"
         verdict = Verdict.VIOLATED if done.status else Verdict.PASS
         return Finding(what=f"check: {check}", verdict=verdict, bound=0, took=_now() - began, note=said)

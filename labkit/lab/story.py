@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from labkit.lab.actions import Action
 from labkit.lab.bounds import Bound
 from labkit.lab.probes.probe import ProbeSpec
 
@@ -83,22 +84,6 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
-    """What a step does: a verb and its target (`server1`, `server1.eth1`), for `exec` also a command."""
-
-    verb: str
-    node: str
-    interface: str = "eth0"
-    command: str = ""
-
-    def __str__(self) -> str:
-        if self.verb == "exec":
-            return f"{self.node}: {self.command}"
-        place = f"{self.node}.{self.interface}" if self.verb in LINK_VERBS else self.node
-        return f"{self.verb.replace('_', ' ')} {place}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """An action if any, what must come true after it, and what must, or must not, be true all the while.
 
@@ -130,8 +115,3 @@ class Scenario:
     steps: tuple[Step, ...]
     file: str
     seed: int
-
-
-DAEMON_VERBS = ("kill", "stop", "start", "restart")
-LINK_VERBS = ("link_down", "link_up", "cut", "heal")
-VERBS = (*DAEMON_VERBS, *LINK_VERBS, "exec")

@@ -26,6 +26,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from labkit.diagnostics import LabkitError, did_you_mean
+from labkit.lab import actions
+from labkit.lab.actions import ALL, Action
+from labkit.lab.faults import FAULTS, HEALS, configuration
+from labkit.lab.hands import Hands, Undo
 from labkit.lab.plan import Plan
 from labkit.lab.probes import kinds
 from labkit.lab.probes.probe import Probe, ProbeSpec
@@ -72,6 +76,8 @@ class Lab:
         self.watch = Watch(plan.topology)
         self.followers: set[_Follower] = set()
         self.probes: dict[str, Probe] = {}
+        self.hands = Hands(plan, provider)
+        self.broken: list[tuple[Action, Undo]] = []
         self.ended = asyncio.Event()
         self.tasks: set[asyncio.Task[None]] = set()
         self.times: dict[str, Micros] = {}
@@ -199,7 +205,8 @@ class Lab:
 
     async def status(self, _: _Follower) -> dict[str, object]:
         """Answer the state of every node, and why."""
-        return {"instance": self.plan.instance, **self.watch.snapshot(_now())}
+        broken = [str(action) for action, _ in self.broken]
+        return {"instance": self.plan.instance, **self.watch.snapshot(_now()), "broken": broken}
 
     async def down(self, _: _Follower) -> dict[str, object]:
         """End the lab."""
@@ -228,35 +235,34 @@ class Lab:
         follower.following = True
         return {"at": _now()}
 
-    async def fault(self, _: _Follower, fault: str, node: str, interface: str = "eth0") -> dict[str, object]:
-        """Break something: `kill` the daemon, `link` down, `cut` the cable; `kill-web`."""
-        self._interface(node, interface)
-        self.emit(Record(at=_now(), kind=Kind.FAULT, node=node, data={"fault": fault, "target": interface}))
-        match fault:
-            case "kill":
-                count = await self.provider.kill(node, "keepalived")
-                if not count:
-                    raise LabkitError(f"no keepalived runs on {node}; start it: /etc/init.d/keepalived start")
-            case "link":
-                self.provider.set_link(node, interface, up=False)
-            case "cut":
-                self.provider.cut(node, interface, cut=True)
-            case _:
-                raise LabkitError(f"no fault '{fault}'; {did_you_mean(fault, ['kill', 'link', 'cut'])}")
-        return {"at": _now()}
+    async def fault(self, _: _Follower, do: str, value: object) -> dict[str, object]:
+        """Do what a scenario's verb says; answer when it was done, and what bounds are to be computed from now."""
+        try:
+            action = actions.read(do, value, self.plan.topology)
+        except actions.Mistake as mistake:
+            raise LabkitError(str(mistake)) from mistake
+        if do in FAULTS:
+            self._tell(Kind.FAULT if do not in HEALS else Kind.HEAL, action)
+            undo = await FAULTS[do](self.hands, action)
+            self.broken = [each for each in self.broken if do not in HEALS or not _heals(action, each[0])]
+            if undo is not None:
+                self.broken.append((action, undo))
+        elif not await self._heal(action) and action.node != ALL:
+            raise LabkitError(f"nothing is broken at {action.node}{action.interface and '.'}{action.interface}")
+        return {"at": _now(), "config": configuration(self.hands, action.node) if do == "reload" else ""}
 
-    async def heal(self, _: _Follower, fault: str, node: str, interface: str = "eth0") -> dict[str, object]:
-        """Undo a `link` or `cut` fault."""
-        self._interface(node, interface)
-        self.emit(Record(at=_now(), kind=Kind.HEAL, node=node, data={"fault": fault, "target": interface}))
-        match fault:
-            case "link":
-                self.provider.set_link(node, interface, up=True)
-            case "cut":
-                self.provider.cut(node, interface, cut=False)
-            case _:
-                raise LabkitError(f"nothing heals '{fault}'; {did_you_mean(fault, ['link', 'cut'])}")
-        return {"at": _now()}
+    def _tell(self, kind: Kind, action: Action) -> None:
+        data = {"fault": action.verb, "target": action.interface, "what": str(action)}
+        self.emit(Record(at=_now(), kind=kind, node=action.node, data=data))
+
+    async def _heal(self, wanted: Action) -> int:
+        """Undo, last first, what an action heals; return how many there were."""
+        found = [each for each in self.broken if _heals(wanted, each[0])]
+        for action, undo in reversed(found):
+            self.broken.remove((action, undo))
+            self._tell(Kind.HEAL, action)
+            await undo()
+        return len(found)
 
     async def tap(self, _: _Follower) -> dict[str, object]:
         """Keep the frames of every network from now on."""
@@ -315,13 +321,23 @@ _VERBS = {
         Lab.enter,
         Lab.follow,
         Lab.fault,
-        Lab.heal,
         Lab.tap,
         Lab.frames,
         Lab.probe,
         Lab.unprobe,
     )
 }
+
+
+def _heals(wanted: Action, broken: Action) -> bool:
+    """Whether an action heals a fault: by its own verb, and at its node and interface."""
+    if wanted.verb != "heal" and broken.verb not in HEALS[wanted.verb]:
+        return False
+    if wanted.verb == "heal" and wanted.node == ALL:
+        return True
+    if wanted.word("script") not in ("", broken.word("script")):
+        return False
+    return broken.node == wanted.node and wanted.interface in ("", broken.interface)
 
 
 def _line(record: Record) -> bytes:

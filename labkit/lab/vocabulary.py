@@ -25,17 +25,15 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from labkit.diagnostics import Diagnostic, RefusedError, did_you_mean
-from labkit.lab import bounds
+from labkit.lab import actions, bounds
+from labkit.lab.actions import Action, Mistake
 from labkit.lab.bounds import Bound
 from labkit.lab.document import Document, Key, read_yaml
 from labkit.lab.probes.kinds import KINDS
 from labkit.lab.probes.probe import ProbeSpec
 from labkit.lab.story import (
     BEST,
-    LINK_VERBS,
     SAME,
-    VERBS,
-    Action,
     Budget,
     Condition,
     Distribution,
@@ -192,7 +190,7 @@ class _Reader:
             always=tuple(self._conditions((*path, "always"), step.get("always"))),
             budgets=tuple(self._budgets((*path, "budget"), step.get("budget", {}))),
             checks=tuple(
-                self._action((*path, "check", n), {"exec": item})
+                self._read(path, "exec", item, within=(*path, "check", n))
                 for n, item in enumerate(self._list((*path, "check"), step.get("check")))
             ),
             hold=tuple(self._conditions((*path, "hold"), step.get("hold"))),
@@ -289,24 +287,20 @@ class _Reader:
                 yield Budget(probe=name, outage=self._bound((*path, name), allowed))
 
     def _action(self, path: Key, value: object) -> Action:
-        action = self._mapping(path, value, VERBS)
+        action = self._mapping(path, value, actions.VERBS)
         if len(action) != 1:
-            self.wrong(path, "an action is one verb", f"one of: {', '.join(VERBS)}")
+            self.wrong(path, "an action is one verb", f"one of: {', '.join(actions.VERBS)}")
             return Action(verb="", node="")
         verb, target = next(iter(action.items()))
-        here = (*path, verb)
-        if verb == "exec":
-            here = path if "check" in path else here
-            command = target if isinstance(target, dict) and len(target) == 1 else {"": ""}
-            node, line = next(iter(command.items()))
-            self._known(here, node, self.nodes)
-            return Action(verb=verb, node=node, command=str(line))
-        node, _, interface = str(target).partition(".")
-        known = self.nodes if verb in LINK_VERBS else self.routers
-        if self._known(here, node, known) and verb in LINK_VERBS:
-            links = [link.interface for link in self.topology.node(node).links]
-            self._known(here, interface or "eth0", links)
-        return Action(verb=verb, node=node, interface=interface or "eth0")
+        return self._read(path, verb, target) if verb in actions.VERBS else Action(verb=verb, node="")
+
+    def _read(self, path: Key, verb: str, value: object, within: Key | None = None) -> Action:
+        try:
+            return actions.read(verb, value, self.topology)
+        except Mistake as mistake:
+            place = (*path, verb) if within is None else within
+            self.wrong((*place, *mistake.place), mistake.message, mistake.hint)
+            return Action(verb=verb, node="")
 
     def _expectation(self, path: Key, value: object) -> Expectation | Distribution:
         if not isinstance(value, dict) or "within" not in value:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +13,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.kernel]
 FAST = ("--set", "advert_int=0.1", "--set", "version=3")
 
 
-def run(tool: Labkit, folder: Path, text: str, *arguments: str, status: int = 0) -> dict[str, Any]:
+def run(tool: Labkit, text: str, *arguments: str, status: int | None = 0) -> dict[str, Any]:
     """Run one scenario against the failover lab with fast timers; return its result."""
+    folder = tool.runtime
     shutil.copytree(ROOT / "labs/failover", folder / "failover", dirs_exist_ok=True)
     shutil.rmtree(folder / "failover/scenarios")
     (folder / "failover/scenarios").mkdir()
@@ -25,7 +25,7 @@ def run(tool: Labkit, folder: Path, text: str, *arguments: str, status: int = 0)
     return found
 
 
-def test_http_load_across_a_takeover(own: Labkit, tmp_path: Path) -> None:
+def test_http_load_across_a_takeover(own: Labkit) -> None:
     text = """\
 title: who answers before and after
 variant: services
@@ -41,7 +41,7 @@ steps:
     budget: {ping: master_down(server2), http: master_down(server2) + 1s}
   - expect: [{distribution: same, of: 20, within: 2s}]
 """
-    result = run(own, tmp_path, text)
+    result = run(own, text)
     assert result["verdict"] in ("PASS", "INCONCLUSIVE"), result
     before, after = ({each["probe"]: each for each in result["steps"][n]["probes"]} for n in (1, 3))
     assert set(before["http"]["by"]) == {"server1"}

@@ -5,7 +5,7 @@ memory by another fork.  It talks to the supervisor over one SOCK_SEQPACKET pair
 
     from the supervisor                              to the supervisor
     {"do": "run", "id", "argv", "program"?}          {"id", "status", "output"}
-    {"do": "kill", "id", "name"}                     {"id", "count"}
+    {"do": "signal", "id", "name", "number"}         {"id", "count"}
                                                      {"sockets": [names]} with descriptors, once
                                                      {"ready": true} with the trace mailbox; or {"failed": "..."}
                                                      {"log": line, "at"}
@@ -165,8 +165,9 @@ class _Node:
 
     def _obey(self, request: dict[str, object]) -> None:
         identity = int(str(request["id"]))
-        if request["do"] == "kill":
-            self._send({"id": identity, "count": _kill(str(request["name"]))})
+        if request["do"] == "signal":
+            count = _signal(str(request["name"]), int(str(request["number"])))
+            self._send({"id": identity, "count": count})
             return
         argv = request["argv"]
         program = request.get("program")
@@ -265,12 +266,12 @@ def _comm(pid: int) -> str:
         return ""
 
 
-def _kill(name: str) -> int:
-    """SIGKILL all at once: they are stopped first, or a child would say goodbye when it sees its parent die."""
+def _signal(name: str, number: int) -> int:
+    """Signal all at once: who is to die is stopped first, or a child would say goodbye when it sees its parent die."""
     found = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and entry.name != "1"]
     found = [pid for pid in found if _comm(pid).lower().startswith(name)]
-    for number in (signal.SIGSTOP, signal.SIGKILL):
+    for each in (signal.SIGSTOP, number) if number == signal.SIGKILL else (number,):
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+                os.kill(pid, each)
     return len(found)

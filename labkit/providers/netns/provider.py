@@ -14,9 +14,9 @@ from pathlib import Path
 
 from labkit.kernel import links
 from labkit.kernel.netlink import KernelRefusedError, Netlink
-from labkit.lab.provider import Completed, DeployError, Emit, File, Frame
+from labkit.lab.provider import Completed, DeployError, Drop, Emit, File, Frame, Impairment
 from labkit.lab.topology import Node, Topology
-from labkit.providers.netns import linux, node
+from labkit.providers.netns import impairing, linux, node
 from labkit.providers.netns.programs import PROGRAMS
 from labkit.providers.netns.segment import Segment
 from labkit.providers.netns.tap import Tap
@@ -46,6 +46,11 @@ class NetnsNode:
     def index(self, interface: str) -> int:
         """Return the interface's index in the node: links count from 2 in the order of the lab file."""
         return next(index for index, name in self.interfaces.items() if name == interface)
+
+    def impair(self, interface: str, impairment: Impairment | None) -> str:
+        """Put netem on an interface of the node, or take it away; return what is missing."""
+        linux.setns(self.descriptors["namespace"], linux.CLONE_NEWNET)
+        return impairing.apply(interface, impairment)
 
     def receive(self) -> dict[str, object] | None:
         """Take one message of the node's first process; None when it is gone."""
@@ -293,9 +298,9 @@ class NetnsProvider:
         answer = await self.nodes[node].ask(do="run", **request)
         return Completed(status=int(str(answer["status"])), output=str(answer["output"]))
 
-    async def kill(self, node: str, name: str) -> int:
-        """SIGKILL every process of the node whose name starts with `name`; return how many."""
-        answer = await self.nodes[node].ask(do="kill", name=name)
+    async def signal(self, node: str, name: str, number: int) -> int:
+        """Signal every process of the node whose name starts with `name`; return how many."""
+        answer = await self.nodes[node].ask(do="signal", name=name, number=number)
         return int(str(answer["count"]))
 
     def set_link(self, node: str, interface: str, *, up: bool) -> None:
@@ -307,6 +312,21 @@ class NetnsProvider:
         """Pull the port out of the switch or put it back; the node's carrier stays."""
         segment, port = self._ports[node, interface]
         segment.plug(port, connected=not cut)
+
+    def set_port(self, node: str, interface: str, *, up: bool) -> None:
+        """Set the switch port of a node's interface down or up."""
+        segment, port = self._ports[node, interface]
+        segment.set_port(port, up=up)
+
+    def drop(self, network: str, drops: Sequence[Drop]) -> None:
+        """Have the bridge's packet filter drop frames."""
+        ports = {node: port for (node, _), (segment, port) in self._ports.items() if segment.name == network}
+        self.segments[network].drop(drops, ports)
+
+    def impair(self, node: str, interface: str, impairment: Impairment | None) -> str:
+        """Put netem on both ends of the cable, or take it away."""
+        segment, port = self._ports[node, interface]
+        return segment.impair(port, impairment) or self.nodes[node].impair(interface, impairment)
 
     def socket(self, node: str, family: int, kind: int, protocol: int) -> socket.socket:
         """Return a new socket of the node's; the supervisor stays in that namespace and needs none of its own."""

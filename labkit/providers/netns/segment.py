@@ -7,13 +7,14 @@ import select
 import socket
 import struct
 import time
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from labkit.kernel import links
 from labkit.kernel.netlink import Netlink
-from labkit.lab.provider import DeployError, Emit
-from labkit.providers.netns import linux
+from labkit.lab.provider import DeployError, Drop, Emit, Impairment
+from labkit.providers.netns import impairing, linux
 from labkit.trace import Kind, Record
 from labkit.vrrp.packet import Advert, DecodeError, decode
 
@@ -88,6 +89,24 @@ class Segment:
     def plug(self, port: int, *, connected: bool) -> None:
         """Put a port into the switch, or pull it out while its carrier stays."""
         self.netlink.ask([links.set_master(port, _BRIDGE if connected else 0)])
+
+    def set_port(self, port: int, *, up: bool) -> None:
+        """Set a port down or up; the other end of its cable loses its carrier with it."""
+        self.netlink.ask([links.set_link(port, up=up)])
+
+    def drop(self, drops: Sequence[Drop], ports: Mapping[str, int]) -> None:
+        """Have the bridge drop frames from node to node, instead of those that it dropped before.
+
+        Raises:
+            LabkitError: nft is not there, or the kernel has no packet filter for bridges.
+        """
+        linux.setns(self.namespace, linux.CLONE_NEWNET)
+        impairing.drop(drops, {node: f"port{port}" for node, port in ports.items()})
+
+    def impair(self, port: int, impairment: Impairment | None) -> str:
+        """Put netem on a port, for frames to the node, or take it away; return what is missing."""
+        linux.setns(self.namespace, linux.CLONE_NEWNET)
+        return impairing.apply(f"port{port}", impairment)
 
     def hear(self, emit: Emit) -> None:
         """Tell of every advert and gratuitous ARP that came in, with the kernel's time."""

@@ -21,6 +21,8 @@ COMMANDS = {
     "events": ("watch", "Show the trace: everything that happened, on one clock."),
     "exec": ("enter", "Run a command in a node."),
     "shell": ("enter", "Open a shell in a node."),
+    "fault": ("breaking", "Break something in a running lab."),
+    "heal": ("breaking", "Undo what was broken."),
     "run": ("run", "Run a lab's scenarios and give a verdict for each."),
     "doctor": ("doctor", "Tell what this machine can do, and what to install for the rest."),
 }

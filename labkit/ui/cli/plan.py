@@ -78,6 +78,7 @@ def load(lab: str, variant: str | None, settings: Iterable[str], daemons: Iterab
 class Prepared:
     """A lab whose files are rendered and checked, ready for a supervisor."""
 
+    folder: Path
     topology: Topology
     files: Mapping[str, Sequence[File]]
     configs: Mapping[str, Config]
@@ -93,7 +94,14 @@ class Prepared:
 
     def plan(self, instance: str, *, owned: bool = False) -> Plan:
         """Return the plan of a running lab of that name."""
-        return Plan(instance=instance, topology=self.topology, files=self.files, configs=self.configs, owned=owned)
+        return Plan(
+            instance=instance,
+            folder=self.folder,
+            topology=self.topology,
+            files=self.files,
+            configs=self.configs,
+            owned=owned,
+        )
 
 
 def prepare(lab: str, variant: str | None, settings: Iterable[str], daemons: Iterable[str]) -> Prepared:
@@ -107,7 +115,7 @@ def prepare(lab: str, variant: str | None, settings: Iterable[str], daemons: Ite
     topology, folder = load(lab, variant, settings, daemons)
     files = render.render(topology, folder)
     configs, warnings = render.check(files)
-    return Prepared(topology=topology, files=files, configs=configs, warnings=warnings)
+    return Prepared(folder=folder.resolve(), topology=topology, files=files, configs=configs, warnings=warnings)
 
 
 def _with_daemon(node: Node, chosen: dict[str, str]) -> Node:

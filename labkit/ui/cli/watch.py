@@ -26,6 +26,8 @@ def status_command(name: str | None, as_json: bool) -> None:
     owners = answer["owners"]
     holds = f"is on {' and '.join(owners)}" if owners else "is on no node"
     click.echo(f"{answer['instance']}: {answer['vip']} {holds}")
+    for broken in answer["broken"]:
+        click.echo(f"broken: {broken}")
     for node in answer["nodes"]:
         _show_node(node, str(answer["vip"]))
 
