@@ -3,22 +3,19 @@
 The hosts are nodes of a lab that runs nothing by itself: each has an /etc and a /usr/local of its own.
 """
 
-import io
 import re
 import shutil
-import subprocess
 import sys
-import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT, Labkit, eventually
+from tests.e2e.hosts import PROGRAMS, VIP, Hosts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.kernel]
 
-VIP = "192.168.1.20"
-_PROGRAMS = Path(sys.executable).parent
 _HOSTS = """\
 title: Machines without anything
 networks:
@@ -31,69 +28,24 @@ nodes:
 _FAST = ("--set", "version=3", "--set", "advert_int=0.1")
 
 
-class Hosts:
-    """The machines: reached by `labkit exec`, as others are by ssh."""
-
-    def __init__(self, labkit: Labkit, folder: Path) -> None:
-        (folder / "hosts").mkdir()
-        (folder / "hosts/lab.yml").write_text(_HOSTS)
-        self.labkit = labkit
-        labkit("up", str(folder / "hosts"))
-
-    def run(self, host: str, *command: str, status: int = 0) -> str:
-        return self.labkit("exec", host, "--", *command, status=status)
-
-    def copy(self, host: str, source: Path, target: str) -> None:
-        """Copy what is in a folder, as `scp -rp` does."""
-        self.run(host, "mkdir", "-p", target)
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w") as tar:
-            tar.add(source, ".")
-        command = [
-            sys.executable,
-            "-m",
-            "labkit.ui.cli.main",
-            "exec",
-            host,
-            "--",
-            "tar",
-            "-xp",
-            "--no-same-owner",
-            "-C",
-        ]
-        subprocess.run(
-            [*command, target],
-            input=archive.getvalue(),
-            env=self.labkit.environment,
-            cwd="/",
-            check=True,
-            timeout=60,
-        )
-
-    def has_the_address(self, host: str) -> bool:
-        return f" {VIP}/" in self.run(host, "ip", "-o", "address", "show", "dev", "eth0")
-
-
 @pytest.fixture
-def hosts(own: Labkit, tmp_path: Path) -> Hosts:
-    return Hosts(own, tmp_path)
+def hosts(own: Labkit, tmp_path: Path) -> Iterator[Hosts]:
+    machines = Hosts(own, tmp_path, _HOSTS)
+    yield machines
+    machines.end()
 
 
 def take_turns(hosts: Hosts, start: str) -> None:
     """Start the daemons, and see the address on the better host, and on the other one when that daemon stops."""
-    daemons = [hosts.labkit.start("exec", host, "--", "sh", "-c", f"exec {start}") for host in ("server2", "server1")]
-    try:
-        assert eventually(lambda: hosts.has_the_address("server1"), within=30)
-        assert eventually(lambda: not hosts.has_the_address("server2"), within=30)
-        hosts.run("client", "ping", "-c", "1", "-W", "5", VIP)
-        hosts.run("server1", "sh", "-c", "kill $(cat /run/keepalived.pid)")
-        assert eventually(lambda: hosts.has_the_address("server2"), within=30)
-        assert not hosts.has_the_address("server1")
-        hosts.run("client", "ping", "-c", "1", "-W", "5", VIP)
-    finally:
-        hosts.labkit("down", "hosts")
-        said = [daemon.communicate(timeout=30) for daemon in daemons]
-    assert len(said) == 2
+    for host in ("server2", "server1"):
+        hosts.background("exec", host, "--", "sh", "-c", f"exec {start}")
+    assert eventually(lambda: hosts.has_the_address("server1"), within=30)
+    assert eventually(lambda: not hosts.has_the_address("server2"), within=30)
+    hosts.run("client", "ping", "-c", "1", "-W", "5", VIP)
+    hosts.run("server1", "sh", "-c", "kill $(cat /run/keepalived.pid)")
+    assert eventually(lambda: hosts.has_the_address("server2"), within=30)
+    assert not hosts.has_the_address("server1")
+    hosts.run("client", "ping", "-c", "1", "-W", "5", VIP)
 
 
 def exec_start(unit: Path) -> str:
@@ -104,10 +56,10 @@ def exec_start(unit: Path) -> str:
 
 def play(hosts: Hosts, host: str, folder: Path, status: int = 0) -> str:
     """Run the exported playbook on a host for itself, without what needs systemd or a package registry."""
-    playbook = _PROGRAMS / "ansible-playbook"
+    playbook = PROGRAMS / "ansible-playbook"
     if not playbook.exists():
         pytest.skip("ansible-playbook is not installed: pip install 'labkit[test]'")
-    hosts.run(host, "ln", "-sf", str(_PROGRAMS / "pykeepalived"), "/usr/local/bin/pykeepalived")
+    hosts.install(host)
     hosts.copy(host, folder, "/tmp/out")
     command = f"cd /tmp/out && {playbook} -i inventory.yml deploy.yml --connection local --limit {host}"
     command += f" --skip-tags install,service -e ansible_become=false -e ansible_python_interpreter={sys.executable}"
