@@ -78,7 +78,7 @@ def spread(runs: Sequence[Run]) -> list[str]:
         f"{scenario}: {what}: {_seconds(min(took))}, {_seconds(round(median(took)))}, {_seconds(max(took))} "
         f"(bound {_seconds(bounds[scenario, number, what])}; least, median and most of {len(took)})"
         for (scenario, number, what), took in measured.items()
-        if len(took) > 1
+        if len(took) > 1 and max(took)
     ]
 
 

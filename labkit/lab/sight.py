@@ -102,6 +102,8 @@ class Sight:
         match condition.what:
             case "vip":
                 return node in self.watch.owners(condition.address)
+            case "only":
+                return self.watch.owners(condition.address) == [node]
             case "master":
                 address = str(self.topology.node(node).links[0].address.ip)
                 return self.heard.get(address, -1) >= mark

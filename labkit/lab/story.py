@@ -20,6 +20,7 @@ class Condition:
 
     what     node                  value
     vip      who holds the VIP (or `address`)
+    only     who alone holds it
     master   whose adverts are heard
     arp      whose ARP table       the node that the VIP (or `address`) is expected at
     state    whose state           INIT, BACKUP, MASTER or FAULT
@@ -37,6 +38,8 @@ class Condition:
         match self.what:
             case "vip":
                 return f"{self.address or 'VIP'} on {self.node}"
+            case "only":
+                return f"{self.address or 'VIP'} on {self.node} only"
             case "master":
                 return f"adverts from {self.node}"
             case "arp":

@@ -49,6 +49,7 @@ _STATES = ("INIT", "BACKUP", "MASTER", "FAULT")
 
 _CONDITIONS = {
     "vip": ("address",),
+    "only": ("address",),
     "master": (),
     "arp": ("is", "address"),
     "state": ("is",),

@@ -231,6 +231,15 @@ def test_two_owners_at_once_are_seen(run: Run) -> None:
     assert run(text, *overlapping).steps[0].findings[-1].what == "never: 2 owners"
 
 
+def test_an_only_owner_is_one_whom_nobody_joins(run: Run) -> None:
+    text = "steps: [{do: {kill: server1}, expect: [{only: server3, within: 1s}]}]"
+    story = [(1_000, *address("server2")), (2_000, *address("server3")), (3_000, *address("server2", present=False))]
+    (found,) = run(text, *story).steps[0].findings
+    assert (found.what, found.verdict) == ("VIP on server3 only", Verdict.PASS)
+    assert found.took is not None
+    assert found.took >= 3_000
+
+
 def test_what_follows_a_failure_is_not_done(run: Run) -> None:
     result = run(KILL + "  - do: {kill: server2}\n", (1_000, *address("server3")))
     assert [step.did for step in result.steps] == [("kill server1",)]

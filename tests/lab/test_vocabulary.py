@@ -200,7 +200,7 @@ def test_each_is_unrolled_in_some_order(tmp_path: Path, topology: Topology) -> N
         pytest.param(
             "{owners: 2}",
             "{}",
-            "8:13: this is no condition; one of: vip, master, arp, state, owners, dropped, serves",
+            "8:13: this is no condition; one of: vip, only, master, arp, state, owners, dropped, serves",
             id="no-condition",
         ),
         pytest.param(
