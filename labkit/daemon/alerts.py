@@ -18,6 +18,7 @@ from labkit.daemon.letters import Answer, Letter, compose, wants_mail
 from labkit.daemon.log import Level
 from labkit.daemon.loop import Appointment, Loop
 from labkit.daemon.news import News
+from labkit.daemon.report import DeliveryReport
 from labkit.kernel.process import now
 from labkit.trace import SECOND, Micros
 
@@ -73,6 +74,10 @@ class Alerts:
         if self._channel is None and self._restart is None:
             self._start()
         self._send()
+
+    def delivery(self) -> DeliveryReport:
+        """Return how many letters were delivered."""
+        return DeliveryReport(kind="mail", told=self.sent, lost=self.lost, waiting=len(self._letters))
 
     # --- the process --------------------------------------------------------------------------------------------------
 

@@ -221,5 +221,6 @@ def compose(
         groups=composer.groups(),
         trackers=composer.trackers(),
         interfaces=composer.interfaces(),
+        deliveries=snapshot.common.deliveries,
         errors=composer.errors(),
     )

@@ -17,6 +17,7 @@ from labkit.daemon.children import Children, Ended
 from labkit.daemon.loop import Loop
 from labkit.daemon.news import STATES, News, fifo_line
 from labkit.daemon.programs import NoSuchAccountError, account, prepare
+from labkit.daemon.report import DeliveryReport
 
 _QUEUED_LINES = 1000
 _MODE = 0o600
@@ -36,8 +37,7 @@ class FifoWriter:
         self._states: dict[tuple[str, str], bytes] = {}
         self._waits = False
         self._dropping = 0
-        self.dropped = 0
-        """How many lines were lost so far."""
+        self._written = self._dropped = 0
 
     def open(self, owner: tuple[int, int] | None) -> None:
         """Make the FIFO if it is not there, for its owner (user and group) only, and open it."""
@@ -81,6 +81,11 @@ class FifoWriter:
             self._states[key] = line
         self._put(line)
 
+    def delivery(self) -> DeliveryReport:
+        """Return how many lines were written."""
+        lost = self._dropped + self._dropping
+        return DeliveryReport(kind="fifo", name=self.path, told=self._written, lost=lost, waiting=len(self._queue))
+
     def keep(self, subjects: Collection[tuple[str, str]]) -> None:
         """Forget the states of all that are not among these: kind and name of each."""
         self._states = {key: line for key, line in self._states.items() if key in subjects}
@@ -113,10 +118,11 @@ class FifoWriter:
                 self._wait(waits=True)
                 return
             self._queue.popleft()
+            self._written += 1
         self._wait(waits=False)
         if self._dropping:
             self._say(f"FIFO {self.path} is read again: {self._dropping} lines were dropped, the present states are in")
-            self.dropped += self._dropping
+            self._dropped += self._dropping
             self._dropping = 0
 
     def _wait(self, *, waits: bool) -> None:
@@ -207,6 +213,10 @@ class Fifos:
         """Write one line to every FIFO."""
         for writer in self._writers.values():
             writer.write(news)
+
+    def deliveries(self) -> tuple[DeliveryReport, ...]:
+        """Return how many lines were written to each FIFO."""
+        return tuple(writer.delivery() for writer in self._writers.values())
 
     def close(self) -> None:
         """Close every FIFO; a script that reads one comes to its end."""

@@ -11,6 +11,7 @@ from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import Loop
 from labkit.daemon.news import Editor, Subject, scripts
 from labkit.daemon.notify import Notifier
+from labkit.daemon.report import DeliveryReport
 from labkit.vrrp.actions import Action
 
 
@@ -41,6 +42,11 @@ class Herald:
             self._fifos.write(news)
             self._notifier.tell(news)
             self._alerts.tell(news)
+
+    def deliveries(self) -> tuple[DeliveryReport, ...]:
+        """Return how much was told over each way that is used."""
+        ways = (self._notifier.delivery(), *self._fifos.deliveries(), self._alerts.delivery())
+        return tuple(way for way in ways if way.name or way.told or way.lost or way.waiting)
 
     @property
     def farewells(self) -> int:

@@ -7,6 +7,7 @@ adverts and never in front of one.
 from typing import TypeAlias
 
 from labkit.conf.model import Config
+from labkit.daemon.report import DeliveryReport
 from labkit.trace import Micros, Record
 from labkit.values import dataclass, field
 from labkit.vrrp.events import SetPriority, State
@@ -79,6 +80,7 @@ class Common:
     trackers: tuple[TrackerStatus, ...] = ()
     groups: tuple[tuple[str, State], ...] = ()
     interfaces: tuple[InterfaceState, ...] = ()
+    deliveries: tuple[DeliveryReport, ...] = ()
     errors: tuple[tuple[ErrorKind, int], ...] = ()  # packets that were for no router of ours
 
 

@@ -109,6 +109,13 @@ def _ours(report: Report) -> Iterable[str]:
         for suspect in router.suspects
     ]
     yield _family("keepalived_vrrp_suspects_total", "counter", "Refused adverts that claim our VRID", suspects)
+    ways = [({"way": way.kind, "name": way.name}, way) for way in report.deliveries]
+    told = [_Sample(labels, way.told) for labels, way in ways]
+    yield _family("keepalived_notifications_told_total", "counter", "Scripts started, lines written, mail sent", told)
+    lost = [_Sample(labels, way.lost) for labels, way in ways]
+    yield _family("keepalived_notifications_lost_total", "counter", "Notifications given up or left out", lost)
+    waiting = [_Sample(labels, way.waiting) for labels, way in ways]
+    yield _family("keepalived_notifications_waiting", "gauge", "Notifications still to be told", waiting)
     started = [_Sample({}, report.started)]
     yield _family("keepalived_start_timestamp_seconds", "gauge", "When keepalived started", started)
 

@@ -13,6 +13,7 @@ from labkit.daemon.children import Children
 from labkit.daemon.loop import Appointment, Loop
 from labkit.daemon.news import News, Word, commands
 from labkit.daemon.programs import Program, prepare, runs_as_root
+from labkit.daemon.report import DeliveryReport
 from labkit.kernel.process import now
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass, field
@@ -50,6 +51,7 @@ class Notifier:
         self._defaults = GlobalDefs()
         self._programs: dict[Command, Program] = {}
         self._lines: dict[tuple[str, str], _Line] = {}
+        self._started = self._lost = 0
         self.farewells = 0
         """How many scripts that tell of the end (STOP) have not ended yet."""
 
@@ -80,10 +82,16 @@ class Notifier:
             if len(line.waiting) == _WAITING:
                 line.waiting.popleft()
                 line.lost += 1
+                self._lost += 1
             line.waiting.append(_Run((*program.argv, *told), program, last))
             self.farewells += last
         if line.current is None:
             self._next(line)
+
+    def delivery(self) -> DeliveryReport:
+        """Return how many scripts were started."""
+        waiting = sum(len(line.waiting) for line in self._lines.values())
+        return DeliveryReport(kind="script", told=self._started, lost=self._lost, waiting=waiting)
 
     def hurry(self) -> None:
         """Start everything that waits: there is no time left."""
@@ -106,6 +114,7 @@ class Notifier:
 
     def _start(self, line: _Line) -> None:
         run = line.waiting.popleft()
+        self._started += 1
         line.current = self._children.start(run.argv, run.program.who, partial(self._ended, line, run))
 
     def _lose_patience(self, line: _Line, text: str) -> None:

@@ -173,6 +173,20 @@ class InterfaceReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReport:
+    """How much was told over one way: `kind` is mail, fifo (`name` is its path) or script (the notify scripts).
+
+    `lost` was given up, refused or left out; `waiting` is still to be told.
+    """
+
+    kind: str
+    name: str = ""
+    told: int = 0
+    lost: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """A whole daemon at the time `at`."""
 
@@ -187,6 +201,7 @@ class Report:
     groups: tuple[GroupReport, ...] = ()
     trackers: tuple[TrackerReport, ...] = ()
     interfaces: tuple[InterfaceReport, ...] = ()
+    deliveries: tuple[DeliveryReport, ...] = ()
     errors: dict[str, int] = field(default_factory=dict)  # refused packets that were for no router of ours
 
 

@@ -3,13 +3,14 @@
 import json
 import time
 
-from labkit.daemon.report import Report, RouterReport, SuspectReport, TrackerReport
+from labkit.daemon.report import DeliveryReport, Report, RouterReport, SuspectReport, TrackerReport
 
 _BOLD, _DIM, _OFF = "\033[1m", "\033[2m", "\033[0m"
 _RED, _GREEN, _YELLOW, _CYAN = "\033[31m", "\033[32m", "\033[33m", "\033[36m"
 _STATE_COLOUR = {"MASTER": _GREEN, "BACKUP": _CYAN, "FAULT": _RED, "INIT": _YELLOW}
 _DAY_S, _HOUR_S, _MINUTE_S = 86400, 3600, 60
 _US = 1_000_000
+_WAYS = {"script": "notify scripts", "fifo": "FIFO", "mail": "mail"}
 
 
 class _Pen:
@@ -141,9 +142,17 @@ def _below(report: Report, pen: _Pen) -> list[str]:
         if not interface.exists or not interface.up:
             what = "is down" if interface.exists else "does not exist"
             lines.append(f"{pen('interface', _DIM)} {pen(interface.name, _BOLD)}  {pen(what, _RED)}")
+    lines += [_delivery(way, pen) for way in report.deliveries]
     if report.errors:
         lines.append(f"{pen('for no router of ours', _DIM)}  {_kinds(report.errors)}")
     return ["", *lines] if lines else []
+
+
+def _delivery(way: DeliveryReport, pen: _Pen) -> str:
+    name = f" {pen(way.name, _BOLD)}" if way.name else ""
+    lost = f", {pen(f'{way.lost} lost', _RED)}" if way.lost else ""
+    waiting = f", {pen(f'{way.waiting} waiting', _YELLOW)}" if way.waiting else ""
+    return f"{pen(_WAYS[way.kind], _DIM)}{name}  {way.told} told{lost}{waiting}"
 
 
 def _tracker(tracker: TrackerReport, pen: _Pen) -> list[str]:

@@ -39,6 +39,7 @@ class Teller:
             trackers=self._speaker.trackers,
             groups=tuple(self._speaker.groups.items()),
             interfaces=tuple(self._interface(name) for name in sorted(watched)),
+            deliveries=self._service.herald.deliveries(),
             errors=tuple(self._speaker.errors.items()),
         )
 

@@ -6,6 +6,7 @@ from labkit.daemon.report import (
     AddressReport,
     AdjustmentReport,
     CounterReport,
+    DeliveryReport,
     GroupReport,
     InterfaceReport,
     PeerReport,
@@ -83,5 +84,10 @@ REPORT = Report(
     routers=(MASTER, BACKUP),
     groups=(GroupReport(name="G", state="BACKUP", members=("VI_1", "VI_2")),),
     trackers=(TrackerReport(kind="script", name="chk", healthy=False, status=1, output="no process found\n"),),
+    deliveries=(
+        DeliveryReport(kind="script", told=3),
+        DeliveryReport(kind="fifo", name="/run/fifo", told=7, lost=2),
+        DeliveryReport(kind="mail", told=1, waiting=4),
+    ),
     interfaces=(InterfaceReport(name="eth9", exists=False, up=False),),
 )

@@ -10,6 +10,7 @@ from labkit.conf.model import GlobalDefs
 from labkit.daemon import alerts as module
 from labkit.daemon.alerts import Alerts
 from labkit.daemon.news import News, Word
+from labkit.daemon.report import DeliveryReport
 from tests.daemon.daemon import Daemon, instance
 from tests.daemon.desk import Desk
 from tests.daemon.mail import MailServer, Manners
@@ -125,6 +126,7 @@ def test_letters_are_bounded_and_the_newest_are_kept(desk: Desk, serve: Serve) -
     post = Post(desk, server.port)
     post.tell(*[Word.MASTER] * 300)
     assert post.alerts.lost == 44
+    assert post.alerts.delivery() == DeliveryReport(kind="mail", lost=44, waiting=256)
     post.alerts.close()
 
 

@@ -139,8 +139,11 @@ def _stranger(daemon: Daemon) -> socket.socket:
 @pytest.mark.kernel
 class TestAnswers:
     @pytest.fixture
-    def daemon(self, lan: Lan, start: Start) -> Daemon:
-        daemon = start(0, instance(150) + instance(150, name="W", vrid=22, vip="10.0.0.1").replace("eth0", "eth7"))
+    def daemon(self, lan: Lan, start: Start, tmp_path: Path) -> Daemon:
+        fifo = f"global_defs {{\n vrrp_notify_fifo {tmp_path}/fifo\n}}\n"
+        daemon = start(
+            0, fifo + instance(150) + instance(150, name="W", vrid=22, vip="10.0.0.1").replace("eth0", "eth7")
+        )
         lan.hosts[0].wait_address(VIP)
         return daemon
 
@@ -164,6 +167,9 @@ class TestAnswers:
         ]
         assert report["vrrp_pid"] == daemon.vrrp_pid
         assert report["pid"] == daemon.process.pid
+        (delivery,) = report["deliveries"]
+        assert (delivery["kind"], delivery["lost"], delivery["waiting"]) == ("fifo", 0, 0)
+        assert delivery["told"] >= 2
 
     def test_an_instance_that_is_not_there(self, daemon: Daemon) -> None:
         assert _run(daemon, "status", "V1") == (

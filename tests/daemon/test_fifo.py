@@ -93,6 +93,9 @@ def test_nobody_reads_then_the_reader_gets_the_outcome(desk: Desk, tmp_path: Pat
     assert told[:3] == [("BACKUP", 1), ("MASTER", 2), ("BACKUP", 3)]
     assert "lines were dropped, the present states are in" in desk.said[-1]
     assert len(lines) < 20_001
+    (delivery,) = fifos.deliveries()
+    assert (delivery.told, delivery.waiting) == (len(lines), 0)
+    assert delivery.told + delivery.lost >= 20_001  # what is dropped may be written once more as a present state
     reader.close()
     fifos.close()
 

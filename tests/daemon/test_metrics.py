@@ -58,6 +58,9 @@ def test_the_figures() -> None:
     assert samples["keepalived_authentication_failure_total", one] == 12
     assert samples["keepalived_ip_ttl_errors_total", one] == 1
     assert samples["keepalived_script_status", ("chk",)] == 0
+    assert samples["keepalived_notifications_told_total", ("", "mail")] == 1
+    assert samples["keepalived_notifications_lost_total", ("/run/fifo", "fifo")] == 2
+    assert samples["keepalived_notifications_waiting", ("", "mail")] == 4
     assert samples["keepalived_vrrp_priority", ("21", "VI_1", "eth0")] == 110
     assert samples["keepalived_vrrp_suspects_total", ("192.168.1.22", "21", "VI_1", "eth0", "password")] == 12
 

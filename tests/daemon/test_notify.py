@@ -7,6 +7,7 @@ import pytest
 from labkit.conf.model import Command, GlobalDefs, VrrpInstance
 from labkit.daemon.news import News, Word
 from labkit.daemon.notify import Notifier
+from labkit.daemon.report import DeliveryReport
 from tests.daemon.desk import Desk
 from tests.daemon.test_wording import INSTANCE
 
@@ -66,6 +67,7 @@ def test_when_changes_are_faster_than_the_script_the_newest_are_told(desk: Desk,
     gate.touch()
     desk.run_until(lambda: told.read_text().count("\n") == 65)  # the one that ran, and the 64 that may wait
     assert told.read_text().split()[-2:] == ["MASTER", "FAULT"]
+    assert notify.delivery() == DeliveryReport(kind="script", told=65, lost=136)
     assert desk.said == [f"136 notifications were left out: {instance.notify.text} is slower than the changes"]  # type: ignore[union-attr]
 
 

@@ -41,6 +41,9 @@ def test_the_whole_screen() -> None:
         "script chk  fails (exit status 1)\n"
         "    | no process found\n"
         "interface eth9  does not exist\n"
+        "notify scripts  3 told\n"
+        "FIFO /run/fifo  7 told, 2 lost\n"
+        "mail  1 told, 4 waiting\n"
     )
 
 
