@@ -15,7 +15,7 @@ from labkit.conf.model import Config
 from labkit.daemon.channel import Channel
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop
-from labkit.daemon.messages import Ready
+from labkit.daemon.messages import Ready, TakeConfig
 from labkit.diagnostics import LabkitError
 from labkit.kernel.process import now
 from labkit.trace import SECOND, Micros
@@ -36,13 +36,15 @@ class ForkError(LabkitError):
 class ChildKind:
     """A kind of child: `name` as the log has it, `tag` in syslog; `run` is the process and returns its status.
 
-    Without an `essential` child the daemon is worth nothing: it ends when that one fails for good.
+    `part` is what it is given of a configuration.  Without an `essential` child the daemon is worth nothing: it ends
+    when that one fails for good.
     """
 
     name: str
     tag: str
     run: Callable[[Config, socket.socket, Log], int]
     wanted: Callable[[Config], bool]
+    part: Callable[[Config], Config]
     pid_file: Path | None = None
     essential: bool = False
 
@@ -114,12 +116,16 @@ class Offspring:
         Raises:
             ForkError: no process is left for a child that was not needed before.
         """
-        self._config = config
+        self._config = self.kind.part(config)
         self._wanted = self.kind.wanted(config)
         if not self._wanted:
             self._dismiss(0)
         elif self._process is None and self._respawn_at is None:
             self._start()
+
+    def reconfigure(self) -> bool:
+        """Have the process run the configuration that it was given last; False: there is none, or it does not read."""
+        return self._config is not None and self.send(TakeConfig(config=self._config))
 
     def send(self, message: object) -> bool:
         """Send a message to the process; False: there is none, or it does not read."""

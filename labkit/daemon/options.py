@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from labkit.daemon.places import CONTROL_SOCKET, PID_FILE, VRRP_PID_FILE
+from labkit.daemon.places import CHECKERS_PID_FILE, CONTROL_SOCKET, PID_FILE, VRRP_PID_FILE
 from labkit.values import dataclass, fields
 
 EX_USAGE = 2
@@ -33,11 +33,10 @@ commands that ask a keepalived that runs (each has a --help):
   stop        stop, and return when it is down
   prio        override the priority of an instance
 
-not here: -C (checks come with a later version), -x and -A (SNMP: see `metrics`), -T, --perf, --debug, --no-mem-check
+not here: -x and -A (SNMP: see `metrics`), -T, --perf, --debug, --no-mem-check
 """
 
 _REFUSED: tuple[tuple[tuple[str, ...], str, bool], ...] = (
-    (("-C", "--check"), "the checkers come with a later version; leave it out and VRRP runs", False),
     (("-x", "--snmp"), "there is no SNMP here; `pykeepalived metrics` has the figures", False),
     (("-A", "--snmp-agent-socket"), "there is no SNMP here; `pykeepalived metrics` has the figures", True),
     (("-T", "--genhash"), "there is no genhash here yet; keepalived's own makes the digests", False),
@@ -67,11 +66,15 @@ class Options:
     version: bool = False
     pid: Path | None = None
     vrrp_pid: Path | None = None
+    checkers_pid: Path | None = None
     control: Path | None = None
     trace: str | None = None
     namespace: str | None = None
     umask: int | None = None
+    vrrp: bool = False
+    check: bool = False
     keep_addresses: bool = False
+    keep_services: bool = False
     respawn: bool = True
     addresses_logged: bool = False
     core_dump: bool = False
@@ -151,7 +154,9 @@ def _add_configuration(parser: argparse.ArgumentParser) -> None:
 def _add_running(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("running").add_argument
     add("-n", "--dont-fork", dest="foreground", action="store_true", help="stay in the foreground")
-    add("-P", "--vrrp", action="store_true", help="run VRRP only (this version runs nothing else)")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("-P", "--vrrp", action="store_true", help="run VRRP only")
+    only.add_argument("-C", "--check", action="store_true", help="run checks and balancing only")
     add("-B", "--no_bfd", action="store_true", help="run no BFD process (there is none)")
     add("--all", action="store_true", help="run VRRP even if nothing is configured (it always runs)")
     text = "run in this network namespace, whatever net_namespace says"
@@ -160,7 +165,8 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     text = "stopping leaves the addresses where they are and tells no peer"
     add("-V", "--dont-release-vrrp", dest="keep_addresses", action="store_true", help=text)
     add("-X", "--release-vips", action="store_true", help="stopping takes the addresses off (it does)")
-    add("-I", "--dont-release-ipvs", action="store_true", help="stopping leaves IPVS alone (it is never touched)")
+    text = "stopping leaves virtual services in the kernel"
+    add("-I", "--dont-release-ipvs", dest="keep_services", action="store_true", help=text)
     add("-u", "--umask", type=_umask, metavar="MASK", help="files are made without these permissions")
     add("-m", "--core-dump", action="store_true", help="a process that crashes may leave a core dump")
     text = "the same, under this name (core if absent), for the whole machine while we run"
@@ -172,7 +178,7 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("files").add_argument
     add("-p", "--pid", type=Path, metavar="FILE", help=f"pid of the parent process; {PID_FILE} if absent")
     add("-r", "--vrrp_pid", type=Path, metavar="FILE", help=f"pid of the VRRP process; {VRRP_PID_FILE} if absent")
-    text = "pid of the process of checks, or of BFD (this version has neither)"
+    text = f"pid of the process of checks; {CHECKERS_PID_FILE} if absent"
     add("-c", "--checkers_pid", type=Path, metavar="FILE", help=text)
     add("-b", "--bfd_pid", type=Path, metavar="FILE", help=argparse.SUPPRESS)
     text = f"where commands ask; {CONTROL_SOCKET}, or beside another pid file"
@@ -199,7 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="pykeepalived",
         usage="pykeepalived [OPTION...]\n       pykeepalived COMMAND [OPTION...]",
-        description="keepalived's VRRP: virtual addresses that move to the next router when one fails.",
+        description="keepalived: virtual addresses that move to the next router, and balancing with health checks.",
         epilog=_COMMANDS,
         formatter_class=_Layout,
     )

@@ -23,7 +23,7 @@ from labkit.daemon.dumping import Dump, Dumper
 from labkit.daemon.inquiry import Inquiry
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
-from labkit.daemon.messages import Page, TakeConfig, Taken, Told
+from labkit.daemon.messages import Page, Taken, Told
 from labkit.daemon.offspring import ChildKind, Family, ForkError, Offspring
 from labkit.daemon.readiness import Readiness
 from labkit.daemon.reading import Reading, read_apart
@@ -53,7 +53,7 @@ class Parent:
     """Keeps the children running until it is told to stop."""
 
     def __init__(self, settings: Settings, log: Log, ready: Callable[[], None]) -> None:
-        """Be ready to run; `ready` is called once, when the VRRP process has everything it needs.
+        """Be ready to run; `ready` is called once, when the VRRP process (with -C: that of checks) is.
 
         Where the log has no console, the children let go of the caller's standard error.
         """
@@ -76,7 +76,9 @@ class Parent:
             respawn=settings.respawn,
         )
         self.vrrp = Offspring(self._vrrp_kind(), family)
-        self._children = (self.vrrp,)
+        self.checkers = Offspring(self._checkers_kind(), family)
+        self._children = (self.vrrp, self.checkers)
+        self._main = self.vrrp if settings.vrrp else self.checkers  # what the daemon is for
         self.inquiry = Inquiry(self.vrrp.send)
         self._control: ControlServer | None = None
         self._reload_times = ReloadTimes(log.say)
@@ -94,15 +96,27 @@ class Parent:
             name="VRRP",
             tag="Keepalived_vrrp",
             run=lambda config, end, log: _run_vrrp(config, end, log, settings),
-            wanted=lambda config: True,
+            wanted=lambda config: settings.vrrp,
+            part=lambda config: replace(config, virtual_servers=()),
             pid_file=settings.places.vrrp_pid,
             essential=True,
+        )
+
+    def _checkers_kind(self) -> ChildKind:
+        settings = self.settings
+        return ChildKind(
+            name="Healthcheck",
+            tag="Keepalived_healthcheckers",
+            run=lambda config, end, log: _run_checkers(config, end, log, settings),
+            wanted=lambda config: settings.checkers and (bool(config.virtual_servers) or not settings.vrrp),
+            part=lambda config: replace(config, scripts=(), instances=(), sync_groups=(), track_processes=()),
+            pid_file=settings.places.checkers_pid,
+            essential=not settings.vrrp,
         )
 
     def run(self, config: Config) -> int:
         """Run `config`, and what a reload brings, until told to stop; return the exit status."""
         self.config = config
-        self._mention(config)
         self._schedule_reloads()
         self._listen()
         hooks.startup(config.global_defs, self._log)
@@ -123,11 +137,6 @@ class Parent:
         """Remove the control socket; who waits on it for the end of the daemon is told by that."""
         if self._control is not None:
             self._control.close()
-
-    def _mention(self, config: Config) -> None:
-        if config.virtual_servers:
-            text = "virtual_server blocks are checked only: balancing is not part of this version, VRRP runs"
-            self._log.say(text, Level.WARNING)
 
     def _listen(self) -> None:
         try:
@@ -153,7 +162,7 @@ class Parent:
         """Have every child run that the configuration needs."""
         for child in self._children:
             try:
-                child.configure(replace(self.config, virtual_servers=()))
+                child.configure(self.config)
             except ForkError as error:
                 if child.kind.essential:
                     raise
@@ -175,7 +184,7 @@ class Parent:
                 for record in message.records:
                     self._readiness.note(record)
                     self._remember(record)
-            case Taken():
+            case Taken() if child is self._main:
                 self._taken()
 
     def _remember(self, record: Record) -> None:
@@ -195,20 +204,26 @@ class Parent:
             return
         if child is self.vrrp and child.pid is None:
             self.inquiry.gone()
+        if child is self._main and child.pid is None:
             self._taken()  # the next one starts with it
         if self._stopping:
             if not any(other.pid for other in self._children):
                 self._status = os.EX_OK
-        elif child is self.vrrp and child.ready:
-            for router, priority in self._overrides.items():
-                child.send(SetPriority(router=router, priority=priority))
-            if self._tell_ready is not _nothing:
-                self._log.say("Startup complete")
-                if self.settings.dump_config:
-                    self._dumper.log_data()
-                self._tell_ready()
-                self._readiness.ready(os.getpid())
-                self._tell_ready = _nothing
+        elif child is self._main and child.ready:
+            if child is self.vrrp:
+                for router, priority in self._overrides.items():
+                    child.send(SetPriority(router=router, priority=priority))
+            self._started_up()
+
+    def _started_up(self) -> None:
+        """Tell whoever waits, once."""
+        if self._tell_ready is not _nothing:
+            self._log.say("Startup complete")
+            if self.settings.dump_config:
+                self._dumper.log_data()
+            self._tell_ready()
+            self._readiness.ready(os.getpid())
+            self._tell_ready = _nothing
 
     def override(self, router: str, priority: int | None) -> bool:
         """Give a router this base priority until told otherwise; False: there is no VRRP process to tell.
@@ -278,10 +293,11 @@ class Parent:
             self.config.global_defs.reload_time_file, repeat=self.config.global_defs.reload_repeat
         )
         self._readiness.keep({instance.router.name for instance in reading.config.instances})
-        self._mention(reading.config)
+        running = [child for child in self._children if child.pid is not None]
         self._configure()
-        if not self.vrrp.send(TakeConfig(config=replace(reading.config, virtual_servers=()))):
-            self._taken()  # there is no VRRP process: the next one starts with it
+        told = {child for child in running if child.reconfigure()}
+        if self._main not in told:
+            self._taken()  # it does not run: the next one starts with it
 
     def _schedule_reloads(self) -> None:
         defs = self.config.global_defs
@@ -326,6 +342,12 @@ def _run_vrrp(config: Config, end: socket.socket, log: Log, settings: Settings) 
     from labkit.daemon.runner import run_vrrp  # the parent has no use for the protocol
 
     return run_vrrp(config, end, log, settings)
+
+
+def _run_checkers(config: Config, end: socket.socket, log: Log, settings: Settings) -> int:
+    from labkit.daemon.balancing import run_checkers  # nor for checks
+
+    return run_checkers(config, end, log, settings)
 
 
 def _nothing() -> None:

@@ -1,8 +1,8 @@
 """Where a daemon's files are.
 
-alone                /run/keepalived.pid, /run/keepalived/vrrp.pid, /run/keepalived/control.sock
+alone                /run/keepalived.pid, /run/keepalived/vrrp.pid, checkers.pid, control.sock
 use_pid_dir          /run/keepalived/keepalived.pid, the others as before
-instance NAME        /run/keepalived/keepalived_NAME.pid, vrrp_NAME.pid, keepalived_NAME.sock
+instance NAME        /run/keepalived/keepalived_NAME.pid, vrrp_NAME.pid, checkers_NAME.pid, keepalived_NAME.sock
 net_namespace NAME   the same in /run/keepalived/keepalived_NAME/, where keepalived(8) has them too
 """
 
@@ -13,6 +13,7 @@ from labkit.values import dataclass
 RUN_FOLDER = Path("/run/keepalived")
 PID_FILE = Path("/run/keepalived.pid")
 VRRP_PID_FILE = RUN_FOLDER / "vrrp.pid"
+CHECKERS_PID_FILE = RUN_FOLDER / "checkers.pid"
 CONTROL_SOCKET = RUN_FOLDER / "control.sock"
 
 
@@ -22,6 +23,7 @@ class Places:
 
     pid: Path = PID_FILE
     vrrp_pid: Path = VRRP_PID_FILE
+    checkers_pid: Path = CHECKERS_PID_FILE
     control: Path = CONTROL_SOCKET
 
 
@@ -36,6 +38,7 @@ def places(
     *,
     pid: Path | None = None,
     vrrp_pid: Path | None = None,
+    checkers_pid: Path | None = None,
     control: Path | None = None,
     instance: str | None = None,
     namespace: str | None = None,
@@ -47,4 +50,6 @@ def places(
     alone = not (instance or namespace or use_pid_dir)
     pid = (pid or (PID_FILE if alone else folder / f"keepalived{ending}")).absolute()
     vrrp_pid = (vrrp_pid or folder / f"vrrp{ending}").absolute()
-    return Places(pid=pid, vrrp_pid=vrrp_pid, control=(control or control_path(pid)).absolute())
+    checkers_pid = (checkers_pid or folder / f"checkers{ending}").absolute()
+    control = (control or control_path(pid)).absolute()
+    return Places(pid=pid, vrrp_pid=vrrp_pid, checkers_pid=checkers_pid, control=control)

@@ -88,6 +88,7 @@ def _locate(options: Options, file: Path, config: Config, ready: Callable[[], No
     where = places(
         pid=options.pid,
         vrrp_pid=options.vrrp_pid,
+        checkers_pid=options.checkers_pid,
         control=options.control,
         instance=defs.instance,
         namespace=namespace,
@@ -117,7 +118,10 @@ def _parent(options: Options, file: Path, where: Places, config: Config, ready: 
         config_id=options.config_id,
         all_files=options.all_files,
         trace=options.trace,
+        vrrp=not options.check,
+        checkers=not options.vrrp,
         keep_addresses=options.keep_addresses,
+        keep_services=options.keep_services,
         addresses_logged=options.addresses_logged,
         respawn=options.respawn,
         ignore_sigint=options.ignore_sigint,

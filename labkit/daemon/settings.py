@@ -10,9 +10,10 @@ from labkit.values import dataclass
 class Settings:
     """The settings of one daemon; they stay as they are until it ends.
 
-    With `keep_addresses` stopping leaves the addresses where they are and tells no peer; with `addresses_logged` every
+    With `keep_addresses` stopping leaves the addresses where they are and tells no peer, with `keep_services` the
+    virtual services stay; with `addresses_logged` every
     address that comes or goes is; without `respawn` the end of a child is the end of the daemon.  `config_id` and
-    `all_files` are what the configuration is read with.
+    `all_files` are what the configuration is read with; `vrrp` and `checkers` say what may run at all.
     """
 
     file: Path
@@ -20,7 +21,10 @@ class Settings:
     config_id: str | None = None
     all_files: bool = False
     trace: str | None = None
+    vrrp: bool = True
+    checkers: bool = True
     keep_addresses: bool = False
+    keep_services: bool = False
     addresses_logged: bool = False
     respawn: bool = True
     ignore_sigint: bool = False

@@ -52,8 +52,9 @@ class Daemon:
     def _start(self) -> subprocess.Popen[bytes]:
         log = self.log_file.open("a")
         with log:
-            options = ("-n", "-l", "-D", "-f", self.config, "-p", self.home / "pid", "-r", self.home / "vrrp.pid")
-            return self._host.start((*self._program, *options), stderr=log, stdout=log, cwd=self.home)
+            pids = ("-p", self.home / "pid", "-r", self.home / "vrrp.pid", "-c", self.home / "checkers.pid")
+            command = (*self._program, "-n", "-l", "-D", "-f", self.config, *pids)
+            return self._host.start(command, stderr=log, stdout=log, cwd=self.home)
 
     def restart(self) -> None:
         """Start it again, after its end."""

@@ -23,7 +23,9 @@ from labkit.daemon.places import Places, places
         pytest.param("-S user", Options(facility=1), id="facility-user"),
         pytest.param("-u 022", Options(umask=0o22), id="umask"),
         pytest.param("-p a -r b", Options(pid=Path("a"), vrrp_pid=Path("b")), id="pids"),
-        pytest.param("-c a -b b -P -B --all -X -I", Options(), id="what-is-so-anyway"),
+        pytest.param("-b b -B --all -X", Options(), id="what-is-so-anyway"),
+        pytest.param("-c a -P -I", Options(checkers_pid=Path("a"), vrrp=True, keep_services=True), id="vrrp-only"),
+        pytest.param("-C", Options(check=True), id="checks-only"),
         pytest.param("-i one -e", Options(config_id="one", all_files=True), id="id"),
         pytest.param("-V", Options(keep_addresses=True), id="keep"),
         pytest.param("-R", Options(respawn=False), id="no-respawn"),
@@ -45,7 +47,7 @@ def test_understood(words: str, options: Options) -> None:
     [
         ("-x", 2, "pykeepalived: -x/--snmp: there is no SNMP here; `pykeepalived metrics` has the figures\n"),
         ("-A unix:x", 2, "pykeepalived: -A/--snmp-agent-socket: there is no SNMP here; "),
-        ("-C", 2, "pykeepalived: -C/--check: the checkers come with a later version; leave it out and VRRP runs\n"),
+        ("-C -P", 2, "pykeepalived: argument -P/--vrrp: not allowed with argument -C/--check"),
         ("-T", 2, "pykeepalived: -T/--genhash: "),
         ("--perf=all", 2, "pykeepalived: --perf: "),
         ("--debug=D", 2, "pykeepalived: --debug: "),
@@ -96,13 +98,17 @@ RUN = Path("/run/keepalived")
 @pytest.mark.parametrize(
     ("apart", "where"),
     [
-        pytest.param({}, ("/run/keepalived.pid", RUN / "vrrp.pid", RUN / "control.sock"), id="alone"),
         pytest.param(
-            {"use_pid_dir": True}, (RUN / "keepalived.pid", RUN / "vrrp.pid", RUN / "control.sock"), id="pid-dir"
+            {}, ("/run/keepalived.pid", RUN / "vrrp.pid", RUN / "checkers.pid", RUN / "control.sock"), id="alone"
+        ),
+        pytest.param(
+            {"use_pid_dir": True},
+            (RUN / "keepalived.pid", RUN / "vrrp.pid", RUN / "checkers.pid", RUN / "control.sock"),
+            id="pid-dir",
         ),
         pytest.param(
             {"instance": "I"},
-            (RUN / "keepalived_I.pid", RUN / "vrrp_I.pid", RUN / "keepalived_I.sock"),
+            (RUN / "keepalived_I.pid", RUN / "vrrp_I.pid", RUN / "checkers_I.pid", RUN / "keepalived_I.sock"),
             id="instance",
         ),
         pytest.param(
@@ -110,18 +116,24 @@ RUN = Path("/run/keepalived")
             (
                 RUN / "keepalived_N" / "keepalived.pid",
                 RUN / "keepalived_N" / "vrrp.pid",
+                RUN / "keepalived_N" / "checkers.pid",
                 RUN / "keepalived_N" / "keepalived.sock",
             ),
             id="namespace",
         ),
         pytest.param(
-            {"instance": "I", "pid": Path("/x/p.pid"), "vrrp_pid": Path("/x/v")},
-            ("/x/p.pid", "/x/v", "/x/p.sock"),
+            {"instance": "I", "pid": Path("/x/p.pid"), "vrrp_pid": Path("/x/v"), "checkers_pid": Path("/x/c")},
+            ("/x/p.pid", "/x/v", "/x/c", "/x/p.sock"),
             id="told",
         ),
-        pytest.param({"control": Path("/x/c")}, ("/run/keepalived.pid", RUN / "vrrp.pid", "/x/c"), id="control"),
+        pytest.param(
+            {"control": Path("/x/s")},
+            ("/run/keepalived.pid", RUN / "vrrp.pid", RUN / "checkers.pid", "/x/s"),
+            id="control",
+        ),
     ],
 )
 def test_daemons_have_places_of_their_own(apart: dict[str, object], where: tuple[str | Path, ...]) -> None:
-    pid, vrrp_pid, control = map(Path, where)
-    assert places(**apart) == Places(pid=pid, vrrp_pid=vrrp_pid, control=control)  # type: ignore[arg-type]
+    pid, vrrp_pid, checkers_pid, control = map(Path, where)
+    wanted = Places(pid=pid, vrrp_pid=vrrp_pid, checkers_pid=checkers_pid, control=control)
+    assert places(**apart) == wanted  # type: ignore[arg-type]

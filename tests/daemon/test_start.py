@@ -119,13 +119,6 @@ class TestInANamespace:
             assert process.wait(timeout=5) == 2
         assert "raw sockets are not permitted here; VRRP needs CAP_NET_RAW" in (home / "said").read_text()
 
-    def test_virtual_servers_are_left_alone_and_vrrp_runs(self, lan: Lan, start: Start) -> None:
-        service = "virtual_server 192.168.1.20 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n"
-        service += " real_server 10.0.0.50 80 {\n  weight 1\n }\n}\n"
-        daemon = start(0, instance(150) + service)
-        lan.hosts[0].wait_address(VIP)
-        assert daemon.log.count("balancing is not part of this version") == 1
-
     def test_the_trace_tells_state_changes(self, lan: Lan, home: Path) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
             listener.bind(str(home / "trace"))

@@ -1,0 +1,147 @@
+"""The kernel's table as the director wants it: services put in, changed and taken out, and looked after."""
+
+from collections.abc import Iterable
+
+from labkit.daemon.log import Level, Log
+from labkit.diagnostics import LabkitError
+from labkit.kernel.dataplane import choose
+from labkit.kernel.ipvs import Ipvs
+from labkit.kernel.process import now
+from labkit.lvs.config import VirtualServerConfig
+from labkit.lvs.events import Action, SetService
+from labkit.lvs.model import Change, Connection, ServiceKey, ServiceReading, ServiceState
+from labkit.trace import SECOND, Micros
+
+
+class Services:
+    """What the data plane of this machine holds for us.
+
+    A service that the plane cannot do is refused by name and left out; the others run.
+    """
+
+    def __init__(self, log: Log) -> None:
+        """Find out what this kernel balances by.
+
+        Raises:
+            NoDataPlaneError: by nothing.
+        """
+        self._log = log
+        self._plane = choose()
+        self._table: dict[ServiceKey, ServiceState] = {}
+        self._refused: dict[ServiceKey, str] = {}
+        self._tend_at: Micros | None = None
+
+    @property
+    def by(self) -> str:
+        """IPVS or nftables."""
+        return "IPVS" if isinstance(self._plane, Ipvs) else "nftables"
+
+    @property
+    def refused(self) -> dict[ServiceKey, str]:
+        """Why services are left out, in words."""
+        return self._refused
+
+    @property
+    def deadline(self) -> Micros | None:
+        """When to call `tend`."""
+        return self._tend_at
+
+    def start(self, *, flush: bool) -> None:
+        """Begin; services that a predecessor left are taken over where they are configured again."""
+        self._log.say("Initializing ipvs" if self.by == "IPVS" else "this kernel has no IPVS: nftables balance")
+        if flush:
+            self._plane.flush()
+        else:
+            self._table = {
+                reading.service.key: ServiceState(
+                    service=reading.service, destinations=tuple(one.destination for one in reading.destinations)
+                )
+                for reading in self._plane.read()
+            }
+
+    def configure(self, servers: Iterable[VirtualServerConfig]) -> None:
+        """Forget refusals of services that are not configured any more."""
+        wanted = {key for server in servers for key in server.keys}
+        self._refused = {key: why for key, why in self._refused.items() if key in wanted}
+
+    def take(self, actions: Iterable[Action]) -> None:
+        """Bring the table to what the director says."""
+        wanted = {action.key: action.state for action in actions if isinstance(action, SetService)}
+        changes: list[Change] = []
+        for key, state in wanted.items():
+            change = Change(self._table.get(key), self._possible(key, state))
+            if change.old != change.new:
+                changes.append(change)
+        if not changes:
+            return
+        try:
+            self._apply(changes)
+        except LabkitError as error:
+            if len(changes) == 1:
+                self._complain(changes[0], error)
+            else:
+                self._apply_each(changes)
+        self._tend_at = self._tend_at or now()
+
+    def _possible(self, key: ServiceKey, state: ServiceState | None) -> ServiceState | None:
+        """Return the state, or None after saying why the plane cannot do it."""
+        why = self._plane.refusal(state) if state is not None else ""
+        if why and self._refused.get(key) != why:
+            self._log.say(f"VS {key} is left out: {why}", Level.ERROR)
+        if why:
+            self._refused[key] = why
+            return None
+        self._refused.pop(key, None)
+        return state
+
+    def _apply(self, changes: list[Change]) -> None:
+        self._plane.apply(changes)
+        for change in changes:
+            if change.new is not None:
+                self._table[change.new.service.key] = change.new
+            elif change.old is not None:
+                self._table.pop(change.old.service.key, None)
+
+    def _apply_each(self, changes: Iterable[Change]) -> None:
+        """One of several changes was refused: make the others."""
+        for change in changes:
+            try:
+                self._apply([change])
+            except LabkitError as error:
+                self._complain(change, error)
+
+    def _complain(self, change: Change, error: LabkitError) -> None:
+        state = change.new or change.old
+        key = state.service.key if state is not None else None
+        self._log.say(f"VS {key} is not as it should be: {error}", Level.ERROR)
+        if key is not None:
+            self._refused[key] = str(error)
+
+    def tend(self) -> None:
+        """Look after what rules cannot do by themselves, when that is due."""
+        if self._tend_at is None or self._tend_at > now():
+            return
+        pause = 1.0
+        try:
+            pause = self._plane.tend()
+        except LabkitError as error:
+            self._log.say(str(error), Level.WARNING)
+        self._tend_at = now() + int(pause * SECOND) if self._table else None
+
+    def read(self) -> tuple[ServiceReading, ...]:
+        """Return every service with its counters, as the kernel has it now."""
+        return self._plane.read()
+
+    def connections(self) -> tuple[Connection, ...]:
+        """Return the connections that the kernel remembers."""
+        return self._plane.connections()
+
+    def flush(self) -> None:
+        """Take out every service, whoever put it there."""
+        self._plane.flush()
+
+    def close(self) -> None:
+        """Let go of the kernel; of nftables an empty table goes too."""
+        if self.by == "nftables" and not self._table:
+            self._plane.flush()
+        self._plane.close()

@@ -1,0 +1,226 @@
+"""The balancing process: the pure director against the real clock, real servers and the kernel's table.
+
+    parent ── Config ──┐     ┌── ends of checks ── addresses ── signals
+                       v     v
+                      Loop.step ── event ──> Director.handle ── [Action] ──> Services, log, scripts
+
+It is a process of its own, so that nothing that a check does can delay an advert.
+"""
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from labkit.checks.run import run as run_check
+from labkit.checks.target import Kill, Target
+from labkit.checks.waiting import Running, Waiter
+from labkit.conf.model import Config
+from labkit.conf.model_balancing import Check
+from labkit.conf.model_commands import Command
+from labkit.daemon.balanced import Services
+from labkit.daemon.balancing_words import tell
+from labkit.daemon.channel import Channel
+from labkit.daemon.children import Children
+from labkit.daemon.conduct import Conduct
+from labkit.daemon.files import Files
+from labkit.daemon.interfaces import Interfaces
+from labkit.daemon.log import Level, Log
+from labkit.daemon.loop import SIGNALS, Loop, Signals
+from labkit.daemon.messages import Ready, TakeConfig
+from labkit.daemon.programs import prepare
+from labkit.daemon.settings import Settings
+from labkit.diagnostics import LabkitError
+from labkit.kernel.process import now
+from labkit.lvs.check import Result, Run
+from labkit.lvs.director import Director
+from labkit.lvs.events import Action, AddressesChanged, Answered, CheckId, Configure, Event, Stop, Wake
+from labkit.trace import SECOND, Micros
+from labkit.vrrp.events import FileChanged
+
+PROCESS_NAME = "keepalived_healthcheckers"
+_FAREWELL = 4 * SECOND  # what scripts that tell of the end get
+
+
+class Balancer:
+    """Runs a director until it is told to stop."""
+
+    def __init__(self, *, control: socket.socket, log: Log, settings: Settings) -> None:
+        """Be ready to run; `control` leads to the parent, whose end (or death) means stop.
+
+        Raises:
+            NoDataPlaneError: this kernel cannot balance.
+        """
+        self._log = log
+        self._settings = settings
+        self._conduct = Conduct(PROCESS_NAME, log)
+        self._loop = Loop()
+        self._parent = Channel(self._loop, control, heard=self._told, ended=self._stop_soon)
+        self._signals = Signals((signal.SIGTERM,), SIGNALS)
+        self._director = Director()
+        self._services = Services(log)
+        self._waiter = Waiter()
+        self._children = Children(self._loop)
+        self._interfaces = Interfaces()
+        self._files = Files(self._loop, self._file_changed, partial(log.say, level=Level.WARNING))
+        self._numbers: dict[str, int] = {}  # in track_files
+        self._running: dict[CheckId, Running] = {}
+        self._specs: dict[CheckId, tuple[Check, int]] = {}  # and the weight of the real server
+        self._config: Config | None = None
+        self._stopping = False
+
+    # --- the loop -----------------------------------------------------------------------------------------------------
+
+    def run(self, config: Config) -> None:
+        """Run `config`, and what the parent sends later, until told to stop; then take the services out."""
+        self._configure(config, starting=True)
+        self._loop.watch(self._interfaces, self._interfaces_changed)
+        self._loop.watch(self._signals, self._signalled)
+        self._loop.watch(self._waiter, self._waiter.step)
+        self._parent.send(Ready())
+        while not self._stopping:
+            self._log.flush()
+            self._loop.step(self._deadline)
+            self._fire()
+        self._stop()
+
+    @property
+    def _deadline(self) -> Micros | None:
+        times = (self._director.deadline, self._waiter.deadline, self._services.deadline)
+        return min((time for time in times if time is not None), default=None)
+
+    def _fire(self) -> None:
+        """Do what is due."""
+        deadline = self._waiter.deadline
+        if deadline is not None and deadline <= now():
+            self._waiter.step()
+        deadline = self._director.deadline
+        if deadline is not None and deadline <= now():
+            self._handle(Wake())
+        self._services.tend()
+
+    def _handle(self, event: Event) -> None:
+        """Tell the director of an event and do what it decides."""
+        actions = self._director.handle(event, now())
+        self._services.take(actions)
+        for action in actions:
+            if isinstance(action, Run):
+                self._start(action.check)
+        self._tell(actions)
+
+    def _tell(self, actions: Iterable[Action]) -> None:
+        if self._config is None:
+            return
+        for line in tell(actions, self._config.virtual_servers):
+            self._log.say(line)
+
+    def _stop(self) -> None:
+        """Take every service out, end checks, and let scripts come to their end."""
+        if not self._settings.keep_services:
+            self._handle(Stop())
+            if self._config is not None and self._config.global_defs.lvs_flush_on_stop:
+                self._services.flush()
+        try:
+            self._services.close()
+        except LabkitError as error:
+            self._log.say(str(error), Level.WARNING)
+        self._waiter.close()
+        self._files.close()
+        end = now() + _FAREWELL
+        while len(self._children) and now() < end:
+            self._loop.step(end)
+            self._log.flush()
+        self._children.kill_all()
+        self._log.say("Stopped")
+        self._log.flush()
+
+    # --- checks -------------------------------------------------------------------------------------------------------
+
+    def _start(self, check: CheckId) -> None:
+        spec, weight = self._specs[check]
+        tls = self._config.tls if self._config is not None else None
+        target = Target(weight=weight, tls=tls, execute=self._execute, values=self._numbers)
+        self._running[check] = self._waiter.start(run_check(spec, target), partial(self._ended, check))
+
+    def _ended(self, check: CheckId, result: Result) -> None:
+        self._running.pop(check, None)
+        self._handle(Answered(check=check, result=result))
+
+    def _execute(self, command: Command, ended: Callable[[int], None]) -> Kill:
+        assert self._config is not None
+        program = prepare(command, self._config.global_defs)
+        if program.refused:
+            raise LabkitError(program.refused)
+
+        def over(number: int, status: int | OSError) -> None:
+            ended(127 if isinstance(status, OSError) else status)
+
+        number = self._children.start(program.argv, program.who, over)
+        return partial(self._children.kill, number)
+
+    def _file_changed(self, changed: FileChanged) -> None:
+        if changed.value is None:
+            self._numbers.pop(changed.file, None)
+        else:
+            self._numbers[changed.file] = changed.value
+
+    # --- sources ------------------------------------------------------------------------------------------------------
+
+    def _interfaces_changed(self) -> None:
+        self._interfaces.read()
+        self._handle(self._addresses())
+
+    def _addresses(self) -> AddressesChanged:
+        return AddressesChanged(present=frozenset(a.ip for one in self._interfaces for a in one.addresses))
+
+    def _signalled(self) -> None:
+        self._stopping = bool(self._signals.caught()) or self._stopping
+
+    def _stop_soon(self) -> None:
+        self._stopping = True
+
+    def _told(self, message: object) -> None:
+        """Do what the parent asks for."""
+        match message:
+            case TakeConfig():
+                self._log.say("Reloading")
+                self._configure(message.config, starting=False)
+                self._log.say("Reload complete")
+                self._log.flush()
+
+    # --- configuration ------------------------------------------------------------------------------------------------
+
+    def _configure(self, config: Config, *, starting: bool) -> None:
+        self._config = config
+        defs = config.global_defs
+        self._conduct.take(defs.checker_process_name, defs.checker_scheduling, highest=0, late=SECOND)
+        self._files.configure(config.track_files)
+        if starting:
+            self._services.start(flush=defs.lvs_flush)
+        self._services.configure(server.core for server in config.virtual_servers)
+        self._specs = {
+            CheckId(core.key, server.destination.key, number): (check.spec, server.destination.weight)  # type: ignore[misc]
+            for core in (virtual.core for virtual in config.virtual_servers)
+            for server in core.servers
+            for number, check in enumerate(server.checks)
+        }
+        for check in set(self._running) - set(self._specs):
+            self._running.pop(check).cancel()
+        self._handle(self._addresses())
+        self._handle(Configure(servers=tuple(server.core for server in config.virtual_servers)))
+
+
+def run_checkers(config: Config, control: socket.socket, log: Log, settings: Settings) -> int:
+    """Be the balancing process until it is told to stop; return its exit status."""
+    try:
+        Balancer(control=control, log=log, settings=settings).run(config)
+    except LabkitError as error:
+        log.say(f"no balancing: {error}", Level.ERROR)
+        return error.exit_code
+    except Exception as error:  # the task boundary: the parent starts another one
+        log.say(f"internal error: {error!r}", Level.ERROR)
+        return 1
+    finally:
+        log.flush()
+    return os.EX_OK

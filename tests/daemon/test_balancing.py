@@ -1,0 +1,195 @@
+"""The balancing process on the kernel: real servers die and come back, weights, sorry servers, ends of processes."""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.daemon import OURS, Daemon, instance
+from tests.kernel.balanced import DR, NAT, Balanced, run
+from tests.kernel.lan import eventually, why_not
+
+pytestmark = pytest.mark.kernel
+Begin = Callable[..., Daemon]
+
+
+@pytest.fixture(params=[NAT, DR], ids=["nat", "dr"])
+def balanced(request: pytest.FixtureRequest) -> Iterator[Balanced]:
+    if why_not():
+        pytest.skip(why_not())
+    made = Balanced(request.param, 4)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def begin(balanced: Balanced, tmp_path: Path) -> Iterator[Begin]:
+    """Start a daemon on the director: begin(configuration, options of the command line)."""
+    running: list[Daemon] = []
+
+    def start(config: str, *options: str) -> Daemon:
+        running.append(Daemon(balanced.director, tmp_path / "director", config, (*OURS, *options)))
+        return running[-1]
+
+    yield start
+    for daemon in running:
+        daemon.close()
+
+
+def server(balanced: Balanced, number: int, weight: int = 1, check: str = "TCP_CHECK {\n connect_timeout 1\n }") -> str:
+    address = balanced.destination(number).address
+    return f" real_server {address} 80 {{\n  weight {weight}\n  {check}\n }}\n"
+
+
+def service(balanced: Balanced, *servers: str, more: str = "", algo: str = "rr") -> str:
+    head = f"virtual_server {balanced.vip} 80 {{\n lb_algo {algo}\n lb_kind {balanced.kind}\n protocol TCP\n"
+    times = " delay_loop 1\n retry 1\n delay_before_retry 0.2\n warmup 0.1\n"
+    return head + times + more + "".join(servers) + "}\n"
+
+
+def whole(balanced: Balanced, weights: tuple[int, ...] = (1, 1, 1), **options: str) -> str:
+    return service(balanced, *(server(balanced, n, weight) for n, weight in enumerate(weights, 1)), **options)
+
+
+class Listener:
+    """The web server of one host, which can be taken away."""
+
+    def __init__(self, balanced: Balanced, number: int) -> None:
+        self._balanced = balanced
+        self._number = number
+
+    def die(self) -> None:
+        web = self._balanced.web
+        for descriptor, (one, number) in list(web._sockets.items()):
+            if number == self._number and one.type == socket.SOCK_STREAM:
+                web._epoll.unregister(descriptor)
+                del web._sockets[descriptor]
+                one.close()
+
+    def rise(self) -> None:
+        with self._balanced.servers[self._number - 1].entered():
+            one = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True)
+        self._balanced.web._watch(one, self._number)
+
+
+def ready(daemon: Daemon, servers: int = 3) -> None:
+    daemon.wait_log("success.", times=servers, within=10)
+
+
+def test_a_web_server_dies_and_returns(balanced: Balanced, begin: Begin) -> None:
+    daemon = begin(whole(balanced))
+    ready(daemon)
+    assert balanced.share(30) == {"1": 10, "2": 10, "3": 10}
+    third = Listener(balanced, 3)
+    third.die()
+    name = f"[{balanced.destination(3).address}]:tcp:80"
+    daemon.wait_log(f"Removing service {name} from VS [192.168.1.20]:tcp:80", within=10)
+    assert f"TCP_CHECK on service {name} failed after 1 retries: connection refused" in daemon.log
+    assert balanced.share(12) == {"1": 6, "2": 6}
+    third.rise()
+    daemon.wait_log(f"Adding service {name} to VS [192.168.1.20]:tcp:80", within=10)
+    assert balanced.share(12) == {"1": 4, "2": 4, "3": 4}
+    assert daemon.stop() == 0
+    assert balanced.ask() == "refused"
+    assert "lvs" not in run(balanced.director, "nft list tables")
+
+
+def test_when_nobody_is_left_the_sorry_server_serves(balanced: Balanced, begin: Begin) -> None:
+    sorry = balanced.destination(3).address
+    more = f" sorry_server {sorry} 80\n quorum 2\n hysteresis 1\n"
+    daemon = begin(service(balanced, server(balanced, 1), server(balanced, 2, weight=2), more=more))
+    ready(daemon, servers=2)
+    assert set(balanced.share(6)) == {"1", "2"}
+    second = Listener(balanced, 2)
+    second.die()
+    daemon.wait_log("Removing service [", within=10)
+    assert set(balanced.share(2)) == {"1"}  # a weight of 1 is enough to keep the quorum
+    first = Listener(balanced, 1)
+    first.die()
+    daemon.wait_log("Lost quorum 2-1=1 > 0 for VS [192.168.1.20]:tcp:80", within=10)
+    assert f"Adding sorry server [{sorry}]:tcp:80 to VS [192.168.1.20]:tcp:80" in daemon.log
+    assert balanced.share(3) == {"3": 3}
+    first.rise()
+    second.rise()
+    daemon.wait_log("Gained quorum 2+1=3 <= 3 for VS [192.168.1.20]:tcp:80", times=2, within=10)
+    assert set(balanced.share(6)) == {"1", "2"}
+
+
+def test_a_reload_changes_weights_and_disturbs_no_connection(balanced: Balanced, begin: Begin) -> None:
+    daemon = begin(whole(balanced, (1, 1, 1), algo="wrr"))
+    ready(daemon)
+    balanced.web.keep = True
+    held = [balanced.open() for _ in range(3)]
+    assert sorted(answer for answer, _ in held) == ["1", "2", "3"]
+    balanced.web.keep = False
+    kept = list(balanced.web.kept)
+    daemon.reload(whole(balanced, (0, 3, 1), algo="wrr"))
+    daemon.wait_log("Reload complete", times=2)
+    assert balanced.share(8) == {"2": 6, "3": 2}
+    for one in kept:
+        with contextlib.suppress(OSError):  # those of checks are over
+            one.sendall(b"still")
+    assert [balanced.hear(one) for _, one in held] == ["still"] * 3
+    for _, one in held:
+        one.close()
+    assert daemon.log.count("success.") == 3  # what is known is not asked anew
+    daemon.reload(instance(150))
+    eventually(lambda: "Stopped" in daemon.log)
+    assert balanced.ask() == "refused"
+
+
+def test_the_process_of_checks_dies_and_comes_back_unnoticed(balanced: Balanced, begin: Begin) -> None:
+    daemon = begin(whole(balanced) + instance(150, vip="192.168.1.40"))
+    ready(daemon)
+    balanced.director.wait_address("192.168.1.40")
+    os.kill(int((daemon.home / "checkers.pid").read_text()), signal.SIGKILL)
+    assert balanced.share(3) == {"1": 1, "2": 1, "3": 1}
+    daemon.wait_log("Healthcheck child process(", within=10)
+    ready(daemon, servers=6)
+    assert balanced.share(6) == {"1": 2, "2": 2, "3": 2}
+    assert "Entering BACKUP STATE" not in daemon.log.split("Entering MASTER STATE")[1]
+    daemon.crash()  # parent and VRRP process: the process of checks sees it and goes
+    eventually(lambda: balanced.ask() == "refused", within=10)
+
+
+def test_either_half_runs_alone(balanced: Balanced, begin: Begin) -> None:
+    daemon = begin(whole(balanced) + instance(150, vip="192.168.1.40"), "-P")
+    daemon.wait_log("Entering MASTER STATE")
+    assert "Healthcheck" not in daemon.log
+    assert balanced.ask() == "refused"
+    assert daemon.stop() == 0
+    daemon = begin(whole(balanced) + instance(150, vip="192.168.1.40"), "-C")
+    ready(daemon)
+    assert balanced.share(3) == {"1": 1, "2": 1, "3": 1}
+    assert "VRRP child" not in daemon.log.split("Stopped Keepalived")[-1]
+
+
+WITHOUT_A_PLANE = """
+import sys
+from labkit.daemon import balanced, main
+def choose():
+    raise balanced.LabkitError("this kernel has neither")
+balanced.choose = choose
+sys.exit(main.main())
+"""
+
+
+def test_vrrp_runs_on_where_nothing_can_balance(tmp_path: Path) -> None:
+    if why_not():
+        pytest.skip(why_not())
+    made = Balanced(NAT, 4)
+    program = (sys.executable, "-c", WITHOUT_A_PLANE)
+    daemon = Daemon(made.director, tmp_path / "director", whole(made) + instance(150, vip="192.168.1.40"), program)
+    try:
+        daemon.wait_log("no balancing: this kernel has neither")
+        daemon.wait_log("exited with permanent error")
+        made.director.wait_address("192.168.1.40")
+        assert daemon.stop() == 0
+    finally:
+        daemon.close()
+        made.close()
