@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.endpoints import Pattern, Place
@@ -28,6 +29,7 @@ from labkit.lvs.check import CheckConfig
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass, replace
 
+T = TypeVar("T")
 _DIGEST = re.compile(r"[0-9a-fA-F]{32}")
 _REGEX_OPTIONS = {"caseless": re.IGNORECASE, "multiline": re.MULTILINE, "dotall": re.DOTALL, "extended": re.VERBOSE}
 
@@ -39,18 +41,13 @@ class Times:
     virtual: Section
     real: Section
 
-    def of(self, check: Section, keyword: Leaf[Micros]) -> Micros | None:
-        """Return the time that counts for a check, or None where none is written."""
-        return first(check.get(keyword), self.real.get(keyword), self.virtual.get(keyword))
-
-    def flag(self, check: Section, keyword: Leaf[bool]) -> bool:
-        """Return whether a switch is on for a check."""
-        value: bool | None = first(check.get(keyword), self.real.get(keyword), self.virtual.get(keyword))
-        return bool(value)
-
-    def text(self, check: Section, keyword: Leaf[str]) -> str | None:
-        """Return the word that counts for a check."""
-        return first(check.get(keyword), self.real.get(keyword), self.virtual.get(keyword))
+    def of(self, check: Section, keyword: Leaf[T]) -> T | None:
+        """Return the value that counts for a check, or None where none is written."""
+        for section in (check, self.real, self.virtual):
+            value = section.get(keyword)
+            if value is not None:
+                return value
+        return None
 
 
 def build_checks(
@@ -84,7 +81,7 @@ def _timed(section: Section, spec: Check, times: Times) -> CheckConfig:
         warmup=loop if warmup is None else warmup,
         retry=_RETRIES.get(type(spec), 1) if retry is None else retry,
         delay_before_retry=usual_delay if delay is None else delay,
-        alpha=times.flag(section, balancing.ALPHA),
+        alpha=times.of(section, balancing.ALPHA) or False,
     )
 
 
@@ -144,7 +141,7 @@ class _Builder:
             connection=connection,
             urls=tuple(urls),
             protocol=section.get(balancing.HTTP_PROTOCOL) or HttpProtocol.HTTP_1_0,
-            virtualhost=self.times.text(section, balancing.VIRTUALHOST),
+            virtualhost=self.times.of(section, balancing.VIRTUALHOST),
             fast_recovery=_is_on(section, balancing.FAST_RECOVERY),
             tls=tls,
             sni=_is_on(section, balancing.ENABLE_SNI),

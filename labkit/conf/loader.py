@@ -6,6 +6,7 @@ all that is wrong is told at once.  What is legal but odd is a warning.
 
 import gc
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from labkit.conf.preprocess import Outside, own_id, preprocess
 from labkit.conf.process import build_global_defs
 from labkit.conf.reader import Document, Statement, read
 from labkit.conf.schema import ROOT, Block, balancing, process, trackers, vrrp
-from labkit.conf.section import Section, bind
+from labkit.conf.section import Section, bind, bind_each
 from labkit.conf.shared import unique_titles
 from labkit.conf.statics import assign_preferences, build_statics, track_statics
 from labkit.conf.trackers import build_files, build_processes, build_scripts
@@ -90,6 +91,8 @@ def _collector_paused() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            gc.freeze()
+            gc.unfreeze()  # all of it counts as old now, and is not walked once more because it is new
             gc.enable()
 
 
@@ -98,8 +101,10 @@ def _loads(text: str, file: str, outside: Outside) -> Loaded:
     document = read(source.lines, source.diagnostics)
     complaints = Complaints(document.diagnostics)
     tree_is_right = complaints.errors == 0  # else most of what could be said about its meaning would be wrong
-    top = bind(document, ROOT, complaints)
-    config = _build(top, file, complaints) if tree_is_right else None
+    top = bind(document, ROOT, complaints, apart=balancing.VIRTUAL_SERVER)
+    services = bind_each(document, balancing.VIRTUAL_SERVER, complaints)
+    config = _build(top, services, file, complaints) if tree_is_right else None
+    deque(services, maxlen=0)  # what is wrong with those that were not built
     if config is not None and not (config.instances or config.virtual_servers or complaints.errors):
         message = "nothing is configured here"
         complaints.warning(Span(file=file, line=1, column=1), message, "add a vrrp_instance or a virtual_server")
@@ -116,11 +121,11 @@ def _refused(file: str, message: str, hint: str) -> Loaded:
     return Loaded(config=None, diagnostics=(diagnostic,))
 
 
-def _build(top: Section, file: str, complaints: Complaints) -> Config:
+def _build(top: Section, services: Iterator[Section], file: str, complaints: Complaints) -> Config:
     """Build every block, whatever is wrong with the others; a result with errors is not to be used."""
     scripts, instances = top.sections(trackers.VRRP_SCRIPT), top.sections(vrrp.VRRP_INSTANCE)
     files, processes = top.sections(trackers.TRACK_FILE_BLOCK), top.sections(trackers.VRRP_TRACK_PROCESS)
-    groups, services = top.sections(vrrp.VRRP_SYNC_GROUP), top.sections(balancing.VIRTUAL_SERVER)
+    groups = top.sections(vrrp.VRRP_SYNC_GROUP)
     for sections in (scripts, files, processes, instances, groups):
         unique_titles(sections, complaints)
     check_vrids(instances, complaints)
@@ -142,8 +147,9 @@ def _build(top: Section, file: str, complaints: Complaints) -> Config:
         files={str(section.title): _file_weight(section) for section in files},
         log_all_failures=values.checker_log_all_failures,
     )
-    built_services = [build_virtual_server(section, neighbours, complaints) for section in services]
-    check_services(built_services, services, complaints)
+    built = (build_virtual_server(section, neighbours, complaints) for section in services)
+    virtual_servers = tuple(service for service in built if service is not None)
+    check_services(virtual_servers, complaints)
     return Config(
         file=file,
         global_defs=values,
@@ -156,7 +162,7 @@ def _build(top: Section, file: str, complaints: Complaints) -> Config:
         static_rules=statics.rules,
         instances=track_statics((instance for instance in built_instances if instance is not None), statics),
         sync_groups=build_groups(groups, instances, around, complaints),
-        virtual_servers=tuple(service for service in built_services if service is not None),
+        virtual_servers=virtual_servers,
         tls=build_tls(top.sections(balancing.SSL)),
     )
 

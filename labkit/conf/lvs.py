@@ -1,16 +1,17 @@
 """The load balancing part of a keepalived.conf: from checked lines to virtual servers that can be."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from labkit.conf.checks import Times, build_checks
 from labkit.conf.complaints import Complaints
 from labkit.conf.endpoints import Member, Place, Title, Way
 from labkit.conf.model_balancing import ServerNotifies, TlsMaterial, VirtualServer
-from labkit.conf.schema import balancing
+from labkit.conf.schema import Leaf, balancing
 from labkit.conf.section import Section
-from labkit.conf.shared import first, line_of, require
+from labkit.conf.shared import first, require
 from labkit.conf.source import line_from
-from labkit.diagnostics import Span, did_you_mean
+from labkit.diagnostics import did_you_mean
 from labkit.lvs.config import RealServerConfig, VirtualServerConfig
 from labkit.lvs.model import Destination, Forwarding, Protocol, Scheduler, Service, ServiceKey
 from labkit.trace import SECOND, Micros
@@ -175,20 +176,20 @@ class _Builder:
         )
 
     def _servers(self, keys: Sequence[ServiceKey]) -> list[tuple[RealServerConfig, ServerNotifies]]:
-        built: dict[Place, tuple[RealServerConfig, ServerNotifies]] = {}
-        lines: dict[Place, Span] = {}
+        seen: dict[Place, Section] = {}
+        built = []
         port = keys[0].port if keys else 0
         for section in self.section.sections(balancing.REAL_SERVER):
             if not isinstance(section.title, Place):
                 continue
             place = section.title if section.title.port else section.title._replace(port=port)
-            if place in built:
-                message = f"this real_server is there already, in {line_from(lines[place], section.span())}"
+            known = seen.setdefault(place, section)
+            if known is not section:
+                message = f"this real_server is there already, in {line_from(known.span(), section.span())}"
                 self.complaints.error(section.span(), message, "keep one of them")
                 continue
-            lines[place] = section.span()
-            built[place] = self._server(section, place, keys)
-        return list(built.values())
+            built.append(self._server(section, place, keys))
+        return built
 
     def _server(
         self, section: Section, place: Place, keys: Sequence[ServiceKey]
@@ -209,19 +210,15 @@ class _Builder:
         inhibit: bool | None = first(section.get(balancing.INHIBIT), self.section.get(balancing.INHIBIT))
         checks = build_checks(section, place, times, self.around.files, self.complaints)
         config = RealServerConfig(destination=destination, checks=checks, inhibit=bool(inhibit))
-        notifies = ServerNotifies(
-            up=section.get(balancing.NOTIFY_UP),
-            down=section.get(balancing.NOTIFY_DOWN),
-            smtp_alert=section.get(balancing.SMTP_ALERT),
-        )
-        return config, notifies
+        told = section.given(_TOLD)
+        return config, ServerNotifies(**told) if told else _NOBODY
 
     def _check_way(self, section: Section, place: Place, way: Way, keys: Sequence[ServiceKey]) -> None:
         """DR and TUN hand the packet over as it is, with the port that the client wrote; only TUN mixes families."""
-        where = section.document.span(section.statement, len(section.statement.words) - 1)
         for key in keys:
             if way.forwarding is not Forwarding.NAT and key.port != place.port and not key.fwmark:
                 message = f"`{way.forwarding}` cannot change the port from {key.port} to {place.port}"
+                where = section.document.span(section.statement, len(section.statement.words) - 1)
                 self.complaints.error(where, message, f"write {key.port}, or `lb_kind NAT`")
                 return
             if way.forwarding is not Forwarding.TUN and key.family != place.address.version:
@@ -235,22 +232,27 @@ class _Builder:
             self.complaints.error(section.span(balancing.LTHRESHOLD), message, f"write at most {upper}")
 
 
+_TOLD: Mapping[str, Leaf[Any]] = {
+    "up": balancing.NOTIFY_UP,
+    "down": balancing.NOTIFY_DOWN,
+    "smtp_alert": balancing.SMTP_ALERT,
+}
+_NOBODY = ServerNotifies()
+
+
 def _key(place: Place, protocol: Protocol | None) -> ServiceKey:
     return ServiceKey(protocol=protocol, address=place.address, port=place.port, family=place.address.version)
 
 
-def check_services(
-    servers: Sequence[VirtualServer | None], sections: Sequence[Section], complaints: Complaints
-) -> None:
+def check_services(servers: Sequence[VirtualServer], complaints: Complaints) -> None:
     """Refuse two virtual servers for one address, port and protocol, or one mark."""
-    seen: dict[ServiceKey, Section] = {}
-    for server, section in zip(servers, sections, strict=True):
-        for key in server.core.keys if server is not None else ():
-            known = seen.setdefault(key, section)
-            if known is not section:
-                line = line_of(known, known.statement, section.span())
-                message = f"there is a virtual_server for {key} already, in {line}"
-                complaints.error(section.span(), message, "keep one of them")
+    seen: dict[ServiceKey, VirtualServer] = {}
+    for server in servers:
+        for key in server.core.keys:
+            known = seen.setdefault(key, server)
+            if known is not server:
+                message = f"there is a virtual_server for {key} already, in {line_from(known.span, server.span)}"
+                complaints.error(server.span, message, "keep one of them")
                 break
 
 

@@ -9,13 +9,13 @@ What a file may become is bounded, and so is the time that takes: lines, length 
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from labkit.conf import include, repeat
 from labkit.conf.complaints import Complaints
 from labkit.conf.definitions import NAME, Definition, Names, UnknownError, substitute
-from labkit.conf.source import Origin, Segment, SourceLine, Use, lines_of
+from labkit.conf.source import FileLines, Origin, Segment, SourceLine, Use
 from labkit.conf.tokens import faults, scan
 from labkit.diagnostics import Diagnostic, Severity, Span
 from labkit.values import dataclass
@@ -55,7 +55,7 @@ def own_id() -> str:
 class Source:
     """The lines that count, in order, what is wrong so far, and all files that were read."""
 
-    lines: list[SourceLine]
+    lines: Sequence[SourceLine]
     diagnostics: tuple[Diagnostic, ...]
     files: tuple[str, ...]
 
@@ -64,7 +64,8 @@ def preprocess(text: str, file: str, outside: Outside) -> Source:
     """Work through the text of a file and of all that it includes."""
     work = _Preprocessor(outside)
     work.read(text, file)
-    return Source(lines=work.lines, diagnostics=work.complaints.by_place(), files=tuple(work.files))
+    lines = work.lines if work.untouched is None else work.untouched
+    return Source(lines=lines, diagnostics=work.complaints.by_place(), files=tuple(work.files))
 
 
 class _Reading(NamedTuple):
@@ -78,6 +79,7 @@ class _Reading(NamedTuple):
 class _Preprocessor:
     def __init__(self, outside: Outside) -> None:
         self.lines: list[SourceLine] = []
+        self.untouched: FileLines | None = None  # a file in which there is nothing to do
         self.files: list[str] = []
         self.complaints = Complaints()
         self._names = Names(outside.config_id, outside.environment)
@@ -100,15 +102,18 @@ class _Preprocessor:
             message = "the file begins with a byte order mark, with which keepalived cannot read it"
             self.complaints.warning(Span(file=file, line=1, column=1), message, "save it without")
             text = text[1:]
-        lines = lines_of(text, file)
+        lines = FileLines(text, file)
         if any(mark in text for mark in ("$", "~", "@", "include")):
             self._read_lines(lines)
+        elif len(self._reading) == 1:
+            self.untouched = lines
         else:
             self.lines += lines
         self._reading.pop()
         self._checks, self._names.folder = checks, folder
 
-    def _read_lines(self, lines: list[SourceLine]) -> None:
+    def _read_lines(self, file_lines: FileLines) -> None:
+        lines = list(file_lines)
         place = 0
         while place < len(lines):
             line = lines[place]

@@ -9,16 +9,17 @@ neither quote nor comment, and take the short way without a regular expression f
 """
 
 from collections.abc import Sequence
+from enum import Enum, auto
 from typing import NamedTuple
 
-from labkit.conf.source import SourceLine
+from labkit.conf.source import FileLines, SourceLine
 from labkit.conf.tokens import SPECIAL, faults, scan
 from labkit.diagnostics import Diagnostic, Severity, Span
 from labkit.values import dataclass
 
 
 class Statement(NamedTuple):
-    """One statement: its words, where they stand, and its body when braces follow.
+    """One statement: its words (shared by all lines that look alike), where they stand, its body when braces follow.
 
     `line` is an index into `Document.lines`; `first` counts the words and braces that stand before it on that line.
     """
@@ -68,24 +69,59 @@ def read(lines: Sequence[SourceLine], found: Sequence[Diagnostic] = ()) -> Docum
     `found` is what was wrong with the lines already.
     """
     builder = _Builder(lines, found)
-    for index, line in enumerate(lines):
-        text = line.text
-        special = SPECIAL.search(text)
-        if special is None:
-            if words := text.split():
-                builder.body.append(Statement(words, index, 0, None))
-            continue
-        words = text[: special.start()].split()
-        match special.group():
-            case "{" if words and special.end() == len(text):
-                builder.open(words, index, 0, special.end())
-            case "}" if not words and special.end() == len(text):
-                builder.close(index, special.end())
-            case "#" | "!" if not words and line.origin is None:
-                pass
-            case _:
-                builder.add(index)
+    texts = lines.texts() if isinstance(lines, FileLines) else (line.text for line in lines)
+    seen: dict[str, _Shape] = {}  # big files say the same again and again
+    for index, text in enumerate(texts):
+        shape = seen.get(text)
+        if shape is None:
+            shape = seen[text] = _shape(text)
+        kind, words, column = shape
+        if kind is _Kind.WORDS:
+            builder.body.append(Statement(words, index, 0, None))
+        elif kind is _Kind.OPENING:
+            builder.open(words, index, 0, column)
+        elif kind is _Kind.CLOSING:
+            builder.close(index, column)
+        elif kind is _Kind.OTHER or (kind is _Kind.COMMENT and lines[index].origin is not None):
+            builder.add(index)
     return builder.finish()
+
+
+class _Kind(Enum):
+    """What a line is, as far as that takes no look at each character."""
+
+    EMPTY = auto()
+    WORDS = auto()
+    OPENING = auto()  # words and a brace
+    CLOSING = auto()  # a brace alone
+    COMMENT = auto()
+    OTHER = auto()
+
+
+class _Shape(NamedTuple):
+    """A line by its text: its kind, its words (of all lines that look like it), one past its last column."""
+
+    kind: _Kind
+    words: list[str]
+    end: int
+
+
+def _shape(text: str) -> _Shape:
+    special = SPECIAL.search(text)
+    if special is None:
+        words = text.split()
+        return _Shape(_Kind.WORDS if words else _Kind.EMPTY, words, 0)
+    words = text[: special.start()].split()
+    match special.group():
+        case "{" if words and special.end() == len(text):
+            kind = _Kind.OPENING
+        case "}" if not words and special.end() == len(text):
+            kind = _Kind.CLOSING
+        case "#" | "!" if not words:
+            kind = _Kind.COMMENT
+        case _:
+            kind = _Kind.OTHER
+    return _Shape(kind, words, special.end())
 
 
 class _Open(NamedTuple):

@@ -4,8 +4,8 @@
 (a missing priority, the same VRID twice) is not known here.
 """
 
-from collections.abc import Mapping
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, TypeVar
 
 from labkit.conf.arguments import Argument, UnfitError
 from labkit.conf.complaints import Complaints
@@ -16,6 +16,9 @@ from labkit.diagnostics import Severity, Span, did_you_mean, nearest
 from labkit.values import dataclass
 
 T = TypeVar("T")
+
+_REMEMBERED = 4096
+"""How many values of a file are not read again where they are written again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Section:
         self.document = document
         self.statement = statement
         self.title = title
-        self.values: dict[str, tuple[object, Statement]] = {}
+        self.values: dict[str, tuple[Any, Statement]] = {}
         self.entries: dict[str, list[Entry[Any]]] = {}
         self.blocks: dict[str, list[Section]] = {}
         self.empty: dict[str, Statement] = {}
@@ -48,7 +51,7 @@ class Section:
     def get(self, leaf: Leaf[T]) -> T | None:
         """Return the value of a keyword; None where it is absent or did not fit."""
         given = self.values.get(leaf.name)
-        return None if given is None else cast("T", given[0])
+        return None if given is None else given[0]
 
     def given(self, fields: Mapping[str, Leaf[Any]]) -> dict[str, Any]:
         """Return the values of those keywords that are written, by the name each has in `fields`."""
@@ -86,17 +89,27 @@ class Section:
         return self.document.span(entry.statement, entry.word + word)
 
 
-def bind(document: Document, block: Block[Any], complaints: Complaints) -> Section:
-    """Check the statements of a document against `block`, the table of a whole file."""
+def bind(document: Document, block: Block[Any], complaints: Complaints, *, apart: Block[Any] | None = None) -> Section:
+    """Check the statements of a document against `block`, the table of a whole file; blocks `apart` are left out."""
     section = Section(document, Statement([block.name], 0, 0, list(document.statements)), None)
-    _Binder(document, complaints).fill(section, block)
+    _Binder(document, complaints, apart).fill(section, block)
     return section
 
 
+def bind_each(document: Document, block: Block[Any], complaints: Complaints) -> Iterator[Section]:
+    """Check the blocks of one kind at the top of a document, one at a time: of very many, nobody has to keep all."""
+    binder = _Binder(document, complaints)
+    for statement in document.statements:
+        if statement.words[0] == block.name and statement.body is not None:
+            yield binder.bound(statement, block)
+
+
 class _Binder:
-    def __init__(self, document: Document, complaints: Complaints) -> None:
+    def __init__(self, document: Document, complaints: Complaints, apart: Block[Any] | None = None) -> None:
         self._document = document
         self._complaints = complaints
+        self._apart = apart
+        self._values: dict[tuple[object, ...], Any] = {}  # by argument and words: most are written again and again
         # where the reader has said what is wrong, nothing needs to be said again
         self._refused = {found.span for found in document.diagnostics if found.severity is Severity.ERROR}
 
@@ -118,6 +131,8 @@ class _Binder:
                     self._error(statement, len(statement.words), f"`{keyword.name}` has no block", "add a `{`")
                 case Lines():
                     self._lines(section, keyword, statement)
+                case Block() if keyword is self._apart:
+                    pass
                 case _:
                     self._block(section, keyword, statement)
 
@@ -165,19 +180,30 @@ class _Binder:
         if block.once and others:
             self._twice(statement, others[0].statement)
             return
-        inner = Section(self._document, statement, self._read(block.title, statement, 1))
-        others.append(inner)
+        others.append(self.bound(statement, block))
+
+    def bound(self, statement: Statement, block: Block[Any]) -> Section:
+        """Bind one block."""
+        section = Section(self._document, statement, self._read(block.title, statement, 1))
         if block.lines is not None:
-            self._entries(inner, block.lines, statement)
+            self._entries(section, block.lines, statement)
         else:
-            self.fill(inner, block)
+            self.fill(section, block)
+        return section
 
     def _read(self, argument: Argument[T], statement: Statement, start: int, end: int | None = None) -> T | None:
-        try:
-            return argument.read(statement.words[start:end])
-        except UnfitError as error:
-            self._error(statement, start + error.word, error.message, error.hint)
-            return None
+        words = statement.words[start:end]
+        key = (id(argument), *words)  # the table outlives us
+        value: T | None = self._values.get(key)
+        if value is None:
+            try:
+                value = argument.read(words)
+            except UnfitError as error:
+                self._error(statement, start + error.word, error.message, error.hint)
+                return None
+            if len(self._values) < _REMEMBERED:
+                self._values[key] = value
+        return value
 
     def _unknown(self, section: Section, block: Block[Any], statement: Statement) -> None:
         word = statement.words[0]

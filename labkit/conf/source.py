@@ -1,9 +1,10 @@
 """The lines of a configuration, each knowing where a person wrote it, whatever has become of its text since."""
 
+from array import array
 from bisect import bisect_right
-from functools import partial
-from itertools import count, repeat
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import NamedTuple, overload
 
 from labkit.diagnostics import Span
 
@@ -69,13 +70,42 @@ class SourceLine(NamedTuple):
         return Span(file=self.file, line=self.number, column=self.origin.column(column), note=note)
 
 
-def lines_of(text: str, file: str) -> list[SourceLine]:
-    """Split `text` at line feeds; a carriage return before one belongs to it."""
-    texts = text.split("\n")
-    if "\r" in text:
-        texts = [line.removesuffix("\r") for line in texts]
-    make = partial(tuple.__new__, SourceLine)  # what SourceLine(...) does, without a Python call for each line
-    return list(map(make, zip(repeat(file), count(1), texts, repeat(None))))
+class FileLines(Sequence[SourceLine]):
+    """The lines of a file as they stand there, each made when it is asked for: of most lines only the text matters.
+
+    They end at line feeds; a carriage return before one belongs to it.
+    """
+
+    def __init__(self, text: str, file: str) -> None:
+        self._text = text
+        self._file = file
+        lengths = accumulate(len(line) + 1 for line in text.split("\n"))
+        self._starts = array("L", (0, *lengths))
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> SourceLine: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[SourceLine]: ...
+    def __getitem__(self, index: int | slice) -> SourceLine | list[SourceLine]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        number = range(len(self))[index]
+        text = self._text[self._starts[number] : self._starts[number + 1] - 1]
+        return SourceLine(self._file, number + 1, text.removesuffix("\r"))
+
+    def __iter__(self) -> Iterator[SourceLine]:
+        for number, text in enumerate(self.texts(), 1):
+            yield SourceLine(self._file, number, text)
+
+    def texts(self) -> Iterator[str]:
+        """Return what stands on each line."""
+        texts = self._text.split("\n")
+        texts.reverse()
+        while texts:  # each goes when the next one comes
+            yield texts.pop().removesuffix("\r")
 
 
 def line_from(place: Span, seen_from: Span) -> str:

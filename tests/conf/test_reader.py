@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from labkit.conf.reader import Document, Statement, read
-from labkit.conf.source import lines_of
+from labkit.conf.source import FileLines
 
 
 def document(text: str) -> Document:
-    return read(lines_of(text, "k.conf"))
+    return read(FileLines(text, "k.conf"))
 
 
 def shape(statements: list[Statement]) -> list[Any]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from labkit.conf.loader import Loaded, load, loads
 from labkit.conf.reader import Document, Statement, read
-from labkit.conf.source import lines_of
+from labkit.conf.source import FileLines
 from labkit.conf.writer import write
 from tests.conf.samples import INSTANCE, SCRIPT, SERVER
 
@@ -115,7 +115,7 @@ def test_lines_of_a_virtual_server(old: str, new: str, expected: str) -> None:
     ],
 )
 def test_words(source: str, expected: str) -> None:
-    assert write(read(lines_of(f"{source}\n", "k.conf"))) == f"{expected}\n"
+    assert write(read(FileLines(f"{source}\n", "k.conf"))) == f"{expected}\n"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
