@@ -294,8 +294,8 @@ class Lab:
             raise LabkitError(f"no probe '{wanted.kind}'; {did_you_mean(wanted.kind, kinds.KINDS)}")
         IPv4Address(wanted.target)
         open_socket = partial(self.provider.socket, self._node(wanted.node))
-        names = [node.name for node in self.plan.topology.nodes]
-        made = self.probes[wanted.name] = kinds.make(wanted, open_socket, self.emit, names)
+        make = kinds.KINDS[wanted.kind].make
+        made = self.probes[wanted.name] = make(wanted, open_socket, self.emit, self.plan.topology)
         follower.probes.append(wanted.name)
         made.start()
         return {"probe": wanted.name}

@@ -211,7 +211,7 @@ class _Reader:
 
     def _probe(self, path: Key, value: object) -> None:
         """Take a probe: its kind and target, its node, and its pace."""
-        probe = self._mapping(path, value, (*KINDS, "from", "rate", "every", "path", "name"))
+        probe = self._mapping(path, value, (*KINDS, "from", "rate", "every", "path", "query", "name"))
         kinds = [key for key in probe if key in KINDS]
         kind = kinds[0] if kinds else "ping"
         node = str(probe.get("from", ""))
@@ -232,8 +232,21 @@ class _Reader:
             target=target,
             port=port,
             interval=self._pace(path, kind, probe),
-            path=str(probe.get("path", "/")),
+            **self._asking(path, kind, probe),
         )
+
+    def _asking(self, path: Key, kind: str, probe: dict[str, object]) -> dict[str, str]:
+        """Return what is asked for: the path of a page, the name that DNS is to know."""
+        for key, of, right in (("path", "http", r"/\S*"), ("query", "dns", r"(?=.{1,253}$)([\w-]{1,63}\.?)+")):
+            if key not in probe:
+                continue
+            if kind != of:
+                self.wrong((*path, key), f"a {kind} has no {key}", f"only {of} has one")
+            elif not re.fullmatch(right, str(probe[key]), re.ASCII):
+                self.wrong((*path, key), f"'{probe[key]}' is no {key}", "such as /index.html or www.example.org")
+            else:
+                return {key: str(probe[key])}
+        return {}
 
     def _target(self, path: Key, kind: str, text: str) -> tuple[str, int]:
         """Return the address and port of `vip`, an address, a node's name, or one of them with `:port`."""

@@ -1,12 +1,14 @@
 """What probes read from answers."""
 
-import re
-
+import dns.message
+import dns.rcode
 import pytest
 
+from labkit.lab.probes.connecting import naming
+from labkit.lab.probes.dns import question, wrong
 from labkit.lab.probes.http import read_answer
 
-NAMES = re.compile(r"(?<![\w-])(server10|server1)(?![\w-])", re.IGNORECASE)
+NAMES = naming(["server1", "server10"])
 
 
 @pytest.mark.parametrize(
@@ -23,3 +25,15 @@ NAMES = re.compile(r"(?<![\w-])(server10|server1)(?![\w-])", re.IGNORECASE)
 )
 def test_an_answer_tells_who_gave_it(answer: bytes, expected: tuple[str, str]) -> None:
     assert read_answer(answer, NAMES) == expected
+
+
+def test_a_dns_question_is_what_dnspython_reads() -> None:
+    asked = dns.message.from_wire(question(7, "www.example.org."))
+    assert (asked.id, str(asked.question[0])) == (7, "www.example.org. IN A")
+    answer = dns.message.make_response(asked)
+    assert wrong(7, answer.to_wire()) == ""
+    assert wrong(8, answer.to_wire()) == "no answer to the question"
+    answer.set_rcode(dns.rcode.NXDOMAIN)
+    assert wrong(7, answer.to_wire()) == "no such name"
+    assert wrong(7, asked.to_wire()) == "no answer to the question"
+    assert wrong(7, b"x") == "no DNS"

@@ -7,6 +7,7 @@ import struct
 
 from labkit.lab.probes.probe import Open, Probe, ProbeSpec
 from labkit.lab.provider import Emit
+from labkit.lab.topology import Topology
 
 _ECHO_REQUEST, _ECHO_REPLY = 8, 0
 _HEADER = struct.Struct("!BBHHH")
@@ -17,7 +18,7 @@ class PingProbe(Probe):
 
     each = False
 
-    def __init__(self, spec: ProbeSpec, open_socket: Open, emit: Emit) -> None:
+    def __init__(self, spec: ProbeSpec, open_socket: Open, emit: Emit, _: Topology) -> None:
         super().__init__(spec, emit)
         self.identity = int.from_bytes(os.urandom(2))
         self.socket = open_socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)

@@ -26,15 +26,16 @@ class ProbeSpec:
     target: str
     interval: Micros
     port: int = 0
-    path: str = "/"
+    path: str = "/"  # of HTTP
+    query: str = "labkit.test"  # of DNS
 
 
 class Probe:
     """Tries each `interval`; a kind says in `_try` how, and calls `_succeed` or `_fail` for each try in any order.
 
     Of a kind that tells `each`, there is a record for every try; of the others when answers stop, when they come
-    back, and when one was missed.  A record's `gap_us` is the time since the last answer where tries were missed since
-    or it was long, else 0.
+    back, when one was missed, and when somebody else answers.  A record's `gap_us` is the time since the last answer
+    where tries were missed since or it was long, else 0.
     """
 
     each = True
@@ -49,6 +50,7 @@ class Probe:
         self.last_answer: Micros | None = None
         self.last_sequence = 0
         self.lost = 0  # since the last answer
+        self.last_by = ""
         self.loop = asyncio.get_running_loop()
 
     def start(self) -> None:
@@ -76,9 +78,9 @@ class Probe:
         missed = max(0, sequence - self.last_sequence - 1) if not self.each else self.lost
         noteworthy = missed > 0 or gap > SILENT_AFTER * self.spec.interval
         self.longest_gap = max(self.longest_gap, gap)
-        if self.each or self.silent or noteworthy or self.answered == 1:
+        if self.each or self.silent or noteworthy or self.answered == 1 or by != self.last_by:
             self._tell(at, ok=True, gap=gap if noteworthy else 0, lost=missed, by=by, took=took)
-        self.silent, self.last_answer, self.lost = False, at, 0
+        self.silent, self.last_answer, self.lost, self.last_by = False, at, 0, by
         self.last_sequence = max(self.last_sequence, sequence)
 
     def _fail(self, error: str, took: Micros) -> None:
