@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit.lab.actions import VERBS
 from labkit.lab.bounds import FUNCTIONS
-from labkit.lab.vocabulary import VERBS
 from labkit.ui.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
