@@ -6,6 +6,8 @@ from labkit.conf.complaints import Complaints
 from labkit.conf.model import GarpGroup, VrrpInstance
 from labkit.conf.schema import trackers
 from labkit.conf.section import Section
+from labkit.conf.source import line_from
+from labkit.diagnostics import Span
 from labkit.trace import SECOND, Micros
 from labkit.vrrp.config import InterfaceDelay, TrackKind
 
@@ -13,7 +15,7 @@ from labkit.vrrp.config import InterfaceDelay, TrackKind
 def build_garp_groups(sections: Sequence[Section], complaints: Complaints) -> tuple[GarpGroup, ...]:
     """Return the `garp_group` blocks, after complaining about interfaces in two of them."""
     groups = []
-    taken: dict[str, int] = {}
+    taken: dict[str, Span] = {}
     for section in sections:
         alone = section.get(trackers.GARP_INTERFACE)
         entries = section.lines(trackers.GARP_INTERFACES)
@@ -28,9 +30,9 @@ def build_garp_groups(sections: Sequence[Section], complaints: Complaints) -> tu
             complaints.error(section.span(), message, "add `interface` and a name, or a block `interfaces`")
         for name, place in places.items():
             if name in taken:
-                message = f"`{name}` is in a garp_group already, in line {taken[name]}"
+                message = f"`{name}` is in a garp_group already, in {line_from(taken[name], place)}"
                 complaints.error(place, message, "name it in one of them")
-            taken.setdefault(name, place.line)
+            taken.setdefault(name, place)
         if section.lacks(trackers.GARP_INTERVAL) and section.lacks(trackers.GNA_INTERVAL):
             message = "this garp_group says no interval"
             complaints.error(section.span(), message, "add `garp_interval` or `gna_interval` and a number of seconds")

@@ -16,6 +16,7 @@ from labkit.daemon.ports import Ports
 from labkit.daemon.promises import Promises
 from labkit.daemon.virtual_macs import VirtualMacs, settle
 from labkit.kernel.wire import Port
+from labkit.vrrp.events import StaticChanged
 
 
 class Equipment:
@@ -62,6 +63,10 @@ class Equipment:
         self.ports.refresh()
         self._filter()
         return changed
+
+    def obstacles(self, *, all_told: bool = False) -> list[StaticChanged]:
+        """Return which macvlans there are and which cannot be made: what changed, or `all_told` anew."""
+        return self._macvlans.events() if all_told else self._macvlans.changes()
 
     def close(self) -> None:
         """Remove everything, and put back what was changed."""

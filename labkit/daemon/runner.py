@@ -255,7 +255,7 @@ class Runner:
         self._files.configure(config.track_files)
         self._processes.configure(config.track_processes)
         self._describe(self._watched)
-        for static in self._service.holdings.statics.events():
+        for static in (*self._service.holdings.statics.events(), *self._equipment.obstacles(all_told=True)):
             self._handle(static)
         self._handle(event, starting=starting)
         self._service.configured()
@@ -270,7 +270,7 @@ class Runner:
         names = self._equipment.refresh(self._interfaces.read())
         self._service.interfaces_changed(names)
         self._duplicates.interfaces_changed(names)
-        for event in self._service.holdings.interfaces_changed(names):
+        for event in (*self._service.holdings.interfaces_changed(names), *self._equipment.obstacles()):
             self._handle(event)
         self._describe(names & self._watched)
         self._log.flush()

@@ -1,7 +1,8 @@
 """The macvlans of `use_vmac`: which ones a configuration needs, and having them while interfaces come and go.
 
 `settle` puts their names into the configuration, so that the rest of the daemon sees addresses on devices and nothing
-else.  One macvlan serves all that have the same MAC address on the same interface.
+else; a router tracks its own, as it would a static entry.  One macvlan serves all that have the same MAC address on the
+same interface.
 """
 
 import errno
@@ -16,7 +17,8 @@ from labkit.kernel.macvlan import virtual_lladdr
 from labkit.kernel.netlink import KernelRefusedError
 from labkit.kernel.settings import Settings, interfaces_with, of_interface, read
 from labkit.values import dataclass, replace
-from labkit.vrrp.config import RouterConfig
+from labkit.vrrp.config import RouterConfig, Track, TrackKind
+from labkit.vrrp.events import StaticChanged
 
 _LONGEST_NAME = 15
 _TOLERATED = (errno.EEXIST, errno.ENODEV)  # it is there already, or somebody was quicker to remove it
@@ -59,12 +61,13 @@ class _Naming:
         self._taken |= {virtual.device for instance in config.instances for virtual in instance.addresses}
 
     def settle(self, instance: VrrpInstance) -> VrrpInstance:
-        router, vmac = instance.router, instance.vmac
+        router, vmac = _with_extra(instance), instance.vmac
         if vmac is not None:
             lladdr = vmac.address or virtual_lladdr(router.family, router.vrid)
             made = self._macvlan(instance, router.interface, router.family, lladdr, vmac.name)
             vmac = replace(vmac, name=made.name)
-        settled = replace(instance, router=_with_extra(instance), vmac=vmac)
+            router = replace(router, tracks=(*router.tracks, Track(kind=TrackKind.STATIC, name=_tracked(made.name))))
+        settled = replace(instance, router=router, vmac=vmac)
         addresses = tuple(replace(virtual, device=self._device(settled, virtual)) for virtual in settled.addresses)
         return replace(settled, addresses=addresses)
 
@@ -97,6 +100,11 @@ class _Naming:
                 yield name
 
 
+def _tracked(name: str) -> str:
+    """Return what a router calls the macvlan that it tracks."""
+    return f"VMAC interface {name}"
+
+
 def _with_extra(instance: VrrpInstance) -> RouterConfig:
     """Return the core's part with the interval of garp_extra_if: for VMACs, or for all other interfaces."""
     interval = instance.garp_extra_interval or 0
@@ -114,6 +122,8 @@ class VirtualMacs:
         self._wanted: dict[str, Macvlan] = {}
         self._made: dict[str, Macvlan] = {}
         self._down: set[str] = set()  # made, and waiting for the packet filter
+        self._blocked: set[str] = set()  # they cannot be made: another interface has the name, or the kernel refuses
+        self._told: set[str] = set()  # blocked ones of which the core knows
         self._settings = Settings()
         self._said: dict[str, str] = {}
 
@@ -126,6 +136,7 @@ class VirtualMacs:
         """Make what a configuration needs; what it does not need any more stays until `prune`."""
         self._wanted = {needed.name: needed for needed in wanted}
         self._said = {name: problem for name, problem in self._said.items() if name in self._wanted}
+        self._blocked &= set(self._wanted)
         self.make()
 
     def make(self) -> set[str]:
@@ -135,10 +146,19 @@ class VirtualMacs:
             self._down.discard(name)
             self._settings.forget(name)
         for needed in self._wanted.values():
-            if self._interfaces[needed.base] is None or self._stands(needed):
-                continue
-            self._make(needed)
+            if self._interfaces[needed.base] is not None and not self._stands(needed):
+                self._make(needed)
         return self._interfaces.read() if self._wanted else set()
+
+    def events(self) -> list[StaticChanged]:
+        """Return how it stands with every macvlan that is wanted."""
+        self._told = set(self._blocked)
+        return [StaticChanged(name=_tracked(name), present=name not in self._blocked) for name in self._wanted]
+
+    def changes(self) -> list[StaticChanged]:
+        """Return what is otherwise than was told last."""
+        changed, self._told = self._told ^ self._blocked, set(self._blocked)
+        return [StaticChanged(name=_tracked(name), present=name not in self._blocked) for name in sorted(changed)]
 
     def raise_all(self) -> None:
         """Set up those that were made: nothing leaves them before the packet filter is ready."""
@@ -173,6 +193,7 @@ class VirtualMacs:
             return False
         if there.kind != macvlan.KIND:
             self._complain(needed, f"the interface {needed.name} exists and is none of ours")
+            self._blocked.add(needed.name)
             return True
         if (there.base, there.lladdr) == (base.index, needed.lladdr):
             self._log.explain(f"({needed.router}) Found matching interface {needed.name}")
@@ -190,6 +211,7 @@ class VirtualMacs:
         self._interfaces.read()
         made = self._interfaces[needed.name]
         if made is None:
+            self._blocked.add(needed.name)
             return
         self._finish(needed, made)
         self._log.say(f"({needed.router}): Success creating VMAC interface {needed.name}")
@@ -204,6 +226,7 @@ class VirtualMacs:
         if needed.family == 4:
             problems += self._free_from_common_filter(needed.name)
         self._made[needed.name] = needed
+        self._blocked.discard(needed.name)
         self._down.add(needed.name)
         for problem in filter(None, problems):
             self._complain(needed, problem)

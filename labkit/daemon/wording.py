@@ -137,7 +137,7 @@ def _remark(action: Action, instances: Instances) -> list[Line]:
             return [Line(_rejected(action))]
         case DuplicateFound():
             return [Line(_duplicate(action))]
-        case TrackerChanged():
+        case TrackerChanged() if action.kind is not TrackKind.STATIC:  # who looks after those says it
             return [Line(_tracker(action))]
     return []
 
@@ -167,7 +167,7 @@ def _script(action: ScriptChanged) -> str:
 
 
 def _tracker(action: TrackerChanged) -> str:
-    """Say what a tracked file, process, interface or static entry is now; keepalived says nothing of these."""
+    """Say what a tracked file, process or interface is now; keepalived says nothing of these."""
     word = "counts as healthy" if action.healthy else "counts as failed"
     match action.kind:
         case TrackKind.FILE:

@@ -253,11 +253,22 @@ class TestWhatHappensToIt:
         eventually(lambda: [link.name for link in links(host.netlink)] == ["lo", "eth0"])
         assert daemon.log.count("MASTER STATE") == 1
 
-    def test_an_interface_that_is_not_ours_is_left_alone(self, lan: Lan, start: Start) -> None:
+    def test_an_interface_that_is_not_ours_is_left_alone_and_a_fault(self, lan: Lan, start: Start) -> None:
+        host = lan.hosts[0]
+        output(host, "ip", "link", "add", "vrrp.21", "type", "bridge")
+        daemon = start(0, vmac(150) + instance(150, name="W", vrid=22, vip="192.168.1.30"))
+        daemon.wait_log("(VI) VMAC interface vrrp.21: the interface vrrp.21 exists and is none of ours")
+        daemon.wait_log("(VI) FAULT because VMAC interface vrrp.21 is missing")
+        daemon.wait_log("(W) Entering MASTER STATE")
+        host.netlink.ask([remove(host.index("vrrp.21"))])
+        daemon.wait_log("(VI) Entering MASTER STATE")
+        eventually(lambda: device_of(host, "192.168.1.20") == "vrrp.21")
+
+    def test_an_interface_that_is_not_ours_stays_at_the_end(self, lan: Lan, start: Start) -> None:
         host = lan.hosts[0]
         output(host, "ip", "link", "add", "vrrp.21", "type", "bridge")
         daemon = start(0, vmac(150))
-        daemon.wait_log("(VI) VMAC interface vrrp.21: the interface vrrp.21 exists and is none of ours")
+        daemon.wait_log("Entering FAULT STATE")
         daemon.stop()
         assert "vrrp.21" in [link.name for link in links(host.netlink)]
 
