@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from labkit.checks import tcp
+from labkit.checks import http, tcp
 from labkit.checks.target import Target
 from labkit.checks.trouble import CheckFailedError, words
 from labkit.conf.model_balancing import (
@@ -36,7 +36,9 @@ async def _check(spec: Check, target: Target) -> Result:
     match spec:
         case TcpCheck():
             return await tcp.check(spec, target)
-        case HttpCheck() | SmtpCheck() | DnsCheck() | MiscCheck() | PingCheck() | UdpCheck() | FileCheck():
+        case HttpCheck():
+            return await http.check(spec, target)
+        case SmtpCheck() | DnsCheck() | MiscCheck() | PingCheck() | UdpCheck() | FileCheck():
             raise CheckFailedError(f"{type(spec).__name__} is not here yet")
         case _:
             assert_never(spec)

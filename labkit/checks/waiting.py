@@ -59,7 +59,11 @@ def now() -> Micros:
 
 @coroutine
 def ready(source: Descriptor, events: int, deadline: Micros) -> Generator[Wait, bool, bool]:
-    """Wait until a source is ready for `events` (or hung up); return False when `deadline` came before."""
+    """Wait until a source is ready for `events` (or hung up); return False when `deadline` came before.
+
+    Raises:
+        OSError: the kernel does not watch it.
+    """
     return (yield (source.fileno(), events, deadline))
 
 
@@ -156,11 +160,12 @@ class Waiter:
             heapq.heappop(deadlines)
         return deadlines[0][0] if deadlines else None
 
-    def _resume(self, running: Running, value: bool | None) -> None:
+    def _resume(self, running: Running, value: bool | OSError | None) -> None:
         running.number = -1
         running.source = None
+        check = running.check
         try:
-            wait = running.check.send(value)  # type: ignore[arg-type]  # None begins it
+            wait = check.throw(value) if isinstance(value, OSError) else check.send(value)  # type: ignore[arg-type]
         except StopIteration as stop:
             self._running -= 1
             self._ended.append((running, stop.value))
@@ -177,15 +182,21 @@ class Waiter:
             source.call(lambda: self._resume(running, True))
             return
         self._waiting[source] = running
-        events |= select.EPOLLONESHOT  # so that a descriptor need not be taken out: closing it does that
-        if running.registered == source:
+        try:
+            self._watch(running, source, events | select.EPOLLONESHOT)  # closing a descriptor takes it out
+        except OSError as error:
+            self._forget(running)
+            self._resume(running, error)
+
+    def _watch(self, running: Running, descriptor: int, events: int) -> None:
+        if running.registered == descriptor:
             try:
-                self._epoll.modify(source, events)
+                self._epoll.modify(descriptor, events)
             except FileNotFoundError:  # another socket, to which the kernel gave the same number
-                self._epoll.register(source, events)
+                self._epoll.register(descriptor, events)
         else:
-            self._epoll.register(source, events)
-            running.registered = source
+            self._epoll.register(descriptor, events)
+            running.registered = descriptor
 
     def _forget(self, running: Running) -> None:
         source, running.source = running.source, None
