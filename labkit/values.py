@@ -75,7 +75,23 @@ def _make(cls: type, *, frozen: bool = False, kw_only: bool = False, eq: bool = 
     made = type(cls)(cls.__name__, cls.__bases__, namespace)
     made.__qualname__ = cls.__qualname__
     made.__init__ = _first_call(made)  # type: ignore[misc]
+    _unused[made] = None
     return made
+
+
+_unused: dict[Any, None] = {}
+"""The classes whose constructors are not compiled yet."""
+
+
+def make_ready(*packages: str) -> None:
+    """Compile the constructors of all classes of some packages now, for a process that has no time for that later."""
+    for cls in [cls for cls in _unused if cls.__module__.startswith(packages)]:
+        _compile(cls)
+
+
+def _compile(cls: Any) -> None:
+    del _unused[cls]
+    cls.__init__ = _constructor(cls)
 
 
 def _own_fields(namespace: dict[str, Any], *, kw_only: bool) -> tuple[Field, ...]:
@@ -126,8 +142,8 @@ def _first_call(cls: Any) -> Callable[..., None]:
     """Return a constructor that compiles the real one, puts it in its own place, and calls it."""
 
     def __init__(self: Any, *values: Any, **named: Any) -> None:
-        if cls.__init__ is __init__:
-            cls.__init__ = _constructor(cls)
+        if cls in _unused:
+            _compile(cls)
         cls.__init__(self, *values, **named)
 
     return __init__

@@ -164,6 +164,20 @@ def test_a_copy_is_there_before_any_constructor_was_called() -> None:
     subprocess.run([sys.executable, "-c", program, pickle.dumps(Point(1, 2)).hex()], check=True)
 
 
+def test_constructors_can_be_made_beforehand() -> None:
+    @values.dataclass(frozen=True, slots=True)
+    class Thing:
+        name: str
+
+    first = Thing.__init__
+    values.make_ready("labkit.vrrp")
+    assert Thing.__init__ is first
+    values.make_ready("labkit.vrrp", __name__)
+    ready = Thing.__init__
+    assert ready is not first
+    assert (Thing("a").name, Thing.__init__) == ("a", ready)
+
+
 def test_nothing_in_it() -> None:
     assert Empty() == Empty()
     assert hash(Empty()) == hash(Empty())

@@ -35,7 +35,7 @@ from labkit.daemon.tracer import Tracer
 from labkit.kernel.process import now, since_boot, utc_offset
 from labkit.kernel.wire import Port, WireError
 from labkit.trace import SECOND, Kind, Micros
-from labkit.values import replace
+from labkit.values import make_ready, replace
 from labkit.vrrp.config import GroupConfig, TrackKind
 from labkit.vrrp.events import ClockChanged, Configure, Event, ScriptExited, SetPriority, Stop, Wake
 from labkit.vrrp.hearing import Key
@@ -47,6 +47,7 @@ _PACKETS_QUEUED = 512  # more than a default socket buffer holds
 _STALL: Micros = 50_000  # later than this by a deadline, and the trace says that the host did not run us
 _CLOCK_SET: Micros = 10_000  # a difference of the clocks' difference that is worth telling
 _GRACE = SECOND  # what commands get to end in when the daemon stops
+_PREPARED = ("labkit.vrrp", "labkit.daemon", "labkit.kernel", "labkit.trace")  # whose values a takeover makes
 _FAREWELL = 4 * SECOND  # what notify scripts of the stop itself get
 
 
@@ -78,6 +79,7 @@ class Runner:
         Raises:
             WireError: raw sockets are not permitted.
         """
+        make_ready(*_PREPARED)
         self._log = log
         self._settings = settings
         self._conduct = Conduct(PROCESS_NAME, log)

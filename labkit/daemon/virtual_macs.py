@@ -69,7 +69,8 @@ class _Naming:
             router = replace(router, tracks=(*router.tracks, Track(kind=TrackKind.STATIC, name=_tracked(made.name))))
         settled = replace(instance, router=router, vmac=vmac)
         addresses = tuple(replace(virtual, device=self._device(settled, virtual)) for virtual in settled.addresses)
-        return replace(settled, addresses=addresses)
+        settled = replace(settled, addresses=addresses)
+        return instance if settled == instance else settled  # mostly nothing is other than it was
 
     def _device(self, instance: VrrpInstance, virtual: VirtualAddress) -> str:
         """Return where an address belongs (measured: keepalived 2.2.7)."""
