@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from labkit.daemon.control import Ask, Client, Request
 from labkit.daemon.dumping import Dumper
 from labkit.daemon.inquiry import Snapshot
+from labkit.daemon.messages import Table
 from labkit.daemon.reading import Reading
 from labkit.daemon.report import to_json
 from labkit.diagnostics import did_you_mean
 from labkit.kernel.process import now
+from labkit.values import replace
 
 if TYPE_CHECKING:
     from labkit.daemon.parent import Parent
@@ -40,6 +42,8 @@ class Answers:
                 self._parent.stop()
             case Ask.PRIO:
                 self._prio(client, request)
+            case Ask.LVS:
+                self._table(client, connections=request.connections)
 
     def _status(self, client: Client, only: str) -> None:
         parent = self._parent
@@ -50,10 +54,34 @@ class Answers:
         def told(snapshot: Snapshot | None) -> None:
             if snapshot is None:
                 client.reply(_NO_VRRP)
-                return
-            client.reply({"ok": True, "report": to_json(self._dumper.report(snapshot, only))})
+            elif only:
+                client.reply({"ok": True, "report": to_json(self._dumper.report(snapshot, only))})
+            else:
+                parent.tables.want(lambda table: reply(snapshot, table))
+
+        def reply(snapshot: Snapshot, table: Table | None) -> None:
+            report = replace(self._dumper.report(snapshot), table=table.report if table is not None else None)
+            client.reply({"ok": True, "report": to_json(report)})
 
         parent.inquiry.want(told)
+
+    def _table(self, client: Client, *, connections: bool) -> None:
+        def told(table: Table | None) -> None:
+            if table is None:
+                client.reply({"ok": False, "error": self._why_no_table()})
+            elif table.problem:
+                client.reply({"ok": False, "error": table.problem})
+            else:
+                client.reply({"ok": True, "table": to_json(table.report)})
+
+        self._parent.tables.want(told, connections=connections)
+
+    def _why_no_table(self) -> str:
+        if not self._parent.config.virtual_servers:
+            return "no virtual_server is configured"
+        if not self._parent.settings.checkers:
+            return "nothing balances: it was started with -P"
+        return "nothing balances at the moment; the log says why"
 
     def _events(self, client: Client, *, follow: bool) -> None:
         events = list(self._parent.events)

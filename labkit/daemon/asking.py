@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from labkit.daemon.report import Report, from_json
+from labkit.daemon.report import Report, TableReport, from_json
 from labkit.diagnostics import LabkitError
 
 _TIMEOUT_S = 10.0
@@ -90,6 +90,10 @@ class Connection:
         """Return the report of the daemon, or of one of its instances."""
         request = {"ask": "status", "instance": instance} if instance else {"ask": "status"}
         return from_json(Report, self.ask(**request)["report"])
+
+    def table(self, *, connections: bool = False) -> TableReport:
+        """Return the table of the director, with the connections if they are wanted."""
+        return from_json(TableReport, self.ask(ask="lvs", connections=connections)["table"])
 
     def reload(self) -> tuple[bool, list[str]]:
         """Have the daemon read its file again; return whether it was taken, and the diagnostics."""

@@ -28,14 +28,16 @@ from labkit.daemon.files import Files
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
-from labkit.daemon.messages import Ready, TakeConfig
+from labkit.daemon.messages import AskTable, Ready, Table, TakeConfig
 from labkit.daemon.programs import prepare
 from labkit.daemon.settings import Settings
+from labkit.daemon.table import compose_table
 from labkit.diagnostics import LabkitError
 from labkit.kernel.process import now
 from labkit.lvs.check import Result, Run
 from labkit.lvs.director import Director
 from labkit.lvs.events import Action, AddressesChanged, Answered, CheckId, Configure, Event, Stop, Wake
+from labkit.lvs.model import Connection, ServiceReading
 from labkit.trace import SECOND, Micros
 from labkit.vrrp.events import FileChanged
 
@@ -188,6 +190,20 @@ class Balancer:
                 self._configure(message.config, starting=False)
                 self._log.say("Reload complete")
                 self._log.flush()
+            case AskTable():
+                self._parent.send(self._table(connections=message.connections))
+
+    def _table(self, *, connections: bool) -> Table:
+        services, problem = self._services, ""
+        readings: tuple[ServiceReading, ...] = ()
+        remembered: tuple[Connection, ...] = ()
+        try:
+            readings = services.read()
+            remembered = services.connections() if connections else ()
+        except LabkitError as error:
+            problem = str(error)
+        report = compose_table(services.by, self._director.services, readings, remembered, services.refused)
+        return Table(report=report, problem=problem)
 
     # --- configuration ------------------------------------------------------------------------------------------------
 

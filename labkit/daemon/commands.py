@@ -1,4 +1,4 @@
-"""`pykeepalived status`, `events`, `metrics`, `reload`, `stop` and `prio`: asking a daemon that runs.
+"""`pykeepalived status`, `lvs`, `events`, `metrics`, `reload`, `stop` and `prio`: asking a daemon that runs.
 
 Exit statuses: 0 it is so, 1 no daemon answers or it cannot be, 2 wrong options, 5 a reload was refused.
 """
@@ -34,6 +34,12 @@ def _parser() -> argparse.ArgumentParser:
     status = command("status", "say who is master and why")
     status.add_argument("instance", nargs="?", default="", metavar="INSTANCE")
     status.add_argument("--json", action="store_true", help="one JSON object, as docs/control.md describes it")
+    lvs = command("lvs", "show the virtual services as `ipvsadm -Ln` does, whoever balances")
+    form = lvs.add_mutually_exclusive_group()
+    form.add_argument("--stats", action="store_true", help="connections, packets and bytes since the beginning")
+    form.add_argument("--rate", action="store_true", help="the same by the second")
+    form.add_argument("-c", "--connections", action="store_true", help="every connection and where it goes")
+    form.add_argument("--json", action="store_true", help="one JSON object, with health and connections")
     events = command("events", "say what happened")
     events.add_argument("-f", "--follow", action="store_true", help="and what happens from now on")
     events.add_argument("--json", action="store_true", help="one JSON object a line: the trace")
@@ -84,6 +90,21 @@ def _status(options: argparse.Namespace) -> int:
         from labkit.daemon.screen import render  # what --json does not need
 
         sys.stdout.write(render(report, colour=sys.stdout.isatty()))
+    return os.EX_OK
+
+
+def _lvs(options: argparse.Namespace) -> int:
+    from labkit.daemon.table_text import Form, connections_text, text
+
+    with _connect(options) as connection:
+        table = connection.table(connections=options.connections or options.json)
+    if options.json:
+        sys.stdout.write(json.dumps(to_json(table), indent=1) + "\n")
+    elif options.connections:
+        sys.stdout.write(connections_text(table))
+    else:
+        form = Form.STATS if options.stats else Form.RATE if options.rate else Form.PLAIN
+        sys.stdout.write(text(table, form))
     return os.EX_OK
 
 
@@ -139,6 +160,7 @@ def _prio(options: argparse.Namespace) -> int:
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "status": _status,
+    "lvs": _lvs,
     "events": _events,
     "metrics": _metrics,
     "reload": _reload,

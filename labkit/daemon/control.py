@@ -39,16 +39,20 @@ class Ask(StrEnum):
     RELOAD = "reload"
     STOP = "stop"
     PRIO = "prio"
+    LVS = "lvs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request; `priority` None with PRIO means the configured one, `follow` goes with EVENTS."""
+    """One request; `priority` None with PRIO means the configured one, `follow` goes with EVENTS, and
+    `connections` with LVS.
+    """
 
     ask: Ask
     instance: str = ""
     priority: int | None = None
     follow: bool = False
+    connections: bool = False
 
 
 class RequestError(ValueError):
@@ -67,18 +71,22 @@ def parse(line: bytes) -> Request:
         raise RequestError("a request is one JSON object on one line") from error
     if not isinstance(fields, dict):
         raise RequestError("a request is one JSON object on one line")
-    unknown = set(fields) - {"ask", "instance", "priority", "follow"}
+    unknown = set(fields) - {"ask", "instance", "priority", "follow", "connections"}
     if unknown:
         raise RequestError(f"unknown fields: {', '.join(sorted(unknown))}")
     ask, instance = fields.get("ask"), fields.get("instance", "")
-    priority, follow = fields.get("priority"), fields.get("follow", False)
+    priority, follow, connections = (
+        fields.get("priority"),
+        fields.get("follow", False),
+        fields.get("connections", False),
+    )
     if ask not in list(Ask):
         raise RequestError(f"'ask' is one of {', '.join(Ask)}")
-    if not isinstance(instance, str) or not isinstance(follow, bool):
-        raise RequestError("'instance' is a text and 'follow' is true or false")
+    if not isinstance(instance, str) or not isinstance(follow, bool) or not isinstance(connections, bool):
+        raise RequestError("'instance' is a text, 'follow' and 'connections' are true or false")
     if priority is not None and (type(priority) is not int or not 1 <= priority <= 254):
         raise RequestError("'priority' is a number in 1..254, or null for the configured one")
-    return Request(ask=Ask(ask), instance=instance, priority=priority, follow=follow)
+    return Request(ask=Ask(ask), instance=instance, priority=priority, follow=follow, connections=connections)
 
 
 class Client:

@@ -1,8 +1,9 @@
-"""The parent's questions to the VRRP process: everything it knows, put together from its pages."""
+"""The parent's questions to its children: everything the VRRP process knows, page by page, and the director's table."""
 
+from collections import deque
 from collections.abc import Callable
 
-from labkit.daemon.messages import AskPage, Common, Page, RouterState
+from labkit.daemon.messages import AskPage, AskTable, Common, Page, RouterState, Table
 from labkit.values import dataclass
 
 
@@ -64,3 +65,29 @@ class Inquiry:
             answer(snapshot)
         if self._waiting and not self._asking:
             self._next()
+
+
+class Tables:
+    """The parent's questions to the balancing process: its table, as often as somebody asks."""
+
+    def __init__(self, ask: Callable[[AskTable], bool]) -> None:
+        """Ask with `ask`, which answers False where there is nobody to ask."""
+        self._ask = ask
+        self._asking: deque[Callable[[Table | None], None]] = deque()
+
+    def want(self, answer: Callable[[Table | None], None], *, connections: bool = False) -> None:
+        """Call `answer` with the table of now; with None where nothing balances."""
+        if self._ask(AskTable(connections=connections)):
+            self._asking.append(answer)
+        else:
+            answer(None)
+
+    def told(self, table: Table) -> None:
+        """Take an answer: they come in the order of the questions."""
+        if self._asking:
+            self._asking.popleft()(table)
+
+    def gone(self) -> None:
+        """Answer everybody that the process has ended."""
+        while self._asking:
+            self._asking.popleft()(None)

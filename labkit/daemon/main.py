@@ -6,7 +6,7 @@ What one of the two does not need is not loaded: a question is answered within a
 import sys
 from collections.abc import Sequence
 
-COMMANDS = frozenset({"status", "events", "metrics", "reload", "stop", "prio"})
+COMMANDS = frozenset({"status", "lvs", "events", "metrics", "reload", "stop", "prio"})
 
 
 def run(argv: Sequence[str]) -> int:

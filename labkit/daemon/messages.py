@@ -1,4 +1,4 @@
-"""What the parent and the VRRP process say to each other.
+"""What the parent and its children say to each other.
 
 The VRRP process is asked for its state a page at a time: a page is small, so that a thousand routers are told between
 adverts and never in front of one.
@@ -7,7 +7,7 @@ adverts and never in front of one.
 from typing import TypeAlias
 
 from labkit.conf.model import Config
-from labkit.daemon.report import DeliveryReport
+from labkit.daemon.report import DeliveryReport, TableReport
 from labkit.trace import Micros, Record
 from labkit.values import dataclass, field
 from labkit.vrrp.events import SetPriority, State
@@ -30,6 +30,21 @@ class AskPage:
     """Tell of the routers from number `first` on; answered by a `Page`."""
 
     first: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskTable:
+    """Tell the table of the director; answered by a `Table`."""
+
+    connections: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The table of the director, and what the kernel refused to tell of it."""
+
+    report: TableReport
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,4 +116,6 @@ class Told:
     lost: int = field(default=0)
 
 
-Message: TypeAlias = TakeConfig | AskPage | ClearStatistics | SetPriority | Ready | Taken | Page | Told
+Message: TypeAlias = (
+    TakeConfig | AskPage | AskTable | ClearStatistics | SetPriority | Ready | Taken | Page | Table | Told
+)

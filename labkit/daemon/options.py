@@ -27,6 +27,7 @@ SIGNALS = {
 _COMMANDS = """\
 commands that ask a keepalived that runs (each has a --help):
   status      who is master and why
+  lvs         the virtual services as `ipvsadm -Ln` shows them
   events      what happened, and with -f what happens
   metrics     the figures as Prometheus reads them
   reload      read the file again; says whether it was taken

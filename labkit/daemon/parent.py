@@ -20,10 +20,10 @@ from labkit.daemon import hooks
 from labkit.daemon.answers import Answers
 from labkit.daemon.control import ControlError, ControlServer
 from labkit.daemon.dumping import Dump, Dumper
-from labkit.daemon.inquiry import Inquiry
+from labkit.daemon.inquiry import Inquiry, Tables
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
-from labkit.daemon.messages import Page, Taken, Told
+from labkit.daemon.messages import Page, Table, Taken, Told
 from labkit.daemon.offspring import ChildKind, Family, ForkError, Offspring
 from labkit.daemon.readiness import Readiness
 from labkit.daemon.reading import Reading, read_apart
@@ -80,6 +80,7 @@ class Parent:
         self._children = (self.vrrp, self.checkers)
         self._main = self.vrrp if settings.vrrp else self.checkers  # what the daemon is for
         self.inquiry = Inquiry(self.vrrp.send)
+        self.tables = Tables(self.checkers.send)
         self._control: ControlServer | None = None
         self._reload_times = ReloadTimes(log.say)
         self._dumper = Dumper(self, log)
@@ -184,6 +185,8 @@ class Parent:
                 for record in message.records:
                     self._readiness.note(record)
                     self._remember(record)
+            case Table():
+                self.tables.told(message)
             case Taken() if child is self._main:
                 self._taken()
 
@@ -204,6 +207,8 @@ class Parent:
             return
         if child is self.vrrp and child.pid is None:
             self.inquiry.gone()
+        if child is self.checkers and child.pid is None:
+            self.tables.gone()
         if child is self._main and child.pid is None:
             self._taken()  # the next one starts with it
         if self._stopping:

@@ -187,6 +187,86 @@ class DeliveryReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficRow:
+    """Counters since the entry was made, and rates per second."""
+
+    connections: int = 0
+    packets_in: int = 0
+    packets_out: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    connection_rate: int = 0
+    packet_in_rate: int = 0
+    packet_out_rate: int = 0
+    byte_in_rate: int = 0
+    byte_out_rate: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerRow:
+    """A real server: `listed` is in the kernel's table, `up` what checks say (None: not ours), `why` in words."""
+
+    address: str
+    port: int
+    forwarding: str
+    weight: int
+    upper: int = 0
+    lower: int = 0
+    listed: bool = True
+    up: bool | None = None
+    why: str = ""
+    active: int = 0
+    inactive: int = 0
+    persistent: int = 0
+    traffic: TrafficRow = field(default_factory=TrafficRow)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRow:
+    """A virtual service, by address, port and protocol, or by mark; `mask` is persistence's, `refused` says why it is
+    not in the table.
+    """
+
+    protocol: str
+    address: str
+    port: int
+    fwmark: int
+    family: int
+    scheduler: str
+    flags: tuple[str, ...] = ()
+    persistence_s: int | None = None
+    mask: str = ""
+    engine: str = ""
+    one_packet: bool = False
+    listed: bool = True
+    quorum_up: bool | None = None
+    refused: str = ""
+    traffic: TrafficRow = field(default_factory=TrafficRow)
+    servers: tuple[ServerRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionRow:
+    """A connection that the kernel remembers, or a persistent client (NONE)."""
+
+    protocol: str
+    expires_s: int
+    state: str
+    client: str
+    virtual: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableReport:
+    """The table of a director: who balances (IPVS or nftables), services, and connections where they were asked for."""
+
+    by: str
+    services: tuple[ServiceRow, ...] = ()
+    connections: tuple[ConnectionRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """A whole daemon at the time `at`."""
 
@@ -203,9 +283,10 @@ class Report:
     interfaces: tuple[InterfaceReport, ...] = ()
     deliveries: tuple[DeliveryReport, ...] = ()
     errors: dict[str, int] = field(default_factory=dict)  # refused packets that were for no router of ours
+    table: TableReport | None = None  # of the director, where something balances
 
 
-def to_json(report: Report) -> dict[str, object]:
+def to_json(report: Report | TableReport) -> dict[str, object]:
     """Return the report as what `json` writes."""
     from dataclasses import asdict  # of the standard library, which takes its time
 

@@ -3,7 +3,8 @@
 import json
 import time
 
-from labkit.daemon.report import DeliveryReport, Report, RouterReport, SuspectReport, TrackerReport
+from labkit.daemon.report import DeliveryReport, Report, RouterReport, ServiceRow, SuspectReport, TrackerReport
+from labkit.daemon.table_text import place, service_name
 
 _BOLD, _DIM, _OFF = "\033[1m", "\033[2m", "\033[0m"
 _RED, _GREEN, _YELLOW, _CYAN = "\033[31m", "\033[32m", "\033[33m", "\033[36m"
@@ -29,6 +30,9 @@ def render(report: Report, *, colour: bool = False) -> str:
     lines = [_heading(report, pen)]
     for router in report.routers:
         lines += ["", *_router(router, report, pen)]
+    if report.table is not None:
+        for service in report.table.services:
+            lines += ["", *_service(service, report.table.by, pen)]
     lines += _below(report, pen)
     return "\n".join(lines) + "\n"
 
@@ -129,6 +133,23 @@ def suspicion(router: RouterReport, suspect: SuspectReport, at: float) -> str:
     often = f"{count(suspect.count, 'advert')}, the last {ago(at - suspect.heard)}"
     lead = "two masters? " if suspect.suspected else ""
     return f"{lead}{suspect.address} also claims VRID {router.vrid}: {suspect.why} ({often})"
+
+
+def _service(service: ServiceRow, by: str, pen: _Pen) -> list[str]:
+    """Say how a virtual server stands, and each of its real servers and why."""
+    if service.refused:
+        state = f"{pen('REFUSED', _BOLD, _RED)}: {service.refused}"
+    elif service.quorum_up is None:
+        state = f"not ours, {by}"
+    else:
+        state = f"{pen('UP', _BOLD, _GREEN) if service.quorum_up else pen('NO QUORUM', _BOLD, _RED)}, {by}"
+    lines = [f"{pen(service_name(service), _BOLD)} {service.scheduler}  {state}"]
+    for server in service.servers:
+        up = pen("up  ", _GREEN) if server.up else pen("down", _RED) if server.up is False else "    "
+        busy = f"weight {server.weight}, {count(server.traffic.connections, 'connection')}, {server.active} open"
+        out = "" if server.listed else ", out of the table"
+        lines.append(f"  {place(server):<24} {up}  {busy}{out}" + (f": {server.why}" if server.why else ""))
+    return lines
 
 
 def _below(report: Report, pen: _Pen) -> list[str]:

@@ -1,6 +1,7 @@
 """The balancing process on the kernel: real servers die and come back, weights, sorry servers, ends of processes."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -193,3 +194,38 @@ def test_vrrp_runs_on_where_nothing_can_balance(tmp_path: Path) -> None:
     finally:
         daemon.close()
         made.close()
+
+
+def test_the_table_is_told_as_ipvsadm_tells_it(balanced: Balanced, begin: Begin) -> None:
+    daemon = begin(whole(balanced) + instance(150, vip="192.168.1.40"))
+    ready(daemon)
+    Listener(balanced, 3).die()
+    daemon.wait_log("Removing service [", within=10)
+    balanced.share(4)
+    first, second = (balanced.destination(number).address for number in (1, 2))
+    asked = f"{sys.executable} -m labkit.daemon.main lvs --control {daemon.home / 'pid.sock'}"
+    way = "Masq   " if balanced.kind is NAT else "Route  "
+
+    def listed() -> list[str]:
+        return run(balanced.director, asked).splitlines()
+
+    assert listed() == [
+        "IP Virtual Server version 1.2.1 (size=4096)",
+        "Prot LocalAddress:Port Scheduler Flags",
+        "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn",
+        "TCP  192.168.1.20:80 rr",
+        *(
+            f"  -> {address}:80{'':<{25 - len(str(address))}} {way} 1      0          2         "
+            for address in (first, second)
+        ),
+    ]
+    stats = run(balanced.director, f"{asked} --stats").splitlines()
+    assert [line.split()[2] for line in stats[3:]] == ["4", "2", "2"]
+    connections = run(balanced.director, f"{asked} -c").splitlines()
+    assert len(connections) == 6
+    table = json.loads(run(balanced.director, f"{asked} --json"))
+    third = table["services"][0]["servers"][2]
+    assert (third["up"], third["listed"], third["why"]) == (False, False, "connection refused")
+    status = run(balanced.director, asked.replace(" lvs ", " status "))
+    assert f"{balanced.destination(3).address}:80" in status
+    assert "out of the table: connection refused" in status

@@ -54,7 +54,7 @@ def test_requests(line: str, request_: Request) -> None:
         (b'{"ask":["status"]}', "'ask' is one of"),
         (b'{"ask":"status","colour":1}', "unknown fields: colour"),
         (b'{"ask":"status","instance":7}', "'instance' is a text"),
-        (b'{"ask":"events","follow":1}', "'follow' is true or false"),
+        (b'{"ask":"events","follow":1}', "'follow' and 'connections' are true or false"),
         (b'{"ask":"prio","instance":"V","priority":0}', "a number in 1..254"),
         (b'{"ask":"prio","instance":"V","priority":255}', "a number in 1..254"),
         (b'{"ask":"prio","instance":"V","priority":true}', "a number in 1..254"),

@@ -7,6 +7,8 @@ from ipaddress import ip_address
 
 import pytest
 
+from labkit.daemon.table import compose_table
+from labkit.daemon.table_text import Form, text
 from labkit.kernel.ipvs import Ipvs, NoIpvsError
 from labkit.kernel.netlink import KernelRefusedError
 from labkit.lvs.model import (
@@ -45,8 +47,12 @@ def ipvs() -> Iterator[Ipvs]:
 
 def ipvsadm(*options: str) -> list[str]:
     """Return the lines of ipvsadm's answer, each with single blanks."""
-    answer = subprocess.run(["ipvsadm", *options], capture_output=True, text=True, check=True).stdout
-    return [" ".join(line.split()) for line in answer.splitlines()]
+    return [" ".join(line.split()) for line in printed(*options).splitlines()]
+
+
+def printed(*options: str) -> str:
+    """Return ipvsadm's answer as it is."""
+    return subprocess.run(["ipvsadm", *options], capture_output=True, text=True, check=True).stdout
 
 
 def key(address: str = "10.0.0.1", port: int = 80, protocol: Protocol = Protocol.TCP) -> ServiceKey:
@@ -159,6 +165,15 @@ def test_a_service_is_in_the_kernel_as_ipvsadm_sees_it(ipvs: Ipvs, state: Servic
     (reading,) = ipvs.read()
     assert reading.service == state.service
     assert {found.destination for found in reading.destinations} == set(state.destinations)
+
+
+def test_the_whole_table_is_written_as_ipvsadm_writes_it(ipvs: Ipvs) -> None:
+    states = {state.service.key: state for state, _ in (found.values for found in SERVICES)}  # type: ignore[misc,union-attr]
+    ipvs.apply([Change(None, state) for state in states.values()])
+    table = compose_table("IPVS", {}, ipvs.read(), ipvs.connections(), {})
+    assert text(table) == printed("-Ln")
+    assert text(table, Form.STATS) == printed("-Ln", "--stats")
+    assert text(table, Form.RATE) == printed("-Ln", "--rate")
 
 
 @pytest.mark.parametrize("scheduler", [name for name in Scheduler if name is not Scheduler.TWOS])

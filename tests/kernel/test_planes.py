@@ -1,14 +1,17 @@
 """Both data planes do the same with real connections: IPVS where the kernel has it, and nftables."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
+from labkit.daemon.table import compose_table
+from labkit.daemon.table_text import connections_text
 from labkit.kernel.dataplane import DataPlane
 from labkit.kernel.ipvs import Ipvs, NoIpvsError
 from labkit.kernel.nft.plane import NftPlane
 from labkit.lvs.model import Scheduler, ServiceState
-from tests.kernel.balanced import DR, NAT, Balanced
+from tests.kernel.balanced import DR, NAT, Balanced, run
 from tests.kernel.lan import eventually, why_not
 
 pytestmark = pytest.mark.kernel
@@ -96,7 +99,16 @@ def test_what_is_open_goes_on(balanced: Balanced) -> None:
     eventually(lambda: counted() == [1, 0, 0])
     assert balanced.share(2) == {"2": 1, "3": 1}
     ((_, first), *_) = [both for both in held if both[0] == "1"]
-    ours = [one for one in balanced.plane.connections() if one.client.port == first.getsockname()[1]]
-    assert [(one.state, one.virtual.port, one.server.port) for one in ours] == [("ESTABLISHED", 80, 80)]
+    mine = [one for one in balanced.plane.connections() if one.client.port == first.getsockname()[1]]
+    assert [(one.state, one.virtual.port, one.server.port) for one in mine] == [("ESTABLISHED", 80, 80)]
+    if isinstance(balanced.plane, Ipvs):
+        ours = connections_text(compose_table("IPVS", {}, [], balanced.plane.connections(), {})).splitlines()
+        theirs = run(balanced.director, "ipvsadm -Lnc").splitlines()
+        assert [without_expiry(line) for line in ours] == [without_expiry(line) for line in theirs]
     for _, one in held:
         one.close()
+
+
+def without_expiry(line: str) -> str:
+    """The second that it was asked in does not matter."""
+    return re.sub(r"\d\d:\d\d ", "", line, count=1).rstrip()

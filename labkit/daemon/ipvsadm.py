@@ -1,0 +1,60 @@
+"""`ipvsadm` for directors that balance by nftables: lists what the daemon keeps, as the real one lists IPVS.
+
+It changes nothing: the table is keepalived's, by its configuration file.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from labkit.daemon.asking import Connection
+from labkit.daemon.places import places
+from labkit.daemon.table_text import Form, connections_text, text
+from labkit.diagnostics import LabkitError
+
+_TIMEOUTS = "Timeout (tcp tcpfin udp): 900 120 300\n"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ipvsadm", description="List the virtual services of this director.", allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("-L", "-l", "--list", action="store_true", help="list the table (what this does)")
+    add("-n", "--numeric", action="store_true", help="numbers, not names (always)")
+    add("-c", "--connection", action="store_true", help="list connections")
+    add("--stats", action="store_const", dest="form", const=Form.STATS, default=Form.PLAIN, help="counters")
+    add("--rate", action="store_const", dest="form", const=Form.RATE, help="rates per second")
+    add("--exact", action="store_true", help="large numbers in full")
+    add("--timeout", action="store_true", help="list the timeouts of connections")
+    add("--daemon", action="store_true", help="list the daemons of connection synchronisation")
+    add("--sort", action="store_true", help="sort (always)")
+    return parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """List what the words ask for; return the exit status."""
+    options, others = _parser().parse_known_args(argv)
+    if others:
+        sys.stderr.write(
+            f"ipvsadm: `{others[0]}`: this director balances by nftables, and keepalived keeps the table: "
+            "change keepalived.conf and reload\n"
+        )
+        return 2
+    try:
+        with Connection(places().control) as connection:
+            table = connection.table(connections=options.connection)
+    except LabkitError as error:
+        sys.stderr.write(f"ipvsadm: {error}\n")
+        return error.exit_code
+    if options.timeout:
+        sys.stdout.write(_TIMEOUTS)
+    elif options.connection:
+        sys.stdout.write(connections_text(table))
+    elif not options.daemon:  # nftables synchronise nothing
+        sys.stdout.write(text(table, options.form, exact=options.exact))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
