@@ -35,10 +35,11 @@ class Kind(StrEnum):
     LOG = "log"  # line; a line of a node's syslog
     PROCESS = "process"  # name, pid, event (start | exit), status
     PROBE = "probe"  # probe, target, ok, gap_us, lost (since the last answer), by, error, took_us
-    FAULT = "fault"  # fault, target
-    HEAL = "heal"  # fault, target
-    STEP = "step"  # scenario, step
+    FAULT = "fault"  # fault, target, what
+    HEAL = "heal"  # fault, target, what
+    STEP = "step"  # scenario, step, event (begin | act | mark | last | end), best; what a replay judges by
     STALL = "stall"  # stalled_us; the host did not run us for so long
+    PRESSURE = "pressure"  # waited_us; since the last such record some process of the host waited for a CPU so long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,7 +111,10 @@ class Client:
         """
         if not select.select([self.socket], [], [], max(0.0, within_s))[0]:
             return False
-        data, descriptors, _, _ = socket.recv_fds(self.socket, 1 << 18, 1)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self.socket, 1 << 18, 1)
+        except ConnectionResetError:
+            data, descriptors = b"", []
         self.descriptors += descriptors
         if not data:
             raise LabkitError(f"lab '{self.instance}' has ended")
@@ -136,7 +139,9 @@ class Client:
             LabkitError: the supervisor refused, is gone, or does not answer.
         """
         self.requests += 1
-        self.socket.sendall(json.dumps({"id": self.requests, "verb": verb, **arguments}).encode() + b"\n")
+        request = json.dumps({"id": self.requests, "verb": verb, **arguments})
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # then reading says that the lab has ended
+            self.socket.sendall(request.encode() + b"\n")
         deadline = time.monotonic() + _ANSWER_WITHIN_S
         while self._read(deadline - time.monotonic()):
             for message in self._messages():

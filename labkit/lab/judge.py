@@ -7,6 +7,7 @@ twice its bound, so that LATE can say how late; what failed by less than the hos
 from collections.abc import Mapping, Sequence
 
 from labkit.conf.model import Config
+from labkit.lab.explain import explained
 from labkit.lab.sight import Sight
 from labkit.lab.story import BEST, SAME, Budget, Condition, Distribution, Step
 from labkit.lab.verdict import Finding, Measured, Verdict
@@ -36,6 +37,7 @@ class Judge:
         self.came: list[Micros | None] = [None] * len(step.order)
         self.lasts_since: Micros | None = None
         self.violation: Finding | None = None
+        self.violated_by: tuple[Condition, ...] = ()
         self.look(mark)
 
     @property
@@ -74,26 +76,34 @@ class Judge:
     def _violation(self, at: Micros) -> Finding | None:
         for condition in self.step.never:
             if self._holds(condition):
-                return self._violated(f"never: {self._name(condition)}", at, self.mark)
+                return self._violated(f"never: {self._name(condition)}", [condition], at, self.mark)
         for condition in self.step.always:
             if not self._holds(condition):
-                return self._violated(f"always: {self._name(condition)}", at, self.mark)
-        if self.lasts_since is not None and not all(self._holds(condition) for condition in self.step.hold):
-            return self._violated(self._what_lasts(), at, self.lasts_since, self.lasting)
+                return self._violated(f"always: {self._name(condition)}", [condition], at, self.mark)
+        failing = [condition for condition in self.step.hold if not self._holds(condition)]
+        if self.lasts_since is not None and failing:
+            return self._violated(self._what_lasts(), failing, at, self.lasts_since, self.lasting)
         for earlier, later, first, second in zip(
             self.step.order, self.step.order[1:], self.came, self.came[1:], strict=False
         ):
             if second is not None and (first is None or first > second):
-                return self._violated(f"order: {self._name(earlier)}, then {self._name(later)}", at, self.mark)
+                return self._violated(
+                    f"order: {self._name(earlier)}, then {self._name(later)}", [earlier], at, self.mark
+                )
         return None
 
-    def _violated(self, what: str, at: Micros, since: Micros, bound: Micros = 0, note: str = "") -> Finding:
-        verdict = Verdict.VIOLATED
+    def _violated(
+        self, what: str, conditions: Sequence[Condition], at: Micros, since: Micros, bound: Micros = 0
+    ) -> Finding:
+        verdict, note = Verdict.VIOLATED, ""
         if self.sight.stalled > SLACK:
             verdict, note = Verdict.INCONCLUSIVE, self._stalled()
-        return Finding(what=what, verdict=verdict, bound=bound, took=max(0, at - since), note=note)
+        self.violated_by = tuple(conditions)
+        return Finding(what=what, verdict=verdict, bound=bound, took=max(0, at - since), note=note, since=since)
 
     def _stalled(self) -> str:
+        if self.sight.excuse > self.sight.stalled:
+            return f"processes of the host waited for a CPU, {self.sight.waited / 1e3:.0f} ms in all"
         return f"the host stalled for {self.sight.stalled / 1e3:.0f} ms"
 
     def _what_lasts(self) -> str:
@@ -105,30 +115,35 @@ class Judge:
     def findings(self, now: Micros) -> list[Finding]:
         """Return what came of every expectation, when the step is over."""
         found = [
-            self._finding(self._name(each.condition), bound, took)
+            self._explained(self._finding(self._name(each.condition), bound, took), each.condition)
             for each, bound, took in zip(self.step.expect, self.bounds, self.took, strict=True)
         ]
         for each, bound, share in zip(self.step.distributions, self.share_bounds, self.shares, strict=True):
-            found.append(share or self._too_few(each, bound))
+            found.append(self._explained(share or self._too_few(each, bound)))
         if self.step.order and self.violation is None:
             found.append(self._order())
         measured = {each.probe: each for each in self.sight.measured(now)}
-        found += [self._budget(budget, measured.get(budget.probe)) for budget in self.step.budgets]
+        found += [self._explained(self._budget(each, measured.get(each.probe))) for each in self.step.budgets]
         if self.violation is not None:
-            found.append(self.violation)
+            since = self.violation.since
+            found.append(explained(self.violation, self.violated_by, self.sight, self.best, since))
         elif self.step.hold and self.lasts_since is not None:
             found.append(Finding(what=self._what_lasts(), verdict=Verdict.PASS, bound=self.lasting, took=self.lasting))
         return found
 
+    def _explained(self, finding: Finding, *conditions: Condition) -> Finding:
+        if finding.verdict is Verdict.PASS:
+            return finding
+        return explained(finding, conditions, self.sight, self.best, self.mark)
+
     def _finding(self, what: str, bound: Micros, took: Micros | None, note: str = "") -> Finding:
-        stalled = self.sight.stalled
         if took is None:
             verdict, note = Verdict.NEVER, note or "watched on to twice the bound"
-            if stalled > bound + SLACK:
+            if self.sight.stalled > bound + SLACK:
                 verdict, note = Verdict.INCONCLUSIVE, self._stalled()
         elif took <= bound + SLACK:
             verdict = Verdict.PASS
-        elif took - bound - SLACK < stalled:
+        elif took - bound - SLACK < self.sight.excuse:
             verdict, note = Verdict.INCONCLUSIVE, self._stalled()
         else:
             verdict, note = Verdict.LATE, f"{(took - bound) / 1e6:.3f} s after its bound"
@@ -160,6 +175,7 @@ class Judge:
 
     def _budget(self, budget: Budget, measured: Measured | None) -> Finding:
         """Judge what a probe lost; beside the slack, an outage is measured to the next try only."""
+        beyond = 0
         if budget.outage is None:
             failed = measured.failed if measured else 0
             what, allowed = f"{budget.probe} loses at most {budget.tries}", budget.tries or 0
@@ -168,10 +184,11 @@ class Judge:
         else:
             bound, took = budget.outage.value(self.configs, self.best), (measured.outage if measured else None) or 0
             what, note = f"{budget.probe} has an answer again", ""
-            verdict = Verdict.PASS if took <= bound + SLACK else Verdict.VIOLATED
+            beyond = took - bound - SLACK
+            verdict = Verdict.PASS if beyond <= 0 else Verdict.VIOLATED
         if measured is None:
             verdict, note = Verdict.NEVER, "the probe has told nothing"
-        elif verdict is Verdict.VIOLATED and self.sight.stalled > SLACK:
+        elif verdict is Verdict.VIOLATED and (self.sight.stalled > SLACK or 0 < beyond < self.sight.excuse):
             verdict, note = Verdict.INCONCLUSIVE, f"{note}; {self._stalled()}".removeprefix("; ")
         return Finding(what=what, verdict=verdict, bound=bound, took=took, note=note)
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 
-from labkit.lab.report import Run, finding_line
+from labkit.lab.report import Run, finding_line, finding_text
 from labkit.lab.verdict import Finding, Result, Verdict
 from labkit.trace import Micros
 
@@ -55,7 +55,7 @@ def _case(run: Run) -> ElementTree.Element:
         outcome = ElementTree.SubElement(case, tag, message=_legal(_message(result)))
         if tag != "skipped":
             outcome.set("type", result.verdict.value)
-            outcome.text = _legal("\n".join(finding_line(finding) for finding in _bad(result)))
+            outcome.text = _legal("\n".join(finding_text(finding) for finding in _bad(result)))
     lines = [result.title, *_story(result)]
     ElementTree.SubElement(case, "system-out").text = _legal("\n".join(lines))
     return case

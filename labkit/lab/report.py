@@ -7,7 +7,7 @@ from statistics import median
 
 from labkit.lab.topology import Topology
 from labkit.lab.verdict import Finding, Result, Verdict, as_dict
-from labkit.trace import Micros
+from labkit.trace import Micros, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +100,26 @@ def finding_line(finding: Finding) -> str:
     if finding.bound:
         parts.append(f"(bound {_seconds(finding.bound)})")
     return " ".join([*parts, finding.note]).rstrip()
+
+
+def finding_text(finding: Finding) -> str:
+    """Return a finding in one line, and what did not pass with what was seen instead, when, and a hint at the cause."""
+    lines = [finding_line(finding)]
+    if finding.verdict is not Verdict.PASS:
+        lines += [f"      seen: {finding.seen}"] if finding.seen else []
+        lines += [f"      {happening(record, finding.since)}" for record in finding.timeline]
+        lines += [f"      hint: {finding.hint}"] if finding.hint else []
+    return "\n".join(lines)
+
+
+def happening(record: Record, since: Micros = 0) -> str:
+    """Return a record as one line for people: seconds since then, where, what, and the particulars."""
+    particulars = " ".join(
+        f"{key}={value}" for key, value in record.data.items() if value not in (None, "") and key != "why"
+    )
+    why = f" ({record.data['why']})" if record.data.get("why") else ""
+    time = f"{(record.at - since) / 1e6:+10.3f}" if since else f"{record.at / 1e6:12.6f}"
+    return f"{time}  {record.node:<10} {record.kind.value:<10} {particulars}{why}"
 
 
 def to_json(runs: Sequence[Run]) -> str:

@@ -6,6 +6,7 @@ Nothing is polled and nothing sleeps: whatever is waited for comes as a record.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from textwrap import indent
 from typing import TypeAlias
 
 from labkit.conf import loader as conf
@@ -15,7 +16,7 @@ from labkit.lab.actions import ALL, Action
 from labkit.lab.client import Client
 from labkit.lab.judge import Judge
 from labkit.lab.render import CONFIG
-from labkit.lab.report import finding_line
+from labkit.lab.report import finding_text
 from labkit.lab.sight import Sight
 from labkit.lab.story import Scenario, Step
 from labkit.lab.topology import Topology
@@ -114,7 +115,7 @@ class Experiment:
         self.timers += judge.timers
         self._watch(judge, judge.give_up, lambda: not judge.pending)
         self._watch(judge, _now() + _ANSWER_PATIENCE, lambda: not self.sight.silent)  # an outage is measured to its end
-        findings = judge.findings(_now())
+        findings = self._findings(judge)
         checks: list[Finding] = []
         if all(finding.verdict not in FINAL for finding in findings):
             checks = [self._check(check) for check in step.checks]
@@ -122,9 +123,9 @@ class Experiment:
                 since = _now()
                 judge.begin_to_last(since)
                 self._watch(judge, since + judge.lasting, lambda: judge.violation is not None)
-                findings = judge.findings(_now())
+                findings = self._findings(judge)
         for finding in (*findings, *checks):
-            self.progress(f"    {finding_line(finding)}")
+            self.progress(indent(finding_text(finding), "    "))
         measured = self.sight.measured(_now())
         return StepResult(
             did=tuple(str(action) for action in step.actions),
@@ -135,10 +136,25 @@ class Experiment:
         )
 
     def _watch(self, judge: Judge, until: Micros, over: Callable[[], bool]) -> None:
-        """Pass records on to the judge until it is over, or until then."""
+        """Pass records on to the judge until it is over, or until then; what is on its way then is waited for."""
         while not over() and (left := until - _now()) > 0:
             for record in self.client.next_records(left / 1e6):
                 judge.take(record)
+        if not over():
+            self._catch_up(judge)
+
+    def _catch_up(self, judge: Judge) -> None:
+        self.client.ask("sync")
+        for record in self.client.next_records(0.0):
+            judge.take(record)
+
+    def _findings(self, judge: Judge) -> list[Finding]:
+        """Return what was found; before a failure is told, let the daemons say why: that comes after what they did."""
+        findings = judge.findings(_now())
+        if worst([finding.verdict for finding in findings]) is Verdict.PASS:
+            return findings
+        self._catch_up(judge)
+        return judge.findings(_now())
 
     def _act(self, action: Action, mark: Micros) -> Micros:
         """Do it; return from when on its bounds count: a start counts from when the daemon is ready."""

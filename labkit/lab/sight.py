@@ -9,6 +9,8 @@ from labkit.lab.topology import Topology
 from labkit.lab.verdict import Measured
 from labkit.trace import Kind, Micros, Record
 
+_WAITING: Micros = 500_000  # more cannot be explained by processes that took turns
+
 
 @dataclass(slots=True)
 class Tries:
@@ -49,6 +51,7 @@ class Sight:
         self.watch = Watch(topology)
         self.heard: dict[str, Micros] = {}  # last advert of each source, unless of priority 0
         self.stalled: Micros = 0
+        self.waited: Micros = 0  # in all, some process or other for a CPU
         self.tries: dict[str, Tries] = {}
         self.step_began: Micros = 0
         self.seen: list[Record] = []
@@ -62,15 +65,22 @@ class Sight:
                 self.heard[str(record.data["source"])] = record.at
             case Kind.STALL:
                 self.stalled = max(self.stalled, int(str(record.data["stalled_us"])))
+            case Kind.PRESSURE:
+                self.waited += int(str(record.data["waited_us"]))
             case Kind.PROBE:
                 self.tries.setdefault(str(record.data["probe"]), Tries(began=self.step_began)).take(record)
 
     def begin_step(self, at: Micros) -> None:
         """Forget what was counted for the step before."""
-        self.stalled = 0
+        self.stalled = self.waited = 0
         self.step_began = at
         for name, tries in self.tries.items():
             self.tries[name] = Tries(began=at, silent_since=tries.silent_since)
+
+    @property
+    def excuse(self) -> Micros:
+        """How late a thing may be by no fault of its own: the longest stall, or what waiting for a CPU adds up to."""
+        return max(self.stalled, min(self.waited, _WAITING))
 
     @property
     def silent(self) -> bool:

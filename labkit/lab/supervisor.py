@@ -41,6 +41,8 @@ from labkit.trace import Kind, Micros, Record
 _TRACE_LIMIT = 200_000  # records kept for `events` and for scenarios
 _HEARTBEAT_S = 0.01
 _STALL: Micros = 20_000  # a heartbeat that comes so much too late is told as a stall
+_PRESSURE_BEATS = 10  # heartbeats from look to look at who waits for a CPU
+_PRESSED: Micros = 10_000  # in that time: waiting that is told
 _LINE_LIMIT = 1 << 20
 _BACKLOG = 16 << 20  # bytes that a following client may be behind
 _FRAMES = 1 << 19  # bytes of frames in one answer
@@ -79,6 +81,7 @@ class Lab:
         self.hands = Hands(plan, provider)
         self.broken: list[tuple[Action, Undo]] = []
         self.ended = asyncio.Event()
+        self.beat = asyncio.Event()
         self.tasks: set[asyncio.Task[None]] = set()
         self.times: dict[str, Micros] = {}
 
@@ -132,8 +135,9 @@ class Lab:
         _must(done, f"{node}: the web server {web} did not start")
 
     async def heartbeat(self) -> None:
-        """Tell when the host did not run us: a late verdict is then nobody's fault."""
+        """Tell when the host did not run us, or let others wait: a late verdict is then nobody's fault."""
         loop = asyncio.get_running_loop()
+        beats, waited = 0, _pressure()
         due = loop.time() + _HEARTBEAT_S
         waiter = asyncio.Event()
         while True:
@@ -144,6 +148,13 @@ class Lab:
             if late > _STALL:
                 self.emit(Record(at=_now(), kind=Kind.STALL, data={"stalled_us": late}))
             due = loop.time() + _HEARTBEAT_S
+            self.beat.set()
+            self.beat = asyncio.Event()
+            beats += 1
+            if beats % _PRESSURE_BEATS == 0 and (more := _pressure() - waited) > 0:
+                waited += more
+                if more > _PRESSED:
+                    self.emit(Record(at=_now(), kind=Kind.PRESSURE, data={"waited_us": more}))
 
     # --- clients ------------------------------------------------------------------------------------------------------
 
@@ -207,6 +218,12 @@ class Lab:
         """Answer the state of every node, and why."""
         broken = [str(action) for action, _ in self.broken]
         return {"instance": self.plan.instance, **self.watch.snapshot(_now()), "broken": broken}
+
+    async def sync(self, _: _Follower) -> dict[str, object]:
+        """Answer when whatever has happened by now is told, and with it whether the host stalled meanwhile."""
+        await self.beat.wait()
+        await self.beat.wait()
+        return {"at": _now()}
 
     async def down(self, _: _Follower) -> dict[str, object]:
         """End the lab."""
@@ -316,6 +333,7 @@ _VERBS = {
     for verb in (
         Lab.info,
         Lab.status,
+        Lab.sync,
         Lab.down,
         Lab.run,
         Lab.enter,
@@ -348,6 +366,18 @@ async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     with contextlib.suppress(ConnectionError, asyncio.LimitOverrunError, ValueError):
         while line := await reader.readline():
             yield line
+
+
+def _pressure() -> Micros:
+    """Return for how long, in all, some process of this machine waited for a CPU; 0 where the kernel does not count.
+
+    Linux, Documentation/accounting/psi.rst.
+    """
+    try:
+        line = Path("/proc/pressure/cpu").read_text().splitlines()[0]
+    except OSError:
+        return 0
+    return int(line.rpartition("total=")[2])
 
 
 def _must(done: Completed, what: str) -> None:

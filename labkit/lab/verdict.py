@@ -28,7 +28,8 @@ FINAL = (Verdict.NEVER, Verdict.VIOLATED)  # what follows would mean nothing
 class Finding:
     """One expectation, and what was measured: `took` is None when it never came true; times in microseconds.
 
-    `bound` is 0 where nothing limits the time, as for a check.
+    `bound` is 0 where nothing limits the time, as for a check.  What did not pass says what was `seen` instead, a
+    `hint` at the cause, and the `timeline` around it; it counts from `since`.
     """
 
     what: str
@@ -36,6 +37,10 @@ class Finding:
     bound: Micros
     took: Micros | None
     note: str = ""
+    seen: str = ""
+    hint: str = ""
+    since: Micros = 0
+    timeline: tuple[Record, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +129,8 @@ def _step_as_dict(step: StepResult) -> dict[str, Any]:
                 "bound_s": _seconds(finding.bound) if finding.bound else None,
                 "took_s": _seconds(finding.took),
                 "note": finding.note,
+                "seen": finding.seen,
+                "hint": finding.hint,
             }
             for finding in step.findings
         ],

@@ -117,7 +117,15 @@ def test_json_is_in_seconds() -> None:
                     "outage_s": 0.02,
                     "probes": [],
                     "findings": [
-                        {"what": "VIP on server2", "verdict": "NEVER", "bound_s": 3.53125, "took_s": None, "note": ""}
+                        {
+                            "what": "VIP on server2",
+                            "verdict": "NEVER",
+                            "bound_s": 3.53125,
+                            "took_s": None,
+                            "note": "",
+                            "seen": "",
+                            "hint": "",
+                        }
                     ],
                 }
             ],

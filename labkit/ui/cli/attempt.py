@@ -1,5 +1,6 @@
 """One scenario run once: a lab is raised for it, and taken down."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -66,7 +67,8 @@ class Attempt:
                 run = report.Run(lab=self.lab, number=self.number, result=result, topology=prepared.topology)
                 if self.evidence or report.exit_code([result]):
                     self._keep(run, prepared, connection, say)
-            client.take_down(instance)
+            with contextlib.suppress(LabkitError):  # a lab that broke is gone already; the verdict says so
+                client.take_down(instance)
         finally:
             leash.close()
         return run if self.with_trace else replace(run, result=replace(result, trace=()))

@@ -67,11 +67,13 @@ def logs_command(node: str | None, name: str | None, follow: bool) -> None:
 @click.option("--vip", is_flag=True, help="Only what concerns the virtual address: states, addresses, announcements.")
 def events_command(node: str | None, name: str | None, follow: bool, as_json: bool, vip: bool) -> None:
     """Show the trace of a running lab: everything that happened, on one clock."""
-    kinds = [kind for kind in Kind if kind is not Kind.LOG]
+    from labkit.lab.report import happening  # not before it is wanted
+
+    kinds = [kind for kind in Kind if kind not in (Kind.LOG, Kind.PRESSURE)]
     if vip:
         kinds = [Kind.STATE, Kind.ADDRESS, Kind.ANNOUNCE, Kind.FAULT, Kind.HEAL, Kind.PROBE]
     for record in _records(name, node, kinds, follow=follow):
-        click.echo(record.to_json() if as_json else describe(record))
+        click.echo(record.to_json() if as_json else happening(record))
 
 
 def _records(name: str | None, node: str | None, kinds: Sequence[Kind], *, follow: bool) -> Iterator[Record]:
@@ -92,12 +94,3 @@ def _records(name: str | None, node: str | None, kinds: Sequence[Kind], *, follo
 
 def _names(value: object) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else []
-
-
-def describe(record: Record) -> str:
-    """Return a record as one line for people: seconds, where, what, and the particulars."""
-    particulars = " ".join(
-        f"{key}={value}" for key, value in record.data.items() if value not in (None, "") and key != "why"
-    )
-    why = f" ({record.data['why']})" if record.data.get("why") else ""
-    return f"{record.at / 1e6:12.6f}  {record.node:<10} {record.kind.value:<10} {particulars}{why}"
