@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.endpoints import Pattern, Place
@@ -20,6 +20,7 @@ from labkit.conf.model_balancing import (
     UdpCheck,
     Url,
 )
+from labkit.conf.reader import Statement
 from labkit.conf.schema import balancing
 from labkit.conf.schema.keyword import Leaf
 from labkit.conf.section import Section
@@ -36,25 +37,24 @@ _REGEX_OPTIONS = {"caseless": re.IGNORECASE, "multiline": re.MULTILINE, "dotall"
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Where a check's times may be written: in the virtual server, the real server, the check; the last one wins."""
+    """Where a check's times may be written: in the virtual server, the real server, the check; the last one wins.
 
-    virtual: Section
-    real: Section
+    `outer` is what virtual and real server say.
+    """
+
+    outer: Mapping[str, tuple[Any, Statement]]
 
     def of(self, check: Section, keyword: Leaf[T]) -> T | None:
         """Return the value that counts for a check, or None where none is written."""
-        for section in (check, self.real, self.virtual):
-            value = section.get(keyword)
-            if value is not None:
-                return value
-        return None
+        given = check.values.get(keyword.name) or self.outer.get(keyword.name)
+        return None if given is None else given[0]
 
 
 def build_checks(
     server: Section, place: Place, times: Times, files: Mapping[str, int], complaints: Complaints
 ) -> tuple[CheckConfig, ...]:
     """Return the checks of a real server in the order of the file; one that is wrong is left out, after complaining."""
-    sections = [(block.name, section) for block in balancing.CHECKS for section in server.sections(block)]
+    sections = [(name, section) for name, found in server.blocks.items() if name in _CHECKS for section in found]
     sections.sort(key=lambda found: found[1].statement.line)
     built = []
     for name, section in sections:
@@ -64,6 +64,7 @@ def build_checks(
     return tuple(built)
 
 
+_CHECKS = frozenset(block.name for block in balancing.CHECKS)
 _RETRIES: dict[type[Check], int] = {DnsCheck: 3, HttpCheck: 3, MiscCheck: 0}
 _DELAYS: dict[type[Check], Micros] = {HttpCheck: 3 * SECOND}
 

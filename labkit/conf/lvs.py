@@ -206,7 +206,7 @@ class _Builder:
             lower=section.get(balancing.LTHRESHOLD) or 0,
             tunnel=way.tunnel,
         )
-        times = Times(self.section, section)
+        times = Times(self.section.values | section.values)
         inhibit: bool | None = first(section.get(balancing.INHIBIT), self.section.get(balancing.INHIBIT))
         checks = build_checks(section, place, times, self.around.files, self.complaints)
         config = RealServerConfig(destination=destination, checks=checks, inhibit=bool(inhibit))

@@ -10,6 +10,7 @@ neither quote nor comment, and take the short way without a regular expression f
 
 from collections.abc import Sequence
 from enum import Enum, auto
+from functools import partial
 from typing import NamedTuple
 
 from labkit.conf.source import FileLines, SourceLine
@@ -63,6 +64,10 @@ def _column(text: str, words: Sequence[str]) -> int:
     return text.index(words[-1], place) + 1
 
 
+_statement = partial(tuple.__new__, Statement)
+"""What Statement(...) does, for a tuple and without a Python call."""
+
+
 def read(lines: Sequence[SourceLine], found: Sequence[Diagnostic] = ()) -> Document:
     """Build the tree; what is wrong is in `Document.diagnostics`, and the rest of the tree is there all the same.
 
@@ -77,7 +82,7 @@ def read(lines: Sequence[SourceLine], found: Sequence[Diagnostic] = ()) -> Docum
             shape = seen[text] = _shape(text)
         kind, words, column = shape
         if kind is _Kind.WORDS:
-            builder.body.append(Statement(words, index, 0, None))
+            builder.body.append(_statement((words, index, 0, None)))
         elif kind is _Kind.OPENING:
             builder.open(words, index, 0, column)
         elif kind is _Kind.CLOSING:

@@ -79,11 +79,10 @@ class FileLines(Sequence[SourceLine]):
     def __init__(self, text: str, file: str) -> None:
         self._text = text
         self._file = file
-        lengths = accumulate(len(line) + 1 for line in text.split("\n"))
-        self._starts = array("L", (0, *lengths))
+        self._ends = array("L", accumulate(map(len, text.split("\n"))))  # of each line, line feeds not counted
 
     def __len__(self) -> int:
-        return len(self._starts) - 1
+        return len(self._ends)
 
     @overload
     def __getitem__(self, index: int) -> SourceLine: ...
@@ -93,7 +92,8 @@ class FileLines(Sequence[SourceLine]):
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
         number = range(len(self))[index]
-        text = self._text[self._starts[number] : self._starts[number + 1] - 1]
+        start = self._ends[number - 1] + number if number else 0
+        text = self._text[start : self._ends[number] + number]
         return SourceLine(self._file, number + 1, text.removesuffix("\r"))
 
     def __iter__(self) -> Iterator[SourceLine]:
@@ -103,9 +103,11 @@ class FileLines(Sequence[SourceLine]):
     def texts(self) -> Iterator[str]:
         """Return what stands on each line."""
         texts = self._text.split("\n")
+        if "\r" in self._text:
+            texts = [text.removesuffix("\r") for text in texts]
         texts.reverse()
         while texts:  # each goes when the next one comes
-            yield texts.pop().removesuffix("\r")
+            yield texts.pop()
 
 
 def line_from(place: Span, seen_from: Span) -> str:
