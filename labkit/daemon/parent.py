@@ -21,6 +21,7 @@ from labkit.daemon.answers import Answers
 from labkit.daemon.control import ControlError, ControlServer
 from labkit.daemon.dumping import Dump, Dumper
 from labkit.daemon.inquiry import Inquiry, Tables
+from labkit.daemon.leftovers import Leftovers
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
 from labkit.daemon.messages import Page, Table, Taken, Told
@@ -83,6 +84,7 @@ class Parent:
         self.tables = Tables(self.checkers.send)
         self._control: ControlServer | None = None
         self._reload_times = ReloadTimes(log.say)
+        self._leftovers = Leftovers()
         self._dumper = Dumper(self, log)
         self._answers = Answers(self, self._dumper)
         self._taking: tuple[Reading, list[Reloaded]] | None = None  # a configuration the VRRP process has not taken yet
@@ -129,6 +131,7 @@ class Parent:
         for child in self._children:
             if child.kind.pid_file is not None:
                 child.kind.pid_file.unlink(missing_ok=True)
+        self._leftovers.remove()
         hooks.shutdown(self.config.global_defs, self._log)
         self._log.say("Stopped Keepalived")
         self._log.flush()
@@ -161,6 +164,7 @@ class Parent:
 
     def _configure(self) -> None:
         """Have every child run that the configuration needs."""
+        self._leftovers.expect(self.config.global_defs)
         for child in self._children:
             try:
                 child.configure(self.config)

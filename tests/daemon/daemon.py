@@ -97,7 +97,7 @@ class Daemon:
             for pid in (self.process.pid, vrrp_pid):
                 os.kill(pid, stop)
         self.process.wait()
-        eventually(lambda: not _alive(vrrp_pid))
+        eventually(lambda: not alive(vrrp_pid))
 
     def close(self) -> None:
         """Leave nothing of it running."""
@@ -113,7 +113,8 @@ class Daemon:
                 self.process.wait()
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether a process runs."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
     except OSError:

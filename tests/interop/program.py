@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.daemon.daemon import OURS, C
+from tests.daemon.daemon import OURS, C, alive
 from tests.interop.network import Host
 from tests.kernel.lan import eventually
 
@@ -122,7 +122,7 @@ class Program:
                     os.kill(pid, stop)
         assert self.process is not None
         self.process.wait()
-        eventually(lambda: not any(_alive(pid) for pid in pids))
+        eventually(lambda: not any(alive(pid) for pid in pids))
         for name in ("pid", "vrrp.pid"):
             (self.home / name).unlink(missing_ok=True)
 
@@ -132,10 +132,3 @@ class Program:
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
