@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from labkit.diagnostics import LabkitError
-from labkit.lab import loader, render
-from labkit.lab.export import compose, containerlab, kathara
+from labkit.lab import catalog, loader, render
+from labkit.lab.export import compose, containerlab, hosts, kathara
 from labkit.lab.export.target import PYTHON, Export, Lab
 from labkit.lab.topology import Network, Topology
 
@@ -57,6 +57,22 @@ def test_unicast_names_the_other_routers_of_the_network() -> None:
     files = render.render(little(unicast="yes"), GOLDEN)
     render.check(files)
     assert "    unicast_src_ip 192.168.1.22\n    unicast_peer {\n        192.168.1.21\n    }\n" in files["beta"][0].text
+
+
+@pytest.mark.parametrize("name", catalog.lab_names())
+def test_hosts_get_no_stand_ins(name: str) -> None:
+    """What a lab puts in the place of programs that a host has must not get onto one."""
+    folder = catalog.lab_folder(name)
+    topology = loader.load(folder / "lab.yml", name=name)
+    exported = hosts.export(Lab(topology=topology, files=render.render(topology, folder, python=PYTHON)))
+    paths = {file.path.partition("/")[2] for file in exported if "/" in file.path}
+    assert "etc/keepalived/keepalived.conf" in paths
+    assert paths <= {
+        "etc/keepalived/keepalived.conf",
+        "etc/sysctl.d/60-keepalived.conf",
+        "etc/systemd/system/virtual-addresses.service",
+        "usr/local/bin/my-notify.sh",
+    }
 
 
 def renamed(topology: Topology, old: str, new: str) -> Topology:
