@@ -5,6 +5,7 @@ The hosts are nodes of a lab that runs nothing by itself: each has an /etc and a
 
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,32 @@ def test_a_pair_of_c_keepalived_by_hand(hosts: Hosts, tmp_path: Path) -> None:
         hosts.run(host, "sh", "-c", "cd /tmp/out && cp --parents $(find . -type f) /")
         assert "unicast_peer" in hosts.run(host, "cat", "/etc/keepalived/keepalived.conf")
     take_turns(hosts, "keepalived --dont-fork")
+
+
+def test_a_server_of_direct_routing_by_hand(hosts: Hosts, tmp_path: Path) -> None:
+    """It takes frames for the address, and does not say that it has it."""
+    folder = tmp_path / "out"
+    hosts.labkit("export", "files", "balance/dr", "-o", str(folder))
+    hosts.copy("server1", folder / "server1", "/tmp/out")
+    hosts.run("server1", "sysctl", "-p", "/tmp/out/etc/sysctl.d/60-keepalived.conf")
+    hosts.run("server1", "sh", "-c", exec_start(folder / "server1/etc/systemd/system/virtual-addresses.service"))
+    assert f" {VIP}/32 " in hosts.run("server1", "ip", "-o", "address", "show", "dev", "lo")
+    settings = hosts.run("server1", "sysctl", "-n", "net.ipv4.conf.all.arp_ignore", "net.ipv4.conf.all.arp_announce")
+    assert settings.split() == ["1", "2"]
+
+
+def test_systemd_takes_the_units(own: Labkit, tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not installed: sudo apt-get install systemd")
+    own("export", "files", "balance/dr", "-o", str(tmp_path))
+    unit = tmp_path / "server1/etc/systemd/system/virtual-addresses.service"
+    service = tmp_path / "pykeepalived.service"  # its program need not be installed here
+    service.write_text(service.read_text().replace("/usr/local/bin/pykeepalived", "/bin/true"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", unit, service], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert not re.search("virtual-addresses|pykeepalived", done.stderr), done.stderr
 
 
 def test_the_page_names_what_is_exported() -> None:
