@@ -26,7 +26,7 @@ from labkit.conf.section import Section, bind, bind_each
 from labkit.conf.shared import unique_titles
 from labkit.conf.statics import assign_preferences, build_statics, track_statics
 from labkit.conf.trackers import build_files, build_processes, build_scripts
-from labkit.conf.tracking import check_tracks_in_groups, known_trackers
+from labkit.conf.tracking import Known, check_tracks_in_groups, known_trackers
 from labkit.conf.vrrp import build_groups, check_shared_addresses, check_vrids
 from labkit.diagnostics import Diagnostic, Span
 from labkit.values import dataclass, field
@@ -128,10 +128,8 @@ def _build(top: Section, services: Iterator[Section], file: str, complaints: Com
     groups = top.sections(vrrp.VRRP_SYNC_GROUP)
     for sections in (scripts, files, processes, instances, groups):
         unique_titles(sections, complaints)
-    check_vrids(instances, complaints)
-    check_shared_addresses(instances, complaints)
     known = known_trackers(top)
-    check_tracks_in_groups(groups, instances, known, complaints)
+    _check_together(instances, groups, known, complaints)
     global_defs = next(iter(top.sections(process.GLOBAL_DEFS)), _absent(top.document, process.GLOBAL_DEFS))
     preferences = assign_preferences(top, complaints)
     around = Surroundings(
@@ -165,6 +163,15 @@ def _build(top: Section, services: Iterator[Section], file: str, complaints: Com
         virtual_servers=virtual_servers,
         tls=build_tls(top.sections(balancing.SSL)),
     )
+
+
+def _check_together(
+    instances: Sequence[Section], groups: Sequence[Section], known: Known, complaints: Complaints
+) -> None:
+    """Complain about what is right in each instance and wrong in several."""
+    check_vrids(instances, complaints)
+    check_shared_addresses(instances, complaints)
+    check_tracks_in_groups(groups, instances, known, complaints)
 
 
 def _by_title(sections: Sequence[Section], complaints: Complaints) -> dict[str, Section]:

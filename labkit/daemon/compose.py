@@ -87,19 +87,22 @@ class Composer:
                 AdjustmentReport(kind=str(change.kind), name=change.name, amount=change.amount)
                 for change in status.adjustments
             ),
-            peers=tuple(
-                PeerReport(
-                    address=str(peer.address),
-                    priority=peer.priority,
-                    received=peer.adverts,
-                    heard=self.time(peer.heard),
-                )
-                for peer in status.peers
-            ),
+            peers=self._peers(status),
             suspects=self._suspects(status),
             duplicates=self._duplicates.get(status.name, ()),
             problem=state.problem,
             counters=_counters(status.counters),
+        )
+
+    def _peers(self, status: RouterStatus) -> tuple[PeerReport, ...]:
+        return tuple(
+            PeerReport(
+                address=str(peer.address),
+                priority=peer.priority,
+                received=peer.adverts,
+                heard=self.time(peer.heard),
+            )
+            for peer in status.peers
         )
 
     def _suspects(self, status: RouterStatus) -> tuple[SuspectReport, ...]:

@@ -6,13 +6,12 @@ Pure: a report in, text out.  Passwords are not in it (keepalived 2.2.7 tells th
 import json
 
 from labkit.conf.model import Command, Config, TrackProcess, VrrpInstance
-from labkit.daemon.report import CLASSIC_ERRORS, CounterReport, Report, RouterReport
+from labkit.daemon.report import CLASSIC_ERRORS, STATES, CounterReport, Report, RouterReport
 from labkit.daemon.written import address_words, argv
 from labkit.trace import SECOND, Micros
 from labkit.vrrp.config import TrackKind
 
 MASKED = "********"
-STATES = {"INIT": 0, "BACKUP": 1, "MASTER": 2, "FAULT": 3}
 
 
 def classic(counters: CounterReport) -> dict[str, int]:

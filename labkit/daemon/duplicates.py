@@ -20,7 +20,7 @@ from labkit.kernel.wire import WireError
 from labkit.trace import Micros
 from labkit.vrrp.config import OWNER, Address
 from labkit.vrrp.duplicates import Duplicates, Stand
-from labkit.vrrp.events import DuplicateSeen, State
+from labkit.vrrp.events import DuplicateSeen
 from labkit.vrrp.status import RouterStatus
 
 _READS = 16  # packets of a socket a turn
@@ -74,12 +74,11 @@ class DuplicateWatch:
         self._arrange()
 
     def _look(self, name: str, interface: Interface, routers: dict[Address, str]) -> None:
-        """Look for virtual addresses that are on an interface though they should not; an owner's are real ones."""
+        """Tell the judge of virtual addresses that are on an interface."""
         for address in interface.addresses:
             router = routers.get(address.ip)
-            if router is not None and self._instances[router].router.priority != OWNER and self._is_backup(router):
+            if router is not None and self._judge.present(router, address.ip, interface.lladdr, now()):
                 self._here[router, address.ip] = name
-                self._judge.present(router, address.ip, interface.lladdr, now())
 
     # --- hearing ------------------------------------------------------------------------------------------------------
 
@@ -154,10 +153,6 @@ class DuplicateWatch:
         interface = self._interfaces[self._here.pop((found.router, found.address), "")]
         return interface is not None and any(address.ip == found.address for address in interface.addresses)
 
-    def _is_backup(self, router: str) -> bool:
-        status = self._status(router)
-        return status is not None and status.state is State.BACKUP
-
     def _stand(self, router: str) -> Stand | None:
         status, instance = self._status(router), self._instances.get(router)
         if status is None or instance is None:
@@ -166,4 +161,5 @@ class DuplicateWatch:
         found = (self._interfaces[name] for name in devices)
         own = frozenset(interface.lladdr for interface in found if interface is not None)
         virtual_mac = bytes([0, 0, 0x5E, 0, 1 if instance.router.family == 4 else 2, status.vrid])
-        return Stand(state=status.state, since=status.since, master=status.master, own=own | {virtual_mac})
+        owner = instance.router.priority == OWNER
+        return Stand(state=status.state, since=status.since, master=status.master, own=own | {virtual_mac}, owner=owner)

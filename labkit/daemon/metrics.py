@@ -4,10 +4,8 @@ Pure: a report in, text out.
 
 from collections.abc import Iterable
 
-from labkit.daemon.report import CLASSIC_ERRORS, Report, RouterReport
+from labkit.daemon.report import CLASSIC_ERRORS, STATES, Report, RouterReport
 from labkit.values import dataclass
-
-_STATES = {"INIT": 0, "BACKUP": 1, "MASTER": 2, "FAULT": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ def tell(report: Report | None) -> str:
 def _exporter_s(report: Report) -> Iterable[str]:
     """Yield the families of keepalived-exporter, with its labels."""
     states = [
-        _Sample({**_names(router, address.interface), "ip_address": address.address}, _STATES[router.state])
+        _Sample({**_names(router, address.interface), "ip_address": address.address}, STATES[router.state])
         for router in report.routers
         for address in router.addresses
     ]

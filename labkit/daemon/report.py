@@ -24,6 +24,9 @@ CLASSIC_ERRORS: dict[str, tuple[str, ...]] = {
 }
 """The counters of refused packets that keepalived has, by its names: which kinds of refusal those are here."""
 
+STATES = {"INIT": 0, "BACKUP": 1, "MASTER": 2, "FAULT": 3}
+"""The numbers that keepalived's JSON and keepalived-exporter have for the states."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressReport:

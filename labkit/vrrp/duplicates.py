@@ -26,13 +26,15 @@ CAPACITY = 64
 class Stand:
     """How it stands with a router: its state since when, whom it follows, and which link-layer addresses are its own.
 
-    Those are the ones of its interfaces, and the virtual router MAC address, whoever uses it (RFC 9568 7.3).
+    Those are the ones of its interfaces, and the virtual router MAC address, whoever uses it (RFC 9568 7.3).  An
+    `owner` (priority 255) has the virtual addresses as its own.
     """
 
     state: State
     since: Micros
     master: Address | None
     own: frozenset[bytes]
+    owner: bool = False
 
 
 Stands: TypeAlias = Callable[[str], Stand | None]
@@ -81,12 +83,17 @@ class Duplicates:
         self._holders[claim.router, claim.address] = stand.master, lladdr
         return lladdr == claim.lladdr
 
-    def present(self, router: str, address: Address, lladdr: bytes, now: Micros) -> None:
-        """Take note that a virtual address is on an interface of this machine, whose link-layer address is `lladdr`."""
+    def present(self, router: str, address: Address, lladdr: bytes, now: Micros) -> bool:
+        """Take note that a virtual address is on an interface of this machine, whose link-layer address is `lladdr`.
+
+        Return whether it will be judged: only a BACKUP should not have it, unless it is the owner.
+        """
         stand = self._stands(router)
         claim = _Claim(router, address, lladdr, here=True)
-        if stand is not None and stand.state is State.BACKUP and len(self._waiting) < CAPACITY:
-            self._waiting.setdefault(claim, (now, stand))
+        if stand is None or stand.owner or stand.state is not State.BACKUP or len(self._waiting) >= CAPACITY:
+            return False
+        self._waiting.setdefault(claim, (now, stand))
+        return True
 
     def judge(self, now: Micros) -> list[DuplicateSeen]:
         """Return what is due and is a duplicate."""

@@ -99,14 +99,17 @@ def test_a_new_master_is_the_holder_whatever_comes_first() -> None:
 
 def test_our_own_interface_of_a_backup_has_the_address() -> None:
     room = Room(BACKUP)
-    room.judge.present("A", VIP, OWN, 5 * SECOND)
-    room.judge.present("A", VIP, OWN, 5 * SECOND + 1)
+    assert room.judge.present("A", VIP, OWN, 5 * SECOND)
+    assert room.judge.present("A", VIP, OWN, 5 * SECOND + 1)
     assert room.judge.judge(6 * SECOND) == [DuplicateSeen(router="A", address=VIP, lladdr=OWN, here=True)]
 
 
-def test_a_master_may_have_its_address() -> None:
-    room = Room(MASTER)
-    room.judge.present("A", VIP, OWN, 5 * SECOND)
+@pytest.mark.parametrize(
+    "stand", [pytest.param(MASTER, id="master"), pytest.param(replace(BACKUP, owner=True), id="owner")]
+)
+def test_who_may_have_its_address(stand: Stand) -> None:
+    room = Room(stand)
+    assert not room.judge.present("A", VIP, OWN, 5 * SECOND)
     assert room.judge.deadline is None
 
 
