@@ -7,14 +7,17 @@ import heapq
 import select
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Protocol, TypeAlias
 
 from labkit.kernel.process import Timer, now
-from labkit.trace import Micros
+from labkit.trace import SECOND, Micros
 
 Handler: TypeAlias = Callable[[], None]
+_FAR = 3
+"""So many rests away a deadline is not endangered by one that takes longer."""
 
 
 class Source(Protocol):
@@ -72,9 +75,16 @@ class Loop:
         heapq.heappush(self._agenda, (moment, next(self._numbers), appointment))
         return appointment
 
-    def step(self, deadline: Micros | None) -> None:
-        """Wait until a source is ready or `deadline` (absolute microseconds) has come, and call the handlers once."""
-        self._timer.set(self._earliest(deadline))
+    def step(self, deadline: Micros | None, rest: Micros = 0) -> None:
+        """Wait until a source is ready or `deadline` (absolute microseconds) has come, and call the handlers once.
+
+        For `rest` microseconds the sources are not looked at, so that more of them is done at once; a deadline or an
+        appointment near by does without.
+        """
+        earliest = self._earliest(deadline)
+        if rest and (earliest is None or earliest - now() > _FAR * rest):
+            time.sleep(rest / SECOND)  # noqa: TID251 - nothing is waited for
+        self._timer.set(earliest)
         for descriptor, _ in self._epoll.poll():
             handler = self._handlers.get(descriptor)  # an earlier handler may have let go of it
             if handler is not None:

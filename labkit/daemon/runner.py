@@ -44,6 +44,8 @@ from labkit.vrrp.speaker import Speaker
 PROCESS_NAME = "keepalived_vrrp"
 _PACKETS_A_TURN = 64
 _PACKETS_QUEUED = 512  # more than a default socket buffer holds
+_REST: Micros = 2000  # after adverts that say nothing new: a wake-up costs more than a dozen of them
+_LONG_INTERVAL = SECOND // 2  # from which on the rest is nothing to a master-down interval
 _STALL: Micros = 50_000  # later than this by a deadline, and the trace says that the host did not run us
 _CLOCK_SET: Micros = 10_000  # a difference of the clocks' difference that is worth telling
 _GRACE = SECOND  # what commands get to end in when the daemon stops
@@ -91,6 +93,8 @@ class Runner:
         self._watched: set[str] = set()  # every interface that the configuration names
         self._pending: deque[Event] = deque()
         self._handling = False
+        self._unhurried = False  # whether all masters may be heard a moment later
+        self._heard_repeats = self._heard_news = False  # in the last turn
         self._stopping = False
         self._utc_offset: Micros | None = None
         self._hears_paths = False
@@ -134,7 +138,9 @@ class Runner:
         gc.freeze()
         gc.disable()  # nothing here makes cycles; a collection would come at the worst moment
         while not self._stopping:
-            self._loop.step(self._speaker.not_before)
+            rest = _REST if self._heard_repeats and not self._heard_news and self._unhurried else 0
+            self._heard_repeats = self._heard_news = False
+            self._loop.step(self._speaker.not_before, rest)
             self._fire()
             self._log.flush()
         self._stop()
@@ -157,6 +163,7 @@ class Runner:
 
     def _handle(self, event: Event, *, starting: bool = False) -> None:
         """Tell the core of an event and do what it decides; what happens meanwhile comes after that."""
+        self._heard_news = True
         self._pending.append(event)
         if self._handling:
             return
@@ -206,7 +213,9 @@ class Runner:
             self._handle(received)
 
     def _heard_again(self, key: Key) -> bool:
-        return self._speaker.hear_again(key, now())
+        known = self._speaker.hear_again(key, now())
+        self._heard_repeats |= known
+        return known
 
     def _listen(self, port: Port) -> None:
         self._loop.watch(port, partial(self._hear, port, _PACKETS_A_TURN))
@@ -246,6 +255,7 @@ class Runner:
         late, highest = defs.min_auto_priority_delay, defs.max_auto_priority
         self._conduct.take(defs.vrrp_process_name, defs.vrrp_scheduling, highest=highest, late=late)
         tracked = {track.name for track in event.tracks if track.kind is TrackKind.INTERFACE}
+        self._unhurried = all(router.advert_interval >= _LONG_INTERVAL for router in event.routers)
         self._watched = {router.interface for router in event.routers} | tracked
         self._service.holdings.statics.configure(config)
         if starting:

@@ -13,6 +13,7 @@ from labkit.vrrp.events import Received
 from labkit.vrrp.packet import TTL, decode, decode_message
 
 _TTL_AT = 8
+_SOURCE_AT = 12
 _DESTINATION_AT = 16
 _SHORTEST = 20
 
@@ -21,8 +22,8 @@ Key: TypeAlias = tuple[Hashable, ...]
 
 
 def key4(interface: str, packet: bytes) -> Key:
-    """Return the key of a whole IPv4 packet: all but identification, fragment offset and header checksum."""
-    return interface, packet[:4] + packet[_TTL_AT:10] + packet[12:]
+    """Return the key of a whole IPv4 packet: what `hear4` looks at, and so neither identification nor checksum."""
+    return interface, packet[:1], packet[_TTL_AT : _TTL_AT + 1], packet[_SOURCE_AT:]
 
 
 def key6(interface: str, message: bytes, *, source: Address, destination: Address | None, hop_limit: int) -> Key:
