@@ -1,0 +1,27 @@
+"""The balance labs from the command line, on whatever this machine balances by."""
+
+import pytest
+
+from tests.conftest import Labkit
+
+pytestmark = pytest.mark.kernel
+
+
+def test_by_translation_a_dead_web_server_is_left_out(labkit: Labkit) -> None:
+    said = labkit("run", "balance/nat", "-s", "server-dies", within=120)
+    assert "PASS server-dies" in said
+    assert "30 answers to http from server1 1, server2 1, server3 1" in said
+
+
+def test_by_direct_routing_web_servers_take_turns_and_answer_themselves(labkit: Labkit) -> None:
+    said = labkit("run", "balance/dr", "-s", "turns", "-s", "direct", within=120)
+    assert "2 of 2 scenarios passed" in said
+
+
+def test_the_table_is_what_ipvsadm_shows(own: Labkit) -> None:
+    own("up", "balance/nat", "--variant", "sorry", "-q")
+    table = own("lvs", "director1")
+    assert "TCP  192.168.1.20:80 rr\n  -> 10.0.0.50:80                 Masq    1      0          0         \n" in table
+    assert own("exec", "director1", "ipvsadm", "-Ln") == table
+    assert "keepalived keeps the table" in own("exec", "director1", "ipvsadm", "-C", status=2)
+    assert "[2J" not in own("exec", "director1", "pykeepalived", "status")
