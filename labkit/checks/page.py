@@ -44,7 +44,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What came: the header without its last empty line, the body where it was to be kept, its MD5 in hexadecimal."""
+    """What came: the header and the empty line that ends it, the body where it was to be kept, its MD5 as text."""
 
     status: int
     header: bytes
@@ -107,7 +107,7 @@ async def _talk(stream: Stream, request: Request, patience: Micros) -> Page:
         if not chunk:  # keepalived: a page that is shorter than its Content-Length is as good as any
             break
         body.add(chunk)
-    return Page(status=code, header=header, body=bytes(body.kept), digest=body.digest())
+    return Page(status=code, header=head[: end.end()], body=bytes(body.kept), digest=body.digest())
 
 
 def _text(request: Request) -> bytes:

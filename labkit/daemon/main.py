@@ -19,6 +19,10 @@ def run(argv: Sequence[str]) -> int:
         from labkit.daemon.configuration import run as print_configuration
 
         return print_configuration(argv[1:])
+    if argv and argv[0] == "genhash":
+        from labkit.daemon.genhash import run as print_digest
+
+        return print_digest(argv[1:])
     from labkit.daemon.start import run as run_daemon
 
     return run_daemon(argv)
