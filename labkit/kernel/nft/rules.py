@@ -107,34 +107,33 @@ def remove_service(place: Place) -> list[str]:
 def add_entry(place: Place, entry: Entry) -> list[str]:
     """Return the commands that make a real server known; no connection goes to it before the service is scheduled."""
     table, mark = place.table, entry.mark
-    letters = counters(place)
-    objects = [block(f"counter {letter}{mark}", ()) for letter in letters]
+    objects = [block(f"counter {letter}{mark}", ()) for letter in counters(place)]
     if not place.nat:
         objects += [*_sets(place, entry), *_entry_chains(place, entry)]
-    names = ("c_new", "c_in", "c_out" if place.nat else "c_end")
-    commands = [block(f"table {table}", objects)]
-    commands += [
-        f'add element {table} {name} {{ {mark} : "{letter}{mark}" }}'
-        for name, letter in zip(names, letters, strict=True)
-    ]
+    commands = [block(f"table {table}", objects), *_counting("add", place, mark)]
     return [*commands, *reach(place, entry), f"add element {table} live {{ {mark} }}"]
 
 
 def remove_entry(place: Place, entry: Entry) -> list[str]:
     """Return the commands that forget a real server and its connections, after its service no longer names it."""
     table, mark = place.table, entry.mark
-    letters, names = counters(place), ("c_new", "c_in", "c_out" if place.nat else "c_end")
     commands = [f"delete element {table} live {{ {mark} }}", *reach(place, entry, "delete")]
-    commands += [
-        f'delete element {table} {name} {{ {mark} : "{letter}{mark}" }}'
-        for name, letter in zip(names, letters, strict=True)
-    ]
+    commands += _counting("delete", place, mark)
     if not place.nat:
         chains = [f"{letter}{mark}" for letter in "rfeb"]
         commands += [f"flush chain {table} {chain}" for chain in chains]
         commands += [f"delete chain {table} {chain}" for chain in chains]
         commands += [f"delete set {table} {letter}{mark}" for letter in ("a", "z")]
-    return commands + [f"delete counter {table} {letter}{mark}" for letter in letters]
+    return commands + [f"delete counter {table} {letter}{mark}" for letter in counters(place)]
+
+
+def _counting(verb: str, place: Place, mark: int) -> list[str]:
+    """Return the commands that begin or end counting for a mark: each map names the counter of its letter."""
+    maps = ("c_new", "c_in", "c_out" if place.nat else "c_end")
+    return [
+        f'{verb} element {place.table} {name} {{ {mark} : "{letter}{mark}" }}'
+        for name, letter in zip(maps, counters(place), strict=True)
+    ]
 
 
 def reach(place: Place, entry: Entry, verb: str = "add") -> list[str]:
