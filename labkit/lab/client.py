@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from labkit.diagnostics import LabkitError, did_you_mean
-from labkit.lab.provider import Completed, Frame, Provider
+from labkit.lab.provider import Completed, Frame, LackingError, Provider
 from labkit.trace import Record
 
 if TYPE_CHECKING:  # what a plan holds takes long to import, and most commands raise nothing
@@ -136,6 +136,7 @@ class Client:
         """Send a request and wait for its answer; records that come meanwhile are kept for `next_records`.
 
         Raises:
+            LackingError: this lab cannot do it at all.
             LabkitError: the supervisor refused, is gone, or does not answer.
         """
         self.requests += 1
@@ -147,7 +148,8 @@ class Client:
             for message in self._messages():
                 if message["id"] == self.requests:
                     if "error" in message:
-                        raise LabkitError(str(message["error"]))
+                        refusal = LackingError if message.get("lacking") else LabkitError
+                        raise refusal(str(message["error"]))
                     answer = message["ok"]
                     return answer if isinstance(answer, dict) else {}
         raise LabkitError(f"lab '{self.instance}' does not answer within {_ANSWER_WITHIN_S:.0f} s")

@@ -16,7 +16,7 @@ from labkit.lab import render
 from labkit.lab.actions import Action, duration
 from labkit.lab.forged import forge
 from labkit.lab.hands import Hands, Undo
-from labkit.lab.provider import Drop, Impairment
+from labkit.lab.provider import Drop, Impairment, LackingError
 from labkit.lab.topology import Node
 
 _INIT = "/etc/init.d/keepalived"
@@ -257,7 +257,7 @@ async def _impair(hands: Hands, action: Action) -> Undo:
         return undo
     if wanted != Impairment(loss=wanted.loss):
         others = ", ".join(name for name, _ in action.words if name != "loss")
-        raise LabkitError(f"netem is missing for {others} ({missing}); without it there is loss only")
+        raise LackingError(f"netem is missing for {others} ({missing}); without it there is loss only")
     link = hands.topology.node(node).link(interface)
     network = link.network if link else ""
     return hands.switch(network, [Drop(source=node, share=wanted.loss), Drop(target=node, share=wanted.loss)])

@@ -61,6 +61,10 @@ class Impairment:
     jitter: Micros = 0
 
 
+class LackingError(LabkitError):
+    """Something that a provider cannot do at all; a scenario that needs it is skipped, with this as the reason."""
+
+
 class DeployError(LabkitError):
     """The nodes of a lab could not be made."""
 

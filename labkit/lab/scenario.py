@@ -4,24 +4,24 @@ Nothing is polled and nothing sleeps: whatever is waited for comes as a record.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from textwrap import indent
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from labkit.conf import loader as conf
 from labkit.conf.model import Config
 from labkit.diagnostics import LabkitError
 from labkit.lab.actions import ALL, Action
-from labkit.lab.client import Client
 from labkit.lab.judge import Judge
+from labkit.lab.provider import Completed, LackingError
 from labkit.lab.render import CONFIG
 from labkit.lab.report import finding_text
 from labkit.lab.sight import Sight
 from labkit.lab.story import Scenario, Step
 from labkit.lab.topology import Topology
-from labkit.lab.verdict import FINAL, Finding, Result, StepResult, Verdict, worst
-from labkit.trace import Micros
+from labkit.lab.verdict import FINAL, Finding, Result, StepResult, Verdict, skipped, worst
+from labkit.trace import Micros, Record
 
 _ANSWER_PATIENCE: Micros = 1_000_000
 
@@ -32,6 +32,28 @@ _READY = ("start", "restart", "service_start")  # their bounds count from when t
 Progress: TypeAlias = Callable[[str], None]
 
 
+class Subject(Protocol):
+    """A running lab, as an experiment sees it: a `Client`, or the simulator."""
+
+    def ask(self, verb: str, **arguments: object) -> dict[str, object]:
+        """Have the supervisor do something and return its answer.
+
+        Raises:
+            LackingError: this lab cannot do it at all.
+            LabkitError: it was refused, or the lab is gone.
+        """
+
+    def run(self, node: str, argv: Sequence[str]) -> Completed:
+        """Run a command in a node to its end."""
+
+    def next_records(self, within_s: float) -> list[Record]:
+        """Return the records that came since the last call, waiting for the first at most so long."""
+
+
+def _now() -> Micros:
+    return time.monotonic_ns() // 1000
+
+
 class Experiment:
     """A scenario being run against one lab."""
 
@@ -40,10 +62,11 @@ class Experiment:
         scenario: Scenario,
         topology: Topology,
         configs: Mapping[str, Config],
-        client: Client,
+        client: Subject,
         progress: Progress,
+        now: Callable[[], Micros] = _now,
     ) -> None:
-        """Prepare it.
+        """Prepare it; `now` is the lab's clock.
 
         Raises:
             LabkitError: the lab has nothing that bounds could be computed from.
@@ -57,6 +80,7 @@ class Experiment:
         self.configs = dict(configs)
         self.client = client
         self.progress = progress
+        self.now = now
         self.sight = Sight(topology)
         self.stopped: set[str] = set()
         self.timers: Micros = 0
@@ -64,7 +88,7 @@ class Experiment:
 
     def run(self) -> Result:
         """Do every step; a step that fails ends the scenario, for what follows would mean nothing."""
-        began = _now()
+        began = self.now()
         self.client.ask("follow")
         results: list[StepResult] = []
         error = ""
@@ -74,6 +98,8 @@ class Experiment:
                 if worst([finding.verdict for finding in results[-1].findings]) in FINAL:
                     break
                 self._start_probes()
+        except LackingError as lack:
+            return skipped(self.scenario.name, self.scenario.title, str(lack))
         except LabkitError as problem:
             error = str(problem)
         verdicts = [finding.verdict for result in results for finding in result.findings]
@@ -82,7 +108,7 @@ class Experiment:
             title=self.scenario.title,
             verdict=Verdict.ERROR if error else worst(verdicts),
             steps=tuple(results),
-            took=_now() - began,
+            took=self.now() - began,
             timers=self.timers,
             error=error,
             trace=tuple(self.sight.seen),
@@ -106,7 +132,7 @@ class Experiment:
     def _step(self, step: Step) -> StepResult:
         for record in self.client.next_records(0.0):
             self.sight.take(record)
-        began = mark = _now()
+        began = mark = self.now()
         self.sight.begin_step(mark)
         for action in step.actions:
             self.progress(f"  {action}")
@@ -114,19 +140,20 @@ class Experiment:
         judge = Judge(step, self.sight, self.configs, self._best(), mark)
         self.timers += judge.timers
         self._watch(judge, judge.give_up, lambda: not judge.pending)
-        self._watch(judge, _now() + _ANSWER_PATIENCE, lambda: not self.sight.silent)  # an outage is measured to its end
+        patience = self.now() + _ANSWER_PATIENCE  # an outage is measured to its end
+        self._watch(judge, patience, lambda: not self.sight.silent)
         findings = self._findings(judge)
         checks: list[Finding] = []
         if all(finding.verdict not in FINAL for finding in findings):
             checks = [self._check(check) for check in step.checks]
             if step.lasting is not None:
-                since = _now()
+                since = self.now()
                 judge.begin_to_last(since)
                 self._watch(judge, since + judge.lasting, lambda: judge.violation is not None)
                 findings = self._findings(judge)
         for finding in (*findings, *checks):
             self.progress(indent(finding_text(finding), "    "))
-        measured = self.sight.measured(_now())
+        measured = self.sight.measured(self.now())
         return StepResult(
             did=tuple(str(action) for action in step.actions),
             findings=(*findings, *checks),
@@ -137,7 +164,7 @@ class Experiment:
 
     def _watch(self, judge: Judge, until: Micros, over: Callable[[], bool]) -> None:
         """Pass records on to the judge until it is over, or until then; what is on its way then is waited for."""
-        while not over() and (left := until - _now()) > 0:
+        while not over() and (left := until - self.now()) > 0:
             for record in self.client.next_records(left / 1e6):
                 judge.take(record)
         if not over():
@@ -150,17 +177,17 @@ class Experiment:
 
     def _findings(self, judge: Judge) -> list[Finding]:
         """Return what was found; before a failure is told, let the daemons say why: that comes after what they did."""
-        findings = judge.findings(_now())
+        findings = judge.findings(self.now())
         if worst([finding.verdict for finding in findings]) is Verdict.PASS:
             return findings
         self._catch_up(judge)
-        return judge.findings(_now())
+        return judge.findings(self.now())
 
     def _act(self, action: Action, mark: Micros) -> Micros:
         """Do it; return from when on its bounds count: a start counts from when the daemon is ready."""
         if action.verb == "exec":
             self._command(action.node, ["/bin/sh", "-c", action.word("command")])
-            return _now()
+            return self.now()
         if action.verb in _SILENCING:
             self.stopped.add(action.node)
         answer = self.client.ask("fault", do=action.verb, value=action.value)
@@ -169,21 +196,17 @@ class Experiment:
             self.configs[action.node] = loaded.config or self.configs[action.node]
         if action.verb in _REVIVING or (action.verb == "heal" and action.node == ALL):
             self.stopped -= {action.node} if action.node != ALL else self.stopped
-        return _now() if action.verb in _READY else mark
+        return self.now() if action.verb in _READY else mark
 
     def _check(self, check: Action) -> Finding:
         """Run a command of the scenario's own that judges the subject by its exit status."""
-        began = _now()
+        began = self.now()
         done = self.client.run(check.node, ["/bin/sh", "-c", check.word("command")])
         said = done.output.strip() or f"ended with {done.status}"
         verdict = Verdict.VIOLATED if done.status else Verdict.PASS
-        return Finding(what=f"check: {check}", verdict=verdict, bound=0, took=_now() - began, note=said)
+        return Finding(what=f"check: {check}", verdict=verdict, bound=0, took=self.now() - began, note=said)
 
     def _command(self, node: str, argv: list[str]) -> None:
         done = self.client.run(node, argv)
         if done.status:
             raise LabkitError(f"{node}: {' '.join(argv)} ended with {done.status}: {done.output.strip()}")
-
-
-def _now() -> Micros:
-    return time.monotonic_ns() // 1000

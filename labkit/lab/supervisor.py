@@ -18,7 +18,7 @@ import signal
 import socket
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from ipaddress import IPv4Address
@@ -33,7 +33,7 @@ from labkit.lab.hands import Hands, Undo
 from labkit.lab.plan import Plan
 from labkit.lab.probes import kinds
 from labkit.lab.probes.probe import Probe, ProbeSpec
-from labkit.lab.provider import Completed, Provider
+from labkit.lab.provider import Completed, LackingError, Provider
 from labkit.lab.status import Watch
 from labkit.lab.topology import Daemon
 from labkit.trace import Kind, Micros, Record
@@ -71,8 +71,10 @@ class _Follower:
 class Lab:
     """A running lab: deploys it, keeps its trace, obeys its clients."""
 
-    def __init__(self, plan: Plan, provider: Provider) -> None:
+    def __init__(self, plan: Plan, provider: Provider, now: Callable[[], Micros] = _now) -> None:
+        """Prepare it; `now` is its clock."""
         self.plan = plan
+        self.now = now
         self.provider = provider
         self.trace: deque[Record] = deque(maxlen=_TRACE_LIMIT)
         self.watch = Watch(plan.topology)
@@ -98,7 +100,7 @@ class Lab:
     def tell_of_error(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """Put an error of the supervisor itself into the trace, as a log line; nobody reads its standard error."""
         line = f"labkit: {context.get('message')}: {context.get('exception')!r}"
-        self.emit(Record(at=_now(), kind=Kind.LOG, data={"line": line}))
+        self.emit(Record(at=self.now(), kind=Kind.LOG, data={"line": line}))
 
     async def raise_up(self) -> None:
         """Deploy the topology, then start services and daemons of all nodes at once.
@@ -107,9 +109,9 @@ class Lab:
             DeployError: the provider could not make the lab.
             LabkitError: a service or daemon did not start; says what it printed.
         """
-        began = _now()
+        began = self.now()
         await self.provider.deploy(self.plan.topology, self.plan.files, self.emit)
-        self.times["built_us"] = _now() - began
+        self.times["built_us"] = self.now() - began
         async with asyncio.TaskGroup() as group:
             for node in self.plan.topology.nodes:
                 if node.services:
@@ -117,7 +119,7 @@ class Lab:
         async with asyncio.TaskGroup() as group:
             for node in self.plan.topology.routers:
                 group.create_task(self._start_daemon(node.name, node.daemon))
-        self.times["ready_us"] = _now() - began
+        self.times["ready_us"] = self.now() - began
 
     async def _start_daemon(self, node: str, daemon: Daemon) -> None:
         if daemon is Daemon.LABKIT:
@@ -146,7 +148,7 @@ class Lab:
                     await waiter.wait()
             late = int((loop.time() - due) * 1e6)
             if late > _STALL:
-                self.emit(Record(at=_now(), kind=Kind.STALL, data={"stalled_us": late}))
+                self.emit(Record(at=self.now(), kind=Kind.STALL, data={"stalled_us": late}))
             due = loop.time() + _HEARTBEAT_S
             self.beat.set()
             self.beat = asyncio.Event()
@@ -154,7 +156,7 @@ class Lab:
             if beats % _PRESSURE_BEATS == 0 and (more := _pressure() - waited) > 0:
                 waited += more
                 if more > _PRESSED:
-                    self.emit(Record(at=_now(), kind=Kind.PRESSURE, data={"waited_us": more}))
+                    self.emit(Record(at=self.now(), kind=Kind.PRESSURE, data={"waited_us": more}))
 
     # --- clients ------------------------------------------------------------------------------------------------------
 
@@ -183,7 +185,7 @@ class Lab:
                 raise LabkitError(f"the supervisor has no such verb; it has: {', '.join(sorted(_VERBS))}")
             answer = {"id": identity, "ok": await verb(self, follower, **request)}
         except (LabkitError, OSError) as error:
-            answer = {"id": identity, "error": str(error)}
+            answer = {"id": identity, "error": str(error), "lacking": isinstance(error, LackingError)}
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             answer = {"id": identity, "error": f"a request is a JSON object with id, verb and its arguments: {error}"}
         follower.writer.write(json.dumps(answer).encode() + b"\n")
@@ -217,13 +219,13 @@ class Lab:
     async def status(self, _: _Follower) -> dict[str, object]:
         """Answer the state of every node, and why."""
         broken = [str(action) for action, _ in self.broken]
-        return {"instance": self.plan.instance, **self.watch.snapshot(_now()), "broken": broken}
+        return {"instance": self.plan.instance, **self.watch.snapshot(self.now()), "broken": broken}
 
     async def sync(self, _: _Follower) -> dict[str, object]:
         """Answer when whatever has happened by now is told, and with it whether the host stalled meanwhile."""
         await self.beat.wait()
         await self.beat.wait()
-        return {"at": _now()}
+        return {"at": self.now()}
 
     async def down(self, _: _Follower) -> dict[str, object]:
         """End the lab."""
@@ -250,7 +252,7 @@ class Lab:
             if follower.kinds is None or record.kind in follower.kinds:
                 follower.writer.write(_line(record))
         follower.following = True
-        return {"at": _now()}
+        return {"at": self.now()}
 
     async def fault(self, _: _Follower, do: str, value: object) -> dict[str, object]:
         """Do what a scenario's verb says; answer when it was done, and what bounds are to be computed from now."""
@@ -266,11 +268,11 @@ class Lab:
                 self.broken.append((action, undo))
         elif not await self._heal(action) and action.node != ALL:
             raise LabkitError(f"nothing is broken at {action.node}{action.interface and '.'}{action.interface}")
-        return {"at": _now(), "config": configuration(self.hands, action.node) if do == "reload" else ""}
+        return {"at": self.now(), "config": configuration(self.hands, action.node) if do == "reload" else ""}
 
     def _tell(self, kind: Kind, action: Action) -> None:
         data = {"fault": action.verb, "target": action.interface, "what": str(action)}
-        self.emit(Record(at=_now(), kind=kind, node=action.node, data=data))
+        self.emit(Record(at=self.now(), kind=kind, node=action.node, data=data))
 
     async def _heal(self, wanted: Action) -> int:
         """Undo, last first, what an action heals; return how many there were."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from labkit.diagnostics import LabkitError, did_you_mean
 from labkit.lab.provider import Provider
 
-NAMES = ("netns",)
+NAMES = ("netns", "sim")
 
 
 def lacking(made: Provider, needs: Sequence[str]) -> str:
@@ -25,6 +25,8 @@ def provider(name: str) -> Provider:
     """
     if name not in NAMES:
         raise LabkitError(f"no provider '{name}'; {did_you_mean(name, NAMES)}")
+    if name == "sim":
+        raise LabkitError("the simulator runs scenarios and nothing else: labkit run --provider sim")
     from labkit.providers.netns.provider import NetnsProvider  # not before it is wanted
 
     made = NetnsProvider()

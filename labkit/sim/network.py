@@ -41,6 +41,16 @@ class Port:
         return self.exists and self.up
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """Frames that a segment drops: from a node to a node (empty: any), adverts only or all, and which share of them."""
+
+    source: str = ""
+    target: str = ""
+    adverts: bool = False
+    share: float = 1.0
+
+
 class Segment:
     """One layer 2 segment; `latency` in microseconds, `loss` the share of frames lost on each path, 0..1."""
 
@@ -53,19 +63,32 @@ class Segment:
         self._random = random
         self._ports: list[Port] = []
         self._deaf: set[tuple[str, str]] = set()
+        self._isolated: set[tuple[str, str]] = set()
+        self._drops: tuple[Drop, ...] = ()
 
     def attach(self, port: Port) -> None:
         """Plug a port in."""
         self._ports.append(port)
 
-    def hearers(self, sender: Port) -> list[Port]:
+    def hearers(self, sender: Port, *, advert: bool = False) -> list[Port]:
         """Return the ports that one broadcast frame of `sender` reaches, in the order of attachment."""
         reached = [port for port in self._ports if port is not sender and self.connects(sender, port)]
+        if self._drops:
+            reached = [port for port in reached if not self._is_dropped(sender.node, port.node, advert)]
         return [port for port in reached if not self.loss or self._random.random() >= self.loss]
 
     def connects(self, sender: Port, receiver: Port) -> bool:
         """Whether frames of `sender` get to `receiver` at all."""
+        if self._isolated and any((port.node, port.interface) in self._isolated for port in (sender, receiver)):
+            return False
         return sender.usable and receiver.usable and (sender.node, receiver.node) not in self._deaf
+
+    def _is_dropped(self, source: str, target: str, advert: bool) -> bool:
+        return any(
+            (drop.source in ("", source) and drop.target in ("", target) and (advert or not drop.adverts))
+            and (drop.share >= 1 or self._random.random() < drop.share)
+            for drop in self._drops
+        )
 
     def ports(self) -> tuple[Port, ...]:
         """Return all ports in the order of attachment."""
@@ -82,6 +105,14 @@ class Segment:
     def cut(self, sender: str, receiver: str) -> None:
         """Lose everything from one node to another, in this direction only."""
         self._deaf.add((sender, receiver))
+
+    def isolate(self, node: str, interface: str, *, isolated: bool) -> None:
+        """Pull the cable of a node's interface where the node cannot see it, or put it back."""
+        (self._isolated.add if isolated else self._isolated.discard)((node, interface))
+
+    def drop(self, drops: Iterable[Drop]) -> None:
+        """Drop these frames, instead of those that were dropped before."""
+        self._drops = tuple(drops)
 
     def heal(self) -> None:
         """Undo all partitions and cuts."""

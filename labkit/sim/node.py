@@ -101,13 +101,15 @@ class Node:
 
     # --- interfaces ---------------------------------------------------------------------------------------------------
 
-    def attach(self, interface: str, segment: str, address: IPv4Address | None = None) -> Port:
-        """Add an interface with its primary address and plug it into a segment.
+    def attach(
+        self, interface: str, segment: str, address: IPv4Address | None = None, lladdr: str | None = None
+    ) -> Port:
+        """Add an interface with its primary address and MAC address (None: an unused one); plug it into a segment.
 
         Raises:
             KeyError: there is no such segment.
         """
-        lladdr = self._world.next_lladdr()
+        lladdr = lladdr or self._world.next_lladdr()
         port = Port(
             node=self.name,
             interface=interface,

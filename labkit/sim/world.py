@@ -30,9 +30,11 @@ from labkit.vrrp.packet import Advert
 class World:
     """Segments, nodes, the clock and the trace."""
 
-    def __init__(self, *, seed: int = 0) -> None:
+    def __init__(self, *, seed: int = 0, tell: Callable[[Record], None] | None = None) -> None:
+        """Make an empty world; `tell` gets the records instead of `trace`."""
         self.now: Micros = 0
         self.trace: list[Record] = []
+        self._tell = tell or self.trace.append
         self._segments: dict[str, Segment] = {}
         self._nodes: dict[str, Node] = {}
         self._random = Random(seed)
@@ -96,6 +98,15 @@ class World:
             call()
         self.now = end
 
+    def step(self, end: Micros) -> bool:
+        """Let the next thing happen if it is not later than `end`; False when there is none, and it is `end` now."""
+        if not self._heap or self._heap[0][0] > end:
+            self.now = max(self.now, end)
+            return False
+        self.now, _, _, call = heapq.heappop(self._heap)
+        call()
+        return True
+
     def run_for(self, duration: Micros) -> None:
         """Let everything happen for so long."""
         self.run_until(self.now + duration)
@@ -120,7 +131,7 @@ class World:
                 interval_us=advert.interval,
                 addresses=" ".join(map(str, advert.addresses)),
             )
-        for port in segment.hearers(sender):
+        for port in segment.hearers(sender, advert=True):
             if to is None or to in port.addresses:
                 self._deliver(segment, port, partial(self._nodes[port.node].hear_packet, port, packet))
 
@@ -143,4 +154,4 @@ class World:
 
     def record(self, kind: Kind, node: str, **data: Value) -> None:
         """Add a record to the trace."""
-        self.trace.append(Record(at=self.now, kind=kind, node=node, data=data))
+        self._tell(Record(at=self.now, kind=kind, node=node, data=data))

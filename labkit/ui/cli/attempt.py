@@ -15,6 +15,7 @@ from labkit.ui.cli.plan import Prepared, prepare
 
 if TYPE_CHECKING:
     from labkit.lab.report import Run
+    from labkit.lab.story import Scenario
 
 EVIDENCE = "labkit-evidence"
 
@@ -54,6 +55,8 @@ class Attempt:
         prepared = prepare(self.lab, variant, self.settings, self.daemons)
         scenario = vocabulary.load(self.path, self.scenario, prepared.topology)
         say(f"{self.lab} {self.scenario}: {scenario.title}")
+        if self.provider == "sim":
+            return self._simulate(prepared, scenario, say)
         provider = registry.provider(self.provider)
         if lacking := registry.lacking(provider, prepared.needs):
             result = skipped(self.scenario, scenario.title, lacking)
@@ -72,6 +75,13 @@ class Attempt:
         finally:
             leash.close()
         return run if self.with_trace else replace(run, result=replace(result, trace=()))
+
+    def _simulate(self, prepared: Prepared, scenario: "Scenario", say: Callable[[str], None]) -> "Run":
+        from labkit.lab import report
+        from labkit.providers.sim.lab import simulate
+
+        result = simulate(prepared.plan("sim"), scenario, say)
+        return report.Run(lab=self.lab, number=self.number, result=result, topology=prepared.topology)
 
     def _keep(self, run: "Run", prepared: Prepared, connection: client.Client, say: Callable[[str], None]) -> None:
         """Keep the evidence; a verdict stands without it."""
