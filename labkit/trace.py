@@ -30,6 +30,9 @@ class Kind(StrEnum):
     STATE = "state"  # instance, state, old, reason, why, priority; told by a daemon
     PRIORITY = "priority"  # instance, priority, old
     SCRIPT = "script"  # script, healthy, status
+    CHECK = "check"  # service, server, check, healthy, detail; a check of a real server said something new
+    SERVER = "server"  # service, server, up; a real server counts as up or down
+    QUORUM = "quorum"  # service, up, weight, quorum, hysteresis
     REJECTED = "rejected"  # instance, source, error, count
     DUPLICATE = "duplicate"  # instance, address, lladdr, here; somebody else claims a virtual address
     LOG = "log"  # line; a line of a node's syslog

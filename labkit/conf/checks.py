@@ -39,10 +39,11 @@ _REGEX_OPTIONS = {"caseless": re.IGNORECASE, "multiline": re.MULTILINE, "dotall"
 class Times:
     """Where a check's times may be written: in the virtual server, the real server, the check; the last one wins.
 
-    `outer` is what virtual and real server say.
+    `outer` is what virtual and real server say, `log_all` log_all_failures where no check says otherwise.
     """
 
     outer: Mapping[str, tuple[Any, Statement]]
+    log_all: bool = False
 
     def of(self, check: Section, keyword: Leaf[T]) -> T | None:
         """Return the value that counts for a check, or None where none is written."""
@@ -83,6 +84,7 @@ def _timed(section: Section, spec: Check, times: Times) -> CheckConfig:
         retry=_RETRIES.get(type(spec), 1) if retry is None else retry,
         delay_before_retry=usual_delay if delay is None else delay,
         alpha=times.of(section, balancing.ALPHA) or False,
+        log_all=first(section.get(balancing.LOG_ALL_FAILURES), times.log_all) or False,
     )
 
 

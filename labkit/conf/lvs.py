@@ -73,7 +73,6 @@ class _Builder:
             quorum_up=section.get(balancing.QUORUM_UP),
             quorum_down=section.get(balancing.QUORUM_DOWN),
             smtp_alert=section.get(balancing.SMTP_ALERT),
-            log_all_failures=self.around.log_all_failures,
             servers=tuple(notifies for _, notifies in servers),
             span=section.span(),
         )
@@ -206,7 +205,7 @@ class _Builder:
             lower=section.get(balancing.LTHRESHOLD) or 0,
             tunnel=way.tunnel,
         )
-        times = Times(self.section.values | section.values)
+        times = Times(self.section.values | section.values, self.around.log_all_failures)
         inhibit: bool | None = first(section.get(balancing.INHIBIT), self.section.get(balancing.INHIBIT))
         checks = build_checks(section, place, times, self.around.files, self.complaints)
         config = RealServerConfig(destination=destination, checks=checks, inhibit=bool(inhibit))

@@ -166,6 +166,5 @@ class VirtualServer:
     quorum_up: Command | None = None
     quorum_down: Command | None = None
     smtp_alert: bool | None = None
-    log_all_failures: bool = False
     servers: tuple[ServerNotifies, ...] = ()
     span: Span = field(compare=False)

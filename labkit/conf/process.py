@@ -4,10 +4,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from labkit.conf.complaints import Complaints
-from labkit.conf.model import Fifo, GlobalDefs, Scheduling
+from labkit.conf.model import Fifo, GlobalDefs, Scheduling, SyncDaemon
 from labkit.conf.pacing import build_delays, build_garp_groups
-from labkit.conf.schema import Leaf, process, trackers
+from labkit.conf.schema import Leaf, process, trackers, vrrp
 from labkit.conf.section import Section
+from labkit.diagnostics import did_you_mean
 from labkit.values import replace
 
 _PLAIN: dict[str, Leaf[Any]] = {
@@ -45,6 +46,11 @@ _PLAIN: dict[str, Leaf[Any]] = {
     "min_auto_priority_delay": process.MIN_AUTO_PRIORITY_DELAY,
     "vrrp_delay_after_boot": process.VRRP_DELAY_AFTER_BOOT,
     "json_version": process.JSON_VERSION,
+    "lvs_timeouts": process.LVS_TIMEOUTS,
+    "lvs_flush": process.LVS_FLUSH,
+    "lvs_flush_on_stop": process.LVS_FLUSH_ON_STOP,
+    "checker_log_all_failures": process.CHECKER_LOG_ALL_FAILURES,
+    "rs_init_notifies": process.RS_INIT_NOTIFIES,
 }
 _TOP: dict[str, Leaf[Any]] = {
     "net_namespace": process.NET_NAMESPACE,
@@ -93,7 +99,22 @@ def build_global_defs(section: Section, top: Section, complaints: Complaints) ->
         **top.given(_TOP),
         **_dumps(section, top),
         **_fifos(section, complaints),
+        lvs_sync_daemon=_sync_daemon(section, top, complaints),
     )
+
+
+def _sync_daemon(section: Section, top: Section, complaints: Complaints) -> SyncDaemon | None:
+    """Return the synchronisation daemon; its number is the VRID of its instance where none is written."""
+    daemon: SyncDaemon | None = section.get(process.LVS_SYNC_DAEMON)
+    if daemon is None or daemon.instance is None:
+        return daemon
+    instances = {str(one.title): one for one in top.sections(vrrp.VRRP_INSTANCE) if one.title is not None}
+    if daemon.instance not in instances:
+        message = f"no vrrp_instance is called `{daemon.instance}`"
+        complaints.error(section.span(process.LVS_SYNC_DAEMON), message, did_you_mean(daemon.instance, instances))
+        return None
+    vrid: int | None = instances[daemon.instance].get(vrrp.VIRTUAL_ROUTER_ID)
+    return daemon if daemon.sync_id is not None else replace(daemon, sync_id=vrid)
 
 
 def _dumps(section: Section, top: Section) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from labkit.daemon.children import Children
 from labkit.daemon.letters import Answer, Letter, compose, wants_mail
 from labkit.daemon.log import Level
 from labkit.daemon.loop import Appointment, Loop
-from labkit.daemon.news import News
 from labkit.daemon.report import DeliveryReport
+from labkit.daemon.tidings import Tidings
 from labkit.kernel.process import now
 from labkit.trace import SECOND, Micros
 
@@ -60,7 +60,7 @@ class Alerts:
         self._host = socket.gethostname()
         self._able = True
 
-    def tell(self, news: News) -> None:
+    def tell(self, news: Tidings) -> None:
         """Send a letter, if the change is to be told by mail."""
         if not self._able or self._closed or not wants_mail(news, self._defaults):
             return

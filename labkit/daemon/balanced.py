@@ -37,6 +37,11 @@ class Services:
         return "IPVS" if isinstance(self._plane, Ipvs) else "nftables"
 
     @property
+    def ipvs(self) -> Ipvs | None:
+        """IPVS, where it is what balances."""
+        return self._plane if isinstance(self._plane, Ipvs) else None
+
+    @property
     def refused(self) -> dict[ServiceKey, str]:
         """Why services are left out, in words."""
         return self._refused

@@ -10,7 +10,7 @@ It is a process of its own, so that nothing that a check does can delay an adver
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 from labkit.checks.run import run as run_check
@@ -20,23 +20,26 @@ from labkit.conf.model import Config
 from labkit.conf.model_balancing import Check
 from labkit.conf.model_commands import Command
 from labkit.daemon.balanced import Services
-from labkit.daemon.balancing_words import tell
+from labkit.daemon.balancing_herald import BalancingHerald
+from labkit.daemon.balancing_words import activating, records, shutting_down, tell
 from labkit.daemon.channel import Channel
 from labkit.daemon.children import Children
 from labkit.daemon.conduct import Conduct
 from labkit.daemon.files import Files
 from labkit.daemon.interfaces import Interfaces
+from labkit.daemon.ipvs_settings import IpvsSettings
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
-from labkit.daemon.messages import AskTable, Ready, Table, TakeConfig
+from labkit.daemon.messages import AskTable, Follow, Ready, Table, TakeConfig
 from labkit.daemon.programs import prepare
 from labkit.daemon.settings import Settings
 from labkit.daemon.table import compose_table
+from labkit.daemon.tracer import Tracer
 from labkit.diagnostics import LabkitError
 from labkit.kernel.process import now
 from labkit.lvs.check import Result, Run
 from labkit.lvs.director import Director
-from labkit.lvs.events import Action, AddressesChanged, Answered, CheckId, Configure, Event, Stop, Wake
+from labkit.lvs.events import AddressesChanged, Answered, CheckId, Configure, Event, Stop, Wake
 from labkit.lvs.model import Connection, ServiceReading
 from labkit.trace import SECOND, Micros
 from labkit.vrrp.events import FileChanged
@@ -64,6 +67,9 @@ class Balancer:
         self._services = Services(log)
         self._waiter = Waiter()
         self._children = Children(self._loop)
+        self._herald = BalancingHerald(self._children, self._loop, log, alone=not settings.vrrp)
+        self._tracer = Tracer(settings.trace, now, self._parent.send)
+        self._ipvs = IpvsSettings(self._services.ipvs, partial(log.say, level=Level.WARNING))
         self._interfaces = Interfaces()
         self._files = Files(self._loop, self._file_changed, partial(log.say, level=Level.WARNING))
         self._numbers: dict[str, int] = {}  # in track_files
@@ -102,38 +108,45 @@ class Balancer:
             self._handle(Wake())
         self._services.tend()
 
-    def _handle(self, event: Event) -> None:
+    def _handle(self, event: Event, *, starting: bool = False) -> None:
         """Tell the director of an event and do what it decides."""
         actions = self._director.handle(event, now())
         self._services.take(actions)
         for action in actions:
             if isinstance(action, Run):
                 self._start(action.check)
-        self._tell(actions)
-
-    def _tell(self, actions: Iterable[Action]) -> None:
         if self._config is None:
             return
-        for line in tell(actions, self._config.virtual_servers):
+        farewell = isinstance(event, Stop)
+        for line in () if farewell else tell(actions, self._config.virtual_servers, starting=starting):
             self._log.say(line)
+        for kind, data in records(actions, self._config.virtual_servers):
+            self._tracer.say(kind, data)
+        self._herald.tell(actions, starting=starting, farewell=farewell)
 
     def _stop(self) -> None:
         """Take every service out, end checks, and let scripts come to their end."""
-        if not self._settings.keep_services:
+        if not self._settings.keep_services and self._config is not None:
+            for line in (line for virtual in self._config.virtual_servers for line in shutting_down(virtual)):
+                self._log.say(line)
             self._handle(Stop())
-            if self._config is not None and self._config.global_defs.lvs_flush_on_stop:
+            if self._config.global_defs.lvs_flush_on_stop:
                 self._services.flush()
         try:
+            self._ipvs.close()
             self._services.close()
         except LabkitError as error:
             self._log.say(str(error), Level.WARNING)
         self._waiter.close()
         self._files.close()
-        end = now() + _FAREWELL
-        while len(self._children) and now() < end:
-            self._loop.step(end)
+        self._herald.close()
+        begin = now()
+        self._loop.at(begin + _FAREWELL // 2, self._herald.hurry)
+        while len(self._children) and now() < begin + _FAREWELL:
+            self._loop.step(begin + _FAREWELL)
             self._log.flush()
         self._children.kill_all()
+        self._herald.settle()
         self._log.say("Stopped")
         self._log.flush()
 
@@ -190,6 +203,8 @@ class Balancer:
                 self._configure(message.config, starting=False)
                 self._log.say("Reload complete")
                 self._log.flush()
+            case Follow():
+                self._ipvs.follow(master=message.master)
             case AskTable():
                 self._parent.send(self._table(connections=message.connections))
 
@@ -223,8 +238,12 @@ class Balancer:
         }
         for check in set(self._running) - set(self._specs):
             self._running.pop(check).cancel()
+        self._ipvs.configure(defs)
+        self._herald.configure(config, starting=starting)
         self._handle(self._addresses())
-        self._handle(Configure(servers=tuple(server.core for server in config.virtual_servers)))
+        self._handle(Configure(servers=tuple(server.core for server in config.virtual_servers)), starting=starting)
+        for line in activating(config.virtual_servers) if starting else ():
+            self._log.explain(line)
 
 
 def run_checkers(config: Config, control: socket.socket, log: Log, settings: Settings) -> int:

@@ -18,6 +18,7 @@ from labkit.lvs.check import Failing, Settled
 from labkit.lvs.config import RealServerConfig
 from labkit.lvs.events import Action, CheckId, QuorumChanged, ServerChanged, WeightChanged
 from labkit.lvs.model import Destination, ServiceKey
+from labkit.trace import Kind, Value
 
 _KINDS: Mapping[type[Check], str] = {
     TcpCheck: "TCP_CHECK",
@@ -44,25 +45,42 @@ def server_name(service: ServiceKey, server: Destination) -> str:
     return f"[{server.address}]{protocol}:{server.port}"
 
 
-def tell(actions: Iterable[Action], servers: Iterable[VirtualServer]) -> Iterator[str]:
+def tell(actions: Iterable[Action], servers: Iterable[VirtualServer], *, starting: bool = False) -> Iterator[str]:
     """Yield the lines for actions that were decided together."""
     known = {server.core.key: server for server in servers}
     for action in actions:
         match action:
             case Settled():
+                if not action.healthy and _logs_all(action.check, known):
+                    yield _failing(*_check(action.check, known), action.result.detail)
                 yield _settled(action, known)
             case Failing():
-                virtual = known.get(action.check.service)
-                if virtual is not None and virtual.log_all_failures:
-                    name, kind = _check(action.check, known)
-                    yield f"{kind} on service {name} failed, attempt {action.attempt}: {action.result.detail}"
+                if _logs_all(action.check, known):
+                    yield _failing(*_check(action.check, known), action.result.detail)
             case ServerChanged():
                 yield _server_changed(action, known)
             case WeightChanged():
                 name = server_name(action.service, action.destination)
                 yield f"Changing weight from {action.old} to {action.new} for service {name} of VS {action.service}"
             case QuorumChanged():
-                yield from _quorum_changed(action, known)
+                yield from _quorum_changed(action, known, starting=starting)
+
+
+def records(actions: Iterable[Action], servers: Iterable[VirtualServer]) -> Iterator[tuple[Kind, dict[str, Value]]]:
+    """Yield what the trace says of actions that were decided together."""
+    known = {server.core.key: server for server in servers}
+    for action in actions:
+        match action:
+            case Settled():
+                name, kind = _check(action.check, known)
+                data: dict[str, Value] = {"service": str(action.check.service), "server": name, "check": kind}
+                yield Kind.CHECK, data | {"healthy": action.healthy, "detail": action.result.detail}
+            case ServerChanged():
+                name = server_name(action.service, action.destination)
+                yield Kind.SERVER, {"service": str(action.service), "server": name, "up": action.up}
+            case QuorumChanged():
+                figures = {"weight": action.weight, "quorum": action.quorum, "hysteresis": action.hysteresis}
+                yield Kind.QUORUM, {"service": str(action.service), "up": action.up, **figures}
 
 
 def _real(check: CheckId, known: Mapping[ServiceKey, VirtualServer]) -> RealServerConfig | None:
@@ -79,6 +97,17 @@ def _check(check: CheckId, known: Mapping[ServiceKey, VirtualServer]) -> tuple[s
     return server_name(check.service, real.destination), kind_of(real.checks[check.number].spec)
 
 
+def _logs_all(check: CheckId, known: Mapping[ServiceKey, VirtualServer]) -> bool:
+    """Tell whether each failure of a check is logged (log_all_failures)."""
+    real = _real(check, known)
+    return real is not None and check.number < len(real.checks) and real.checks[check.number].log_all
+
+
+def _failing(name: str, kind: str, detail: str) -> str:
+    what = "TCP connection to" if kind == "TCP_CHECK" else f"{kind} on service"
+    return f"{what} {name} failed: {detail or 'no reason told'}"
+
+
 def _settled(action: Settled[CheckId], known: Mapping[ServiceKey, VirtualServer]) -> str:
     name, kind = _check(action.check, known)
     if action.healthy:
@@ -89,28 +118,52 @@ def _settled(action: Settled[CheckId], known: Mapping[ServiceKey, VirtualServer]
     return f"{kind} on service {name} failed{retries}{why}"
 
 
+def shutting_down(server: VirtualServer) -> Iterator[str]:
+    """Yield the lines for a virtual server that goes because the daemon does."""
+    for real in server.core.servers:
+        name = server_name(server.core.key, real.destination)
+        yield f"Shutting down service {name} from VS {server.core.key}"
+
+
+def activating(servers: Iterable[VirtualServer]) -> Iterator[str]:
+    """Yield the lines for checks that begin."""
+    for virtual in servers:
+        for real in virtual.core.servers:
+            name = server_name(virtual.core.key, real.destination)
+            for _ in real.checks:
+                yield f"Activating healthchecker for service {name} for VS {virtual.core.key}"
+
+
 def _server_changed(action: ServerChanged, known: Mapping[ServiceKey, VirtualServer]) -> str:
     virtual = known.get(action.service)
     servers = virtual.core.servers if virtual is not None else ()
     inhibit = any(server.inhibit for server in servers if server.destination.key == action.destination.key)
     name = server_name(action.service, action.destination)
     if inhibit:
-        return f"{'Enabling' if action.up else 'Disabling'} service {name} from VS {action.service}"
+        return f"{'Enabling' if action.up else 'Disabling'} service {name} of VS {action.service}"
     return f"{'Adding' if action.up else 'Removing'} service {name} {'to' if action.up else 'from'} VS {action.service}"
 
 
-def _quorum_changed(action: QuorumChanged, known: Mapping[ServiceKey, VirtualServer]) -> Iterator[str]:
-    key, sign = action.service, "+" if action.up else "-"
+def quorum_figures(action: QuorumChanged) -> str:
+    """Say how a quorum came about, in keepalived's figures: `2-1=1 > 0`."""
+    sign = "+" if action.up else "-"
     bound = action.quorum + action.hysteresis if action.up else action.quorum - action.hysteresis
-    word, relation = ("Gained", "<=") if action.up else ("Lost", ">")
-    yield f"{word} quorum {action.quorum}{sign}{action.hysteresis}={bound} {relation} {action.weight} for VS {key}"
+    return f"{action.quorum}{sign}{action.hysteresis}={bound} {'<=' if action.up else '>'} {action.weight}"
+
+
+def _quorum_changed(
+    action: QuorumChanged, known: Mapping[ServiceKey, VirtualServer], *, starting: bool
+) -> Iterator[str]:
+    key = action.service
+    head = "Gained quorum" if action.up else "Starting with quorum down" if starting else "Lost quorum"
+    yield f"{head} {quorum_figures(action)} for VS {key}"
     virtual = known.get(key)
     if virtual is None or virtual.core.sorry is None:
         return
     sorry = server_name(key, virtual.core.sorry)
-    if action.up:
+    if action.up and not starting:
         yield f"Removing sorry server {sorry} from VS {key}"
         yield f"Adding alive servers to the pool for VS {key}"
-    else:
+    elif not action.up:
         yield f"Adding sorry server {sorry} to VS {key}"
         yield f"Removing alive servers from the pool for VS {key}"

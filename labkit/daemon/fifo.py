@@ -5,34 +5,37 @@ does not take is queued here; when even that is full, the queue is dropped, coun
 instead as soon as there is room: a reader that is slow or comes late misses changes and never the outcome.
 """
 
+import contextlib
 import os
 import signal
 import stat
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from labkit.conf.model import Fifo, GlobalDefs
 from labkit.daemon.children import Children, Ended
 from labkit.daemon.loop import Loop
-from labkit.daemon.news import STATES, News, fifo_line
 from labkit.daemon.programs import NoSuchAccountError, account, prepare
 from labkit.daemon.report import DeliveryReport
+from labkit.daemon.tidings import Subject, Tidings
 
 _QUEUED_LINES = 1000
 _MODE = 0o600
 
 
 class FifoWriter:
-    """The writing end of one FIFO."""
+    """The writing end of one FIFO; one of another process (`others`) is left where it is at the end."""
 
-    def __init__(self, path: str, loop: Loop, say: Callable[[str], None]) -> None:
+    def __init__(self, path: str, loop: Loop, say: Callable[[str], None], *, others: bool = False) -> None:
         self.path = path
         self._loop = loop
         self._say = say
         self._descriptor: int | None = None
         self._identity: tuple[int, int] | None = None
         self._made = False
+        self._others = others
         self._queue: deque[bytes] = deque()
         self._states: dict[tuple[str, str], bytes] = {}
         self._waits = False
@@ -51,10 +54,11 @@ class FifoWriter:
 
     def _open(self, owner: tuple[int, int] | None) -> None:
         if self._on_disk() is None:
-            os.mkfifo(self.path, _MODE)
-            self._made = True
-            if owner is not None:
-                os.chown(self.path, *owner)
+            with contextlib.suppress(FileExistsError):  # another process of ours was quicker
+                os.mkfifo(self.path, _MODE)
+                self._made = not self._others
+                if owner is not None:
+                    os.chown(self.path, *owner)
         descriptor = os.open(self.path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         status = os.fstat(descriptor)
         if not stat.S_ISFIFO(status.st_mode):
@@ -71,13 +75,13 @@ class FifoWriter:
             return None
         return status.st_dev, status.st_ino
 
-    def write(self, news: News) -> None:
+    def write(self, news: Tidings) -> None:
         """Write one line, now or later."""
-        line = fifo_line(news).encode(errors="replace")
+        line = news.line.encode(errors="replace")
         key = (news.kind, news.name)
         if news.final:
             self._states.pop(key, None)
-        elif news.word in STATES:
+        elif news.is_state:
             self._states[key] = line
         self._put(line)
 
@@ -86,7 +90,7 @@ class FifoWriter:
         lost = self._dropped + self._dropping
         return DeliveryReport(kind="fifo", name=self.path, told=self._written, lost=lost, waiting=len(self._queue))
 
-    def keep(self, subjects: Collection[tuple[str, str]]) -> None:
+    def keep(self, subjects: Collection[Subject]) -> None:
         """Forget the states of all that are not among these: kind and name of each."""
         self._states = {key: line for key, line in self._states.items() if key in subjects}
 
@@ -156,25 +160,43 @@ class _Reader:
         self.number: int | None = None
 
 
+Named: TypeAlias = Mapping[str, Fifo | None]
+
+
+def of_vrrp(defaults: GlobalDefs) -> Named:
+    """Return the FIFOs that are told of instances and groups."""
+    return {"notify fifo": defaults.notify_fifo, "vrrp notify fifo": defaults.vrrp_notify_fifo}
+
+
 class Fifos:
     """All FIFOs of the configuration with their scripts."""
 
-    def __init__(self, children: Children, loop: Loop, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        children: Children,
+        loop: Loop,
+        say: Callable[[str], None],
+        named: Callable[[GlobalDefs], Named] = of_vrrp,
+        others: Collection[str] = (),
+    ) -> None:
+        """Write to the FIFOs that `named` tells; those of `others` are made, read and removed by another process."""
         self._children = children
         self._loop = loop
         self._say = say
+        self._named = named
+        self._others = others
         self._writers: dict[str, FifoWriter] = {}
         self._readers: dict[str, _Reader] = {}
 
-    def configure(self, defaults: GlobalDefs, subjects: Collection[tuple[str, str]], *, starting: bool) -> None:
+    def configure(self, defaults: GlobalDefs, subjects: Collection[Subject], *, starting: bool) -> None:
         """Open the FIFOs there are to be; one that stays is not closed, so that its reader reads on."""
-        named = {"notify fifo": defaults.notify_fifo, "vrrp notify fifo": defaults.vrrp_notify_fifo}
-        wanted = {fifo.path: (what, fifo) for what, fifo in named.items() if fifo is not None}
+        wanted = {fifo.path: (what, fifo) for what, fifo in self._named(defaults).items() if fifo is not None}
         for path in set(self._writers) - set(wanted):
             self._end(path)
             self._writers.pop(path).close()
         for path, (what, fifo) in wanted.items():
-            writer = self._writers.setdefault(path, FifoWriter(path, self._loop, self._say))
+            others = what in self._others
+            writer = self._writers.setdefault(path, FifoWriter(path, self._loop, self._say, others=others))
             try:
                 who = account(fifo.user, defaults) if fifo.user else None
             except NoSuchAccountError as error:
@@ -184,7 +206,8 @@ class Fifos:
             writer.open((who.user, who.group) if who else None)
             if not starting and defaults.fifo_write_states_on_reload:
                 writer.repeat_states()
-            self._read(what, fifo, defaults)
+            if not others:
+                self._read(what, fifo, defaults)
 
     def _read(self, what: str, fifo: Fifo, defaults: GlobalDefs) -> None:
         """Start the script of a FIFO, if it does not run already."""
@@ -209,7 +232,7 @@ class Fifos:
         if reader is not None and reader.number is not None:
             self._children.kill(reader.number, signal.SIGTERM)
 
-    def write(self, news: News) -> None:
+    def write(self, news: Tidings) -> None:
         """Write one line to every FIFO."""
         for writer in self._writers.values():
             writer.write(news)

@@ -1,13 +1,13 @@
-"""Mail about changes of state (smtp_alert): subjects and bodies as keepalived 2.2.7 writes them, which filters know.
+"""Letters about changes of state (smtp_alert), on their way to the mail process and to a server.
 
-Pure.  One line is added to the body: why the change came about.
+Pure.  Headers and their order are keepalived 2.2.7's, which filters know.
 """
 
 import json
 from collections.abc import Callable
 
-from labkit.conf.model import GlobalDefs, VrrpInstance
-from labkit.daemon.news import STATES, News, Word
+from labkit.conf.model import GlobalDefs
+from labkit.daemon.tidings import Mail, Tidings
 from labkit.trace import SECOND
 from labkit.values import dataclass, fields
 
@@ -56,24 +56,14 @@ class Answer:
         return cls(**json.loads(data))
 
 
-def wants_mail(news: News, defaults: GlobalDefs) -> bool:
+def wants_mail(news: Tidings, defaults: GlobalDefs) -> bool:
     """Tell whether a change is to be told by mail."""
-    if not news.subject.smtp_alert or defaults.smtp_server is None or not defaults.notification_email:
-        return False
-    if news.word is Word.FAULT:
-        return not defaults.no_email_faults
-    return news.word in STATES
+    return defaults.smtp_server is not None and bool(defaults.notification_email) and news.mail(defaults) is not None
 
 
-def compose(news: News, defaults: GlobalDefs, host: str, number: int) -> Letter:
+def compose(news: Tidings, defaults: GlobalDefs, host: str, number: int) -> Letter:
     """Write the letter about a change; `host` is this machine's name, for what the configuration leaves open."""
-    what = "VRRP Instance" if isinstance(news.subject, VrrpInstance) else "VRRP Group"
-    if not isinstance(news.subject, VrrpInstance):
-        text = f"=> All VRRP group instances are now in {news.word} state <="
-    elif news.word is Word.MASTER:
-        text = "=> VRRP Instance is now owning VRRP VIPs <="
-    else:
-        text = "=> VRRP Instance is no longer owning VRRP VIPs <="
+    mail = news.mail(defaults) or Mail("", "")
     return Letter(
         number=number,
         server=defaults.smtp_server or "",
@@ -82,8 +72,8 @@ def compose(news: News, defaults: GlobalDefs, host: str, number: int) -> Letter:
         helo=defaults.smtp_helo_name or host,
         sender=defaults.notification_email_from or f"keepalived@{host}",
         recipients=defaults.notification_email,
-        subject=f"[{defaults.router_id or host}] {what} {news.name} - Entering {news.word} state",
-        text=f"{text}\n" + (f"\nReason: {news.why}\n" if news.why else ""),
+        subject=f"[{defaults.router_id or host}] {mail.subject}",
+        text=mail.text,
     )
 
 

@@ -48,6 +48,13 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Follow:
+    """The instance that lvs_sync_daemon follows is MASTER, or not."""
+
+    master: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClearStatistics:
     """Count from zero."""
 
@@ -117,5 +124,5 @@ class Told:
 
 
 Message: TypeAlias = (
-    TakeConfig | AskPage | AskTable | ClearStatistics | SetPriority | Ready | Taken | Page | Table | Told
+    TakeConfig | AskPage | AskTable | Follow | ClearStatistics | SetPriority | Ready | Taken | Page | Table | Told
 )

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
-from labkit.conf.model import Command, SyncGroup, VrrpInstance
+from labkit.conf.model import Command, GlobalDefs, SyncGroup, VrrpInstance
+from labkit.daemon.tidings import Mail
 from labkit.values import dataclass
 from labkit.vrrp.actions import Action, Deleted, GroupTransition, Notice, Noticed, PriorityChanged, Transition
 from labkit.vrrp.reasons import State
@@ -61,6 +62,60 @@ class News:
         """The name of the instance or the group."""
         return self.subject.router.name if isinstance(self.subject, VrrpInstance) else self.subject.name
 
+    @property
+    def is_state(self) -> bool:
+        """Whether it tells a state that goes on."""
+        return self.word in STATES
+
+    @property
+    def is_farewell(self) -> bool:
+        """Whether it tells of a stop."""
+        return self.word is Word.STOP
+
+    @property
+    def line(self) -> str:
+        """The line that FIFOs get; the name is in quotes there, and not in the arguments of scripts."""
+        return f'{self.kind} "{self.name}" {self.word} {self.priority}\n'
+
+    def to_run(self) -> list[tuple[Command, tuple[str, ...]]]:
+        """Return what to run: the script of the word itself, which is told nothing, then `notify`.
+
+        `notify` gets INSTANCE or GROUP, the name, the state and the priority behind its own arguments.  Priorities, and
+        that a master heard a lower priority, are no states: `notify` is not told.
+        """
+        subject = self.subject
+        specific = {
+            Word.MASTER: subject.notify_master,
+            Word.BACKUP: subject.notify_backup,
+            Word.FAULT: subject.notify_fault,
+            Word.STOP: subject.notify_stop,
+        }.get(self.word)
+        if isinstance(subject, VrrpInstance) and specific is None:
+            specific = {
+                Word.MASTER_RX_LOWER_PRI: subject.notify_master_rx_lower_pri,
+                Word.DELETED: subject.notify_deleted_script,
+            }.get(self.word)
+        chosen: list[tuple[Command, tuple[str, ...]]] = [] if specific is None else [(specific, ())]
+        if subject.notify is not None and self.word in (*STATES, Word.STOP, Word.DELETED):
+            chosen.append((subject.notify, (self.kind, self.name, self.word, str(self.priority))))
+        return chosen
+
+    def mail(self, defaults: GlobalDefs) -> Mail | None:
+        """Return what a letter says about it: subjects and texts as keepalived 2.2.7 writes them, and the reason."""
+        if not self.subject.smtp_alert or not self.is_state:
+            return None
+        if self.word is Word.FAULT and defaults.no_email_faults:
+            return None
+        what = "VRRP Instance" if isinstance(self.subject, VrrpInstance) else "VRRP Group"
+        if not isinstance(self.subject, VrrpInstance):
+            text = f"=> All VRRP group instances are now in {self.word} state <="
+        elif self.word is Word.MASTER:
+            text = "=> VRRP Instance is now owning VRRP VIPs <="
+        else:
+            text = "=> VRRP Instance is no longer owning VRRP VIPs <="
+        reason = f"\nReason: {self.why}\n" if self.why else ""
+        return Mail(f"{what} {self.name} - Entering {self.word} state", f"{text}\n{reason}")
+
 
 class Editor:
     """Knows who is told of what, and the state and priority of every instance at the moment."""
@@ -112,38 +167,9 @@ class Editor:
         return [News(subject=instance, word=word, priority=action.new)]
 
 
-def commands(news: News) -> list[tuple[Command, tuple[str, ...]]]:
-    """Return what to run, each with what it is told: the script of the word itself gets nothing, then comes `notify`.
-
-    `notify` gets INSTANCE or GROUP, the name, the state and the priority behind its own arguments.  Priorities, and
-    that a master heard a lower priority, are no states: `notify` is not told.
-    """
-    subject = news.subject
-    specific = {
-        Word.MASTER: subject.notify_master,
-        Word.BACKUP: subject.notify_backup,
-        Word.FAULT: subject.notify_fault,
-        Word.STOP: subject.notify_stop,
-    }.get(news.word)
-    if isinstance(subject, VrrpInstance) and specific is None:
-        specific = {
-            Word.MASTER_RX_LOWER_PRI: subject.notify_master_rx_lower_pri,
-            Word.DELETED: subject.notify_deleted_script,
-        }.get(news.word)
-    chosen: list[tuple[Command, tuple[str, ...]]] = [] if specific is None else [(specific, ())]
-    if subject.notify is not None and news.word in (*STATES, Word.STOP, Word.DELETED):
-        chosen.append((subject.notify, (news.kind, news.name, news.word, str(news.priority))))
-    return chosen
-
-
 def scripts(subject: Subject) -> set[Command]:
     """Return every notify script of an instance or a group."""
     named = {subject.notify, subject.notify_master, subject.notify_backup, subject.notify_fault, subject.notify_stop}
     if isinstance(subject, VrrpInstance):
         named |= {subject.notify_master_rx_lower_pri, subject.notify_deleted_script}
     return {command for command in named if command is not None}
-
-
-def fifo_line(news: News) -> str:
-    """Return the line that FIFOs get; the name is in quotes there, and not in the arguments of scripts."""
-    return f'{news.kind} "{news.name}" {news.word} {news.priority}\n'

@@ -1,4 +1,4 @@
-"""Runs notify scripts: those of one instance or group one after the other, those of different ones side by side.
+"""Runs notify scripts: those of one subject (instance, group, server) in order, those of different ones side by side.
 
 C keepalived starts them all at once, so that the script of an older state may end after that of the newer one.  Here
 a script waits for the one before it, at most `_PATIENCE`.
@@ -11,9 +11,9 @@ from functools import partial
 from labkit.conf.model import Command, GlobalDefs
 from labkit.daemon.children import Children
 from labkit.daemon.loop import Appointment, Loop
-from labkit.daemon.news import News, Word, commands
 from labkit.daemon.programs import Program, prepare, runs_as_root
 from labkit.daemon.report import DeliveryReport
+from labkit.daemon.tidings import Tidings
 from labkit.kernel.process import now
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass, field
@@ -69,13 +69,13 @@ class Notifier:
                 self._say(f"Notify script {text}: {doubt}")
         return any(runs_as_root(program.who) for program in self._programs.values())
 
-    def tell(self, news: News) -> None:
+    def tell(self, news: Tidings) -> None:
         """Have the scripts run that are to know."""
-        last = news.word is Word.STOP
+        last = news.is_farewell
         line = self._lines.setdefault((news.kind, news.name), _Line())
         if last:
             line.waiting.clear()  # nobody needs to hear of older states
-        for command, told in commands(news):
+        for command, told in news.to_run():
             program = self._programs.get(command) or prepare(command, self._defaults)
             if program.refused:
                 continue

@@ -20,6 +20,7 @@ from labkit.daemon import hooks
 from labkit.daemon.answers import Answers
 from labkit.daemon.control import ControlError, ControlServer
 from labkit.daemon.dumping import Dump, Dumper
+from labkit.daemon.following import Following
 from labkit.daemon.inquiry import Inquiry, Tables
 from labkit.daemon.leftovers import Leftovers
 from labkit.daemon.log import Level, Log
@@ -82,6 +83,7 @@ class Parent:
         self._main = self.vrrp if settings.vrrp else self.checkers  # what the daemon is for
         self.inquiry = Inquiry(self.vrrp.send)
         self.tables = Tables(self.checkers.send)
+        self._following = Following(self.checkers.send)
         self._control: ControlServer | None = None
         self._reload_times = ReloadTimes(log.say)
         self._leftovers = Leftovers()
@@ -172,6 +174,8 @@ class Parent:
                 if child.kind.essential:
                     raise
                 self._log.say(str(error), Level.ERROR)
+        self._following.configure(self.config.global_defs.lvs_sync_daemon)
+        self._following.tell()
 
     def _release(self) -> None:
         """Let go, in a new child, of everything that is the parent's."""
@@ -188,6 +192,7 @@ class Parent:
             case Told():
                 for record in message.records:
                     self._readiness.note(record)
+                    self._following.note(record)
                     self._remember(record)
             case Table():
                 self.tables.told(message)
@@ -209,12 +214,10 @@ class Parent:
         if failed is not None and child.kind.essential and not self._stopping:
             self._status = failed
             return
-        if child is self.vrrp and child.pid is None:
-            self.inquiry.gone()
-        if child is self.checkers and child.pid is None:
-            self.tables.gone()
-        if child is self._main and child.pid is None:
-            self._taken()  # the next one starts with it
+        if child.pid is None:
+            self._child_gone(child)
+        elif child is self.checkers:
+            self._following.tell()
         if self._stopping:
             if not any(other.pid for other in self._children):
                 self._status = os.EX_OK
@@ -223,6 +226,16 @@ class Parent:
                 for router, priority in self._overrides.items():
                     child.send(SetPriority(router=router, priority=priority))
             self._started_up()
+
+    def _child_gone(self, child: Offspring) -> None:
+        """Answer whoever waits for a process that has ended."""
+        if child is self.vrrp:
+            self.inquiry.gone()
+            self._following.gone()
+        else:
+            self.tables.gone()
+        if child is self._main:
+            self._taken()  # the next one starts with it
 
     def _started_up(self) -> None:
         """Tell whoever waits, once."""

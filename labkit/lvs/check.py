@@ -31,7 +31,7 @@ class CheckConfig:
     """When a check runs; with `alpha` the server counts as failed until the check has answered well once.
 
     The first runs of many checks are spread out over `warmup`.  `spec` says what is checked; to the core it is only
-    something that may change.
+    something that may change.  With `log_all` whoever keeps the log is to name each failure (log_all_failures).
     """
 
     spec: Hashable = None
@@ -40,6 +40,7 @@ class CheckConfig:
     retry: int = 1
     delay_before_retry: Micros = SECOND
     alpha: bool = False
+    log_all: bool = False
 
     def __post_init__(self) -> None:
         if self.delay_loop <= 0 or min(self.retry, self.delay_before_retry, self.warmup) < 0:

@@ -291,7 +291,7 @@ NFT = "does nothing here: labkit filters with nftables, in a table of its own; r
         ),
         pytest.param("enable_dbus", [f"2:1: `enable_dbus` {DBUS}"], id="dbus"),
         pytest.param("bfd_priority 5", [f"2:1: `bfd_priority` {BFD}"], id="bfd"),
-        pytest.param("lvs_flush", [f"2:1: `lvs_flush` {UNSUPPORTED}; remove the line"], id="lvs"),
+        pytest.param("nftables_ipvs t", [f"2:1: `nftables_ipvs` {UNSUPPORTED}; remove the line"], id="nftables-ipvs"),
         pytest.param("vrrp_iptables in out", [f"2:1: warning: `vrrp_iptables` {NFT}"], id="iptables"),
         pytest.param("nftables t", [f"2:1: warning: `nftables` {NFT}"], id="nftables"),
         pytest.param(

@@ -112,10 +112,10 @@ WEIGHTLESS = "write `weight 0`: its failure is FAULT; or add `sync_group_trackin
             id="global_defs-twice",
         ),
         pytest.param(
-            "global_defs {\n vrrp_version 3\n lvs_flush\n smtp_server mail 70000\n}\n"
+            "global_defs {\n vrrp_version 3\n nftables_ipvs\n smtp_server mail 70000\n}\n"
             + SECOND.replace("interface eth0", "interface eth0\n advert_int 0.015"),
             [
-                f"3:2: `lvs_flush` {UNSUPPORTED}; remove the line",
+                f"3:2: `nftables_ipvs` {UNSUPPORTED}; remove the line",
                 "4:19: `70000` does not fit here; write a whole number from 1 to 65535",
                 "8:13: an advert interval of VRRP version 3 is in steps of 0.01 s, up to 40.95 s; write such a number",
             ],

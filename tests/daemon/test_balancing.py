@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.daemon import OURS, Daemon, instance
+from tests.daemon.mail import MailServer
 from tests.kernel.balanced import DR, NAT, Balanced, run
 from tests.kernel.lan import eventually, why_not
 
@@ -229,3 +230,46 @@ def test_the_table_is_told_as_ipvsadm_tells_it(balanced: Balanced, begin: Begin)
     status = run(balanced.director, asked.replace(" lvs ", " status "))
     assert f"{balanced.destination(3).address}:80" in status
     assert "out of the table: connection refused" in status
+
+
+@pytest.mark.parametrize("balanced", [NAT], indirect=True, ids=["nat"])
+def test_scripts_fifos_and_mail_are_told(balanced: Balanced, begin: Begin, tmp_path: Path) -> None:
+    told, script = tmp_path / "told", tmp_path / "notify"
+    script.write_text(f'#!/bin/sh\necho "$@" >> {told}\n')
+    script.chmod(0o755)
+    with balanced.director.entered():
+        post = MailServer()
+    head = (
+        f"global_defs {{\n notify_fifo {tmp_path}/all\n lvs_notify_fifo {tmp_path}/lvs\n"
+        f" notification_email {{\n a@b.c\n }}\n smtp_server 127.0.0.1 {post.port}\n script_user root\n}}\n"
+    )
+    more = f' omega\n quorum_up "{script} quorum up"\n quorum_down "{script} quorum down"\n'
+    check = f'notify_up "{script} up"\n notify_down "{script} down"\n TCP_CHECK {{\n connect_timeout 1\n }}'
+    daemon = begin(
+        head + service(balanced, server(balanced, 1, check=check), more=more) + instance(150, vip="10.9.9.9")
+    )
+    try:
+        ready(daemon, servers=1)
+        readers = [os.open(tmp_path / name, os.O_RDONLY | os.O_NONBLOCK) for name in ("all", "lvs")]
+        first = Listener(balanced, 1)
+        first.die()
+        daemon.wait_log("Lost quorum", within=10)
+        first.rise()
+        daemon.wait_log("Gained quorum", times=2, within=10)
+        eventually(lambda: told.exists() and told.read_text().count("\n") == 5, within=10)
+        eventually(lambda: len(post.letters) == 2, within=20)
+        assert daemon.stop() == 0
+        name = f"[{balanced.destination(1).address}]:tcp:80 [192.168.1.20]:tcp:80"
+        vs, down, up = "VS [192.168.1.20]:tcp:80", f"RS {name} DOWN", f"RS {name} UP"
+        wanted = [f"{vs} UP", down, f"{vs} DOWN", up, f"{vs} UP", down, f"{vs} DOWN"]
+        everything, servers = (os.read(one, 1 << 16).decode().splitlines() for one in readers)
+        assert servers == wanted
+        assert [line for line in everything if "INSTANCE" not in line] == wanted
+        assert 'INSTANCE "VI" MASTER 150' in everything
+        assert sorted(told.read_text().splitlines()) == sorted(
+            ["quorum up"] * 2 + ["quorum down"] * 2 + ["up"] + ["down"] * 2
+        )
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["director", "notify", "told"]
+        assert "Realserver" in post.letters[0]
+    finally:
+        post.close()

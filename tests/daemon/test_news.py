@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from labkit.conf.model import Command, SyncGroup, VrrpInstance
-from labkit.daemon.news import Editor, News, Word, commands, fifo_line
+from labkit.daemon.news import Editor, News, Word
 from labkit.diagnostics import Span
 from labkit.vrrp.actions import Action, Deleted, GroupTransition, Notice, Noticed, PriorityChanged, Transition
 from labkit.vrrp.reasons import Reason, State, Why
@@ -39,17 +39,17 @@ GROUP = SyncGroup(name="G1", members=("X",), notify=command("/n"), span=Span(fil
 )
 def test_what_an_instance_s_scripts_are_told(word: Word, expected: list[tuple[str, ...]]) -> None:
     news = News(subject=TOLD, word=word, priority=150)
-    assert [(*chosen.argv, *told) for chosen, told in commands(news)] == expected
+    assert [(*chosen.argv, *told) for chosen, told in news.to_run()] == expected
 
 
 def test_nobody_to_tell() -> None:
-    assert commands(News(subject=INSTANCE, word=Word.MASTER, priority=150)) == []
+    assert News(subject=INSTANCE, word=Word.MASTER, priority=150).to_run() == []
 
 
 def test_a_group_is_told_with_priority_zero() -> None:
     news = News(subject=GROUP, word=Word.MASTER, priority=0)
-    assert [(*chosen.argv, *told) for chosen, told in commands(news)] == [("/n", "GROUP", "G1", "MASTER", "0")]
-    assert fifo_line(news) == 'GROUP "G1" MASTER 0\n'
+    assert [(*chosen.argv, *told) for chosen, told in news.to_run()] == [("/n", "GROUP", "G1", "MASTER", "0")]
+    assert news.line == 'GROUP "G1" MASTER 0\n'
 
 
 def to(new: State, priority: int = 150) -> Transition:
@@ -60,7 +60,7 @@ def lines(*batches: list[Action], instance: VrrpInstance = INSTANCE, priorities:
     """What a FIFO gets of batches of actions."""
     editor = Editor()
     editor.configure({"G1": GROUP}, priorities=priorities)
-    return [fifo_line(news) for batch in batches for news in editor.news(batch, {"X": instance})]
+    return [news.line for batch in batches for news in editor.news(batch, {"X": instance})]
 
 
 def test_a_group_that_is_gone_is_not_told_of() -> None:

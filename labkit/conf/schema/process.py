@@ -18,6 +18,7 @@ from labkit.conf.arguments import (
 )
 from labkit.conf.commands import FifoLine, UsersCommand
 from labkit.conf.extra import EveryInterface
+from labkit.conf.kernel_balancing import SyncLine, TimeoutsLine
 from labkit.conf.modes import FileMode
 from labkit.conf.schema.keyword import (
     LONG,
@@ -257,6 +258,32 @@ _PROCESSES = (
     UMASK,
 )
 
+# --- balancing --------------------------------------------------------------------------------------------------------
+
+LVS_SYNC_DAEMON = Leaf(
+    "lvs_sync_daemon", SyncLine(), "IPVS tells the other director its connections; the role follows the instance"
+)
+LVS_TIMEOUTS = Leaf("lvs_timeouts", TimeoutsLine(), "How long IPVS remembers connections without packets")
+LVS_FLUSH = Leaf("lvs_flush", Flag(), "At the start the kernel's table is emptied, whoever filled it")
+LVS_FLUSH_ON_STOP = Leaf(
+    "lvs_flush_on_stop",
+    Choice({"VS": False}, absent=True),
+    "At the end the kernel's table is emptied, whoever filled it; VS: of our services only, as without the line",
+    ("lvs_flush_onstop",),
+)
+CHECKER_LOG_ALL_FAILURES = Leaf(
+    "checker_log_all_failures", Switch(), "log_all_failures of all checks that do not name it (off)"
+)
+RS_INIT_NOTIFIES = Leaf("rs_init_notifies", Switch(), "At the start every real server that is up is told, too (off)")
+_BALANCING = (
+    LVS_SYNC_DAEMON,
+    LVS_TIMEOUTS,
+    LVS_FLUSH,
+    LVS_FLUSH_ON_STOP,
+    CHECKER_LOG_ALL_FAILURES,
+    RS_INIT_NOTIFIES,
+)
+
 # --- reloads and dumps ------------------------------------------------------------------------------------------------
 
 RELOAD_TIME_FILE = Leaf("reload_time_file", Path(), "A file with the time of the next reload")
@@ -318,12 +345,10 @@ GLOBAL_DEFS = Block(
     "global_defs",
     NO_TITLE,
     "What holds for the whole process",
-    table(*_MAIL, *_SCRIPTS, *_DEFAULTS, *_PROCESSES, *_FILES, LINKBEAT_USE_POLLING, *ALWAYS, *IDLE),
+    table(*_MAIL, *_SCRIPTS, *_DEFAULTS, *_BALANCING, *_PROCESSES, *_FILES, LINKBEAT_USE_POLLING, *ALWAYS, *IDLE),
     words(
-        "no_checker_emails random_seed iproute_usr_dir iproute_etc_dir",
+        "random_seed iproute_usr_dir iproute_etc_dir",
         "nftables_ipvs nftables_ipvs_priority nftables_ipvs_start_fwmark",
-        "lvs_sync_daemon lvs_flush lvs_flush_on_stop lvs_flush_onstop lvs_timeouts",
-        "checker_log_all_failures rs_init_notifies",
     ),
     REFUSED,
     once=True,

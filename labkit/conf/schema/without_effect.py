@@ -9,6 +9,7 @@ ALWAYS = (
         Choice({"allow_if_changes": True}, absent=True),
         "Interfaces may be absent, come, go and change, which is always so here",
     ),
+    Leaf("no_checker_emails", Flag(), "Mail tells of servers, not of each of their checks, which is always so here"),
     Leaf("use_symlink_paths", Switch(), "Scripts are run by the path that is written, which is always so here"),
     Leaf("set_supplementary_groups", Flag(), "Scripts have all groups of their user, which is always so here"),
     Leaf(
