@@ -90,6 +90,12 @@ def test_persistence_keeps_a_client_and_spreads_clients(balanced: Balanced) -> N
     weights = [0 if str(number) == held else 1 for number in (1, 2, 3)]
     now = balanced.become(now, balanced.state(*weights, persistence_s=7200))
     assert balanced.share(3, [110]) == {held: 3}  # as IPVS does while expire_quiescent_template is 0
+    left = tuple(one for one in now.destinations if one.weight)  # the client's server is removed, and comes back
+    now = balanced.become(now, ServiceState(service=now.service, destinations=left))
+    assert len(balanced.share(6, [110])) == 1
+    other = balanced.ask(110)
+    now = balanced.become(now, balanced.state(1, 1, 1, persistence_s=7200))
+    assert balanced.share(3, [110]) == {other: 3}
     whole = {"persistence_s": 60, "persistence_prefix": 24 if balanced.version == 4 else 64}
     balanced.become(now, balanced.state(1, 1, 1, **whole))
     assert len(balanced.share(10, CLIENTS)) == 1

@@ -231,7 +231,7 @@ def _nat_rules(place: Place, marks: Sequence[int]) -> list[str]:
         picked += [f"ct mark {REFUSE} {line}" for line in _REFUSAL]
     if place.service.persistence_s is not None:
         again = [f"ct mark set {place.client} map @p{place.number}", f"ct mark @live update {remember} goto picked"]
-        picked = [*again, *picked, f"update {remember}"]
+        picked = [*again, f"delete {remember}", *picked, f"update {remember}"]  # `update` keeps an old value
     return [*picked, "goto picked"]
 
 
@@ -307,5 +307,5 @@ def _dr_rules(place: Place, marks: Sequence[int]) -> list[str]:
             f"meta mark set {place.client} map @p{place.number}",
             f"meta mark @live update {remember} meta mark vmap {{ {everyone} }}",
         ]
-        picked = [*again, *picked, f"update {remember}"]
+        picked = [*again, f"delete {remember}", *picked, f"update {remember}"]  # `update` keeps an old value
     return [*picked, begin]
