@@ -15,7 +15,7 @@ from labkit.daemon.places import places
 from labkit.daemon.report import to_json
 from labkit.diagnostics import LabkitError
 
-EX_USAGE, EX_REFUSED = 2, 5
+EX_REFUSED = 5
 _HIGHEST = 254
 
 
@@ -63,10 +63,7 @@ def _priority(word: str) -> int | None:
 
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit status."""
-    try:
-        options = _parser().parse_args(argv)
-    except SystemExit as exit_:  # argparse has said what is wrong
-        return exit_.code if isinstance(exit_.code, int) else EX_USAGE
+    options = _parser().parse_args(argv)
     try:
         return COMMANDS[options.command](options)
     except LabkitError as error:

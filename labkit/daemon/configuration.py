@@ -12,7 +12,7 @@ from pathlib import Path
 from labkit.conf.loader import load
 from labkit.conf.writer import write
 
-EX_USAGE, EX_UNREADABLE, EX_REFUSED = 2, 4, 5
+EX_UNREADABLE, EX_REFUSED = 4, 5
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -29,10 +29,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def run(argv: Sequence[str]) -> int:
     """Print the configuration by the options `argv`; return the exit status, as that of `pykeepalived -t`."""
-    try:
-        options = _parser().parse_args(argv)
-    except SystemExit as exit_:  # argparse has said what is wrong
-        return exit_.code if isinstance(exit_.code, int) else EX_USAGE
+    options = _parser().parse_args(argv)
     loaded = load(options.file, config_id=options.config_id, all_files=options.all_config)
     for diagnostic in loaded.diagnostics:
         sys.stderr.write(f"{diagnostic}\n")

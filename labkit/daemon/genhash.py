@@ -15,7 +15,7 @@ from labkit.conf.model_balancing import Connection, HttpProtocol
 from labkit.lvs.check import Result
 from labkit.trace import SECOND
 
-EX_USAGE, EX_FAILED = 2, 1
+EX_FAILED = 1
 _PROTOCOLS = {protocol.value.lower(): protocol for protocol in HttpProtocol}
 
 
@@ -37,10 +37,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def run(argv: Sequence[str]) -> int:
     """Print the digest by the options `argv`; return the exit status: 1 if the page is not to be had."""
-    try:
-        options = _parser().parse_args(argv)
-    except SystemExit as exit_:  # argparse has said what is wrong
-        return exit_.code if isinstance(exit_.code, int) else EX_USAGE
+    options = _parser().parse_args(argv)
     began = now()
     page = _fetch(options)
     if isinstance(page, str):

@@ -6,11 +6,19 @@ What one of the two does not need is not loaded: a question is answered within a
 import sys
 from collections.abc import Sequence
 
+EX_USAGE = 2
 COMMANDS = frozenset({"status", "lvs", "events", "metrics", "reload", "stop", "prio"})
 
 
 def run(argv: Sequence[str]) -> int:
     """Run `pykeepalived` with the words `argv` (without its own name); return its exit status."""
+    try:
+        return _run(argv)
+    except SystemExit as exit_:  # argparse has said what is wrong, or has helped
+        return exit_.code if isinstance(exit_.code, int) else EX_USAGE
+
+
+def _run(argv: Sequence[str]) -> int:
     if argv and argv[0] in COMMANDS:
         from labkit.daemon.commands import run as run_command
 
