@@ -35,7 +35,7 @@ def nearest(condition: Condition, sight: Sight) -> str:
     """Return in words what is there in place of what a condition wants."""
     watch, node = sight.watch, condition.node
     match condition.what:
-        case "vip" | "owners":
+        case "vip" | "only" | "owners":
             owners = watch.owners(condition.address)
             return f"{condition.address or 'VIP'} on {' and '.join(owners) or 'no node'}"
         case "master":
@@ -67,7 +67,7 @@ def _hints(finding: Finding, conditions: Iterable[Condition], sight: Sight) -> I
     """Yield what the nodes that a condition is about say of themselves, and whether it was the machine."""
     for condition in conditions:
         routers = [name for name in (condition.node, condition.value) if name in sight.watch.nodes]
-        routers += sight.watch.owners(condition.address) if condition.what in ("vip", "owners") else []
+        routers += sight.watch.owners(condition.address) if condition.what in ("vip", "only", "owners") else []
         for name in dict.fromkeys(routers):
             known = sight.watch.nodes[name]
             if known.state:

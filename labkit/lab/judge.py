@@ -5,14 +5,16 @@ twice its bound, so that LATE can say how late; what failed by less than the hos
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from labkit.conf.model import Config
 from labkit.lab.explain import explained
 from labkit.lab.sight import Sight
-from labkit.lab.story import BEST, SAME, Budget, Condition, Distribution, Step
+from labkit.lab.story import BEST, SAME, Budget, Condition, Distribution, Expectation, Step
 from labkit.lab.verdict import Finding, Measured, Verdict
 from labkit.trace import Micros, Record
 
+_EARLY: Micros = 20_000  # records are stamped by different readers of one clock
 SLACK: Micros = 100_000
 """Allowed beyond every bound: a daemon is started, a script runs, the host has other work."""
 
@@ -115,7 +117,7 @@ class Judge:
     def findings(self, now: Micros) -> list[Finding]:
         """Return what came of every expectation, when the step is over."""
         found = [
-            self._explained(self._finding(self._name(each.condition), bound, took), each.condition)
+            self._explained(self._timed(each, bound, took), each.condition)
             for each, bound, took in zip(self.step.expect, self.bounds, self.took, strict=True)
         ]
         for each, bound, share in zip(self.step.distributions, self.share_bounds, self.shares, strict=True):
@@ -130,6 +132,15 @@ class Judge:
         elif self.step.hold and self.lasts_since is not None:
             found.append(Finding(what=self._what_lasts(), verdict=Verdict.PASS, bound=self.lasting, took=self.lasting))
         return found
+
+    def _timed(self, wanted: Expectation, bound: Micros, took: Micros | None) -> Finding:
+        """Judge when a condition came true: what comes too early has not waited for what it had to."""
+        found = self._finding(self._name(wanted.condition), bound, took)
+        earliest = wanted.not_before.value(self.configs, self.best) if wanted.not_before else 0
+        if took is None or took >= earliest - _EARLY:
+            return found
+        note = f"{(earliest - took) / 1e6:.3f} s before its time, {earliest / 1e6:.3f} s"
+        return replace(found, verdict=Verdict.VIOLATED, note=note)
 
     def _explained(self, finding: Finding, *conditions: Condition) -> Finding:
         if finding.verdict is Verdict.PASS:

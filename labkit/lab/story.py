@@ -56,10 +56,11 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """A condition that must come true within a bound."""
+    """A condition that must come true within a bound, and not before another one."""
 
     condition: Condition
     within: Bound
+    not_before: Bound | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

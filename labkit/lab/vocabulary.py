@@ -321,10 +321,11 @@ class _Reader:
             self.wrong(path, "an expectation has a bound", "add `within: master_down(NODE)` or another bound")
             return Expectation(condition=Condition(what=""), within=Bound(text="", terms=()))
         within = self._bound((*path, "within"), value["within"])
-        rest = {key: item for key, item in value.items() if key != "within"}
+        rest = {key: item for key, item in value.items() if key not in ("within", "not_before")}
         if "distribution" in rest:
             return self._distribution(path, rest, within)
-        return Expectation(condition=self._condition(path, rest), within=within)
+        early = self._bound((*path, "not_before"), value["not_before"]) if "not_before" in value else None
+        return Expectation(condition=self._condition(path, rest), within=within, not_before=early)
 
     def _distribution(self, path: Key, value: dict[str, object], within: Bound) -> Distribution:
         self._mapping(path, value, ("distribution", "of", "tolerance", "probe"))

@@ -100,6 +100,14 @@ def test_late(run: Run) -> None:
     assert report.exit_code([result]) == 1
 
 
+def test_too_early(run: Run) -> None:
+    text = "steps: [{do: {kill: server1}, expect: [{vip: server2, within: 1s, not_before: 500ms}]}]"
+    early = run(text, (300_000, *address("server2")))
+    verdict, note = finding(early)
+    assert (verdict, note.endswith(" s before its time, 0.500 s")) == (Verdict.VIOLATED, True)
+    assert run(text, (510_000, *address("server2"))).verdict is Verdict.PASS
+
+
 def test_never(run: Run) -> None:
     result = run(KILL, (1_000, *address("server2", present=False)))
     assert finding(result) == (Verdict.NEVER, "watched on to twice the bound")
