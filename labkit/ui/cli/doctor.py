@@ -1,6 +1,7 @@
 """`labkit doctor`: what this machine can do, and what to install for the rest."""
 
 import json
+import re
 from dataclasses import asdict
 
 import click
@@ -8,7 +9,8 @@ import click
 
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def doctor_command(as_json: bool) -> None:
+@click.option("--commands", is_flag=True, help="Print only the commands that would mend what labs need; for a shell.")
+def doctor_command(as_json: bool, commands: bool) -> None:
     """Tell what this machine can do, and what to install for the rest; exits 1 when no lab can run here."""
     from labkit.lab.doctor import examine  # not before it is wanted
     from labkit.providers.netns.provider import NetnsProvider
@@ -17,6 +19,11 @@ def doctor_command(as_json: bool) -> None:
     missing = provider.missing()
     checks = examine(missing, {} if missing else provider.capabilities())
     ready = all(check.ok for check in checks if check.needed)
+    if commands:
+        for check in checks:
+            if check.needed and not check.ok:
+                click.echo("".join(f"{command}\n" for command in re.findall("`([^`]+)`", check.cure)), nl=False)
+        return
     if as_json:
         click.echo(json.dumps({"ready": ready, "checks": [asdict(check) for check in checks]}, indent=2))
     else:

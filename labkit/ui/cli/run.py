@@ -34,6 +34,7 @@ _COLOURS = {"PASS": "green", "INCONCLUSIVE": "yellow", "SKIP": "yellow"}
     help="For machines: all results as JSON, to FILE or to standard output.",
 )
 @click.option("--junit", "junit_file", metavar="FILE", help="For CI: all results as JUnit XML.")
+@click.option("--markdown", "markdown_file", metavar="FILE", help="For a CI job's summary: a table, added to FILE.")
 @click.option("--html", "html_file", metavar="FILE", help="For people: a page with timelines, in one file.")
 @click.option(
     "--evidence",
@@ -54,6 +55,7 @@ def run_command(
     provider_name: str,
     json_file: str | None,
     junit_file: str | None,
+    markdown_file: str | None,
     html_file: str | None,
     evidence: str | None,
     repeat: int | None,
@@ -104,7 +106,7 @@ def run_command(
                 break
     order = [(each, name) for each, name, _ in scenarios]
     runs.sort(key=lambda run: (run.number, order.index((run.lab, run.result.scenario))))
-    _write(runs, {"json": json_file, "junit": junit_file, "html": html_file})
+    _write(runs, {"json": json_file, "junit": junit_file, "html": html_file, "markdown": markdown_file})
     if not silent:
         click.echo("".join(f"{line}\n" for line in report.spread(runs)), nl=False)
         click.echo(report.total([run.result for run in runs], (time.monotonic_ns() - began) // 1000))
@@ -139,12 +141,14 @@ def _write(runs: "Sequence[Run]", files: Mapping[str, str | None]) -> None:
             click.echo(text)
             continue
         try:
-            Path(file).write_text(text, encoding="utf-8")
+            with Path(file).open("a" if form == "markdown" else "w", encoding="utf-8") as opened:
+                opened.write(text)
         except OSError as error:
             raise LabkitError(f"the report cannot be written: {error}") from error
 
 
 def _rendered(runs: "Sequence[Run]", form: str) -> str:
-    from labkit.lab import junit, page, report  # each only where it is wanted
+    from labkit.lab import junit, markdown, page, report  # each only where it is wanted
 
-    return {"json": report.to_json, "junit": junit.to_junit, "html": page.to_html}[form](runs)
+    forms = {"json": report.to_json, "junit": junit.to_junit, "html": page.to_html, "markdown": markdown.to_markdown}
+    return forms[form](runs)
