@@ -1,8 +1,13 @@
 """A lab that was exported comes back as it was; what others write is read, or complained of with its place."""
 
+import contextlib
+import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from labkit.diagnostics import LabkitError, RefusedError, Span
 from labkit.lab import loader, render
@@ -185,6 +190,8 @@ def clab(nodes: str, links: str = "[]") -> str:
             ":4:24: '10.0.0.1.1' is no IPv4 address; one with its prefix, such as 192.168.1.21/24",
             id="an address of a link",
         ),
+        pytest.param(clab("{a: {exec: ip link}}"), ":3:15: 'exec' is a list; `exec: [...]`", id="exec is no list"),
+        pytest.param(clab("{a: {}}", "{a: b}"), ":4:3: 'links' is a list; `links: [...]`", id="links are no list"),
         pytest.param(
             clab("{a: {binds: ['no.conf:/etc/keepalived/keepalived.conf']}}"), "no.conf cannot be read;", id="a bind"
         ),
@@ -196,6 +203,41 @@ def test_what_is_wrong_in_a_containerlab_topology(tmp_path: Path, text: str, exp
     with pytest.raises(RefusedError) as caught:
         containerlab.read(path)
     assert expected in str(caught.value)
+
+
+_KEYS = (
+    "topology",
+    "nodes",
+    "links",
+    "endpoints",
+    "exec",
+    "binds",
+    "kind",
+    "ipv4",
+    "node",
+    "interface",
+    "a",
+    "sysctls",
+)
+_WORDS = st.sampled_from(
+    ("a", "a:eth0", "host:x", "ip a add 10.0.0.1/8 dev eth0", "bridge", "x:/etc/keepalived/keepalived.conf", "")
+)
+_TREES = st.recursive(
+    _WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(nodes=st.dictionaries(st.sampled_from(("a", "b")), _TREES, max_size=2), links=_TREES, other=_TREES)
+def test_anything_else_is_refused_in_words(nodes: object, links: object, other: object) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.clab.yml"
+        for value in (other, {"topology": {"nodes": nodes, "links": links}}):
+            path.write_text(yaml.safe_dump(value))
+            with contextlib.suppress(LabkitError):
+                draft.write(containerlab.read(path))
 
 
 @pytest.mark.parametrize(
@@ -301,3 +343,15 @@ def test_commands_that_say_nothing_about_addresses() -> None:
     assert [str(each) for each in startup.loopback] == ["10.9.9.9"]
     assert str(startup.gateway) == "10.0.0.1"
     assert startup.bridges
+
+
+_COMMANDS = (
+    "ip address add replace local dev eth0 lo 10.0.0.1/24 10.0.0.1 via default route gw ifconfig netmask inet up"
+)
+_SIGNS = "echo > /proc/sys/net/x sysctl -w a=b net.a=b brctl addbr link set sh -c ' \" ; && type bridge -net # ="
+
+
+@settings(max_examples=100, deadline=None)
+@given(words=st.lists(st.sampled_from((*_COMMANDS.split(), *_SIGNS.split())), max_size=7))
+def test_any_line_of_shell_is_read_or_left_out(words: list[str]) -> None:
+    Startup().read(" ".join(words), Span(file="x", line=1, column=1))

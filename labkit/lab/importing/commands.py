@@ -99,7 +99,7 @@ class Startup:
     def _ifconfig(self, interface: str, words: list[str], span: Span) -> bool:
         if words[0] in ("up", "down", "inet6", "mtu", "hw", "promisc"):
             return words == ["up"]
-        words = words[1:] if words[0] == "inet" else words
+        words = words[1:] if words[0] == "inet" and len(words) > 1 else words
         mask = words[words.index("netmask") + 1] if "netmask" in words[:-1] else ""
         return self._give(interface, f"{words[0]}/{mask}" if mask else words[0], span)
 

@@ -48,6 +48,14 @@ class _Reading:
     def complain(self, path: Key, message: str, hint: str) -> None:
         self.complaints.append(self.document.complain(path, message, hint))
 
+    def items(self, path: Key, value: object) -> list[Any]:
+        """Return what must be a list, or may be missing."""
+        if isinstance(value, list):
+            return value
+        if value:
+            self.complain(path, f"'{path[-1]}' is a list", f"`{path[-1]}: [...]`")
+        return []
+
 
 def read(path: Path) -> Draft:
     """Read a topology file.
@@ -66,8 +74,7 @@ def read(path: Path) -> Draft:
     kind = str(_mapping(topology.get("defaults")).get("kind", ""))
     for name, node in nodes.items():
         _read_node(reading, name, _mapping(node), kind)
-    links = topology.get("links", [])
-    for number, link in enumerate(links if isinstance(links, list) else []):
+    for number, link in enumerate(reading.items(("topology", "links"), topology.get("links"))):
         _read_link(reading, number, _mapping(link), nodes)
     devices = tuple(_devices(reading)) if not reading.complaints else ()
     complaints = [*reading.complaints, *(each for startup in reading.startups.values() for each in startup.complaints)]
@@ -85,11 +92,11 @@ def _mapping(value: object) -> Mapping[str, Any]:
 def _read_node(reading: _Reading, name: str, node: Mapping[str, Any], kind: str) -> None:
     startup = reading.startups[name] = Startup(sysctls={k: str(v) for k, v in _mapping(node.get("sysctls")).items()})
     base: Key = ("topology", "nodes", name)
-    for number, command in enumerate(node.get("exec") or ()):
+    for number, command in enumerate(reading.items((*base, "exec"), node.get("exec"))):
         startup.read(str(command), reading.document.span((*base, "exec", number)))
     if startup.bridges or node.get("kind", kind) in _SWITCHES:
         reading.switches.add(name)
-    for number, bind in enumerate(node.get("binds") or ()):
+    for number, bind in enumerate(reading.items((*base, "binds"), node.get("binds"))):
         source, target, *_ = [*str(bind).split(":"), ""]
         if target == _CONFIG:
             path = Path(reading.document.file).parent / source
@@ -104,18 +111,18 @@ def _read_node(reading: _Reading, name: str, node: Mapping[str, Any], kind: str)
 
 def _read_link(reading: _Reading, number: int, link: Mapping[str, Any], nodes: Mapping[str, Any]) -> None:
     path: Key = ("topology", "links", number)
-    ends = link.get("endpoints") or [link.get("endpoint")]
+    ends = reading.items((*path, "endpoints"), link.get("endpoints")) or [link.get("endpoint")]
     outside = link.get("type") in _OUTSIDE or any(
         _node_of(end) in _OUTSIDE for end in ends if _node_of(end) not in nodes
     )
     if outside:
         reading.left_out.append(f"{reading.document.span(path)}: a link that leaves the lab")
         return
-    if not isinstance(ends, list) or len(ends) != 2:
+    if len(ends) != 2:
         hint = '`endpoints: ["server1:eth1", "lan:eth1"]`'
         reading.complain(path, "a link has two endpoints", hint)
         return
-    addresses = [*(link.get("ipv4") or ()), "", ""]
+    addresses = [*reading.items((*path, "ipv4"), link.get("ipv4")), "", ""]
     found = []
     for position, end in enumerate(ends):
         at: Key = (*path, "endpoints", position)
