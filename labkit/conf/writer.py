@@ -51,10 +51,9 @@ def _line(words: Sequence[str], depth: int) -> str:
 
 def _quoted(word: str, *, first: bool = False) -> str:
     """Return a word as it is to be written, in quotes if it would be read as something else without."""
-    if not word or _NEEDS_QUOTES.search(word) or SPECIAL.search(word):
+    anywhere = not word or _NEEDS_QUOTES.search(word) or SPECIAL.search(word)
+    if anywhere or (first and (word in DIRECTIVES or _NEEDS_QUOTES_FIRST.match(word))):
         return f'"{_TO_ESCAPE.sub(_escape, word)}"'
-    if first and (word in DIRECTIVES or _NEEDS_QUOTES_FIRST.match(word)):
-        return f'"{word}"'
     return word
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labkit.conf.loader import Loaded, load, loads
@@ -152,6 +152,7 @@ def tree(found: list[Statement]) -> Tree:
 
 
 @given(TREES)
+@example([(["@\\"], None)])
 def test_any_tree_is_a_fixed_point(given_tree: Tree) -> None:
     text = write(Document(lines=(), statements=statements(given_tree), diagnostics=()))
     source = loaded(text)
