@@ -16,6 +16,9 @@ C = ("keepalived",)
 FAST = "version 3\n advert_int 0.1"
 GUIDE = "advert_int 1\n authentication {\n  auth_type PASS\n  auth_pass Venezuel\n }"
 
+REALTIME = "global_defs {\n vrrp_rt_priority 50\n}\n"
+"""For tests of how exact adverts are: what else the machine does is not to count."""
+
 
 def instance(
     priority: int, *, timing: str = FAST, name: str = "VI", vip: str = "192.168.1.20", more: str = "", vrid: int = 21
@@ -69,7 +72,7 @@ class Daemon:
         """The number in the pid file; 0 while it is being written."""
         return int((self.home / "vrrp.pid").read_text() or 0)
 
-    def wait_log(self, text: str, times: int = 1, within: float = 5.0) -> None:
+    def wait_log(self, text: str, times: int = 1, within: float = 15.0) -> None:
         """Wait until the log holds `text` so many times."""
         try:
             eventually(lambda: self.log.count(text) >= times, within)
@@ -86,7 +89,7 @@ class Daemon:
     def stop(self) -> int:
         """Stop it as an init script does; return its exit status."""
         self.process.terminate()
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=20)
 
     def crash(self) -> None:
         """Kill both processes at once, as a host that dies."""

@@ -160,6 +160,7 @@ def test_no_server_comes_between_two_adverts(
     with lan.hosts[0].entered():
         server = serve(manners)
     mail = f"""global_defs {{
+ vrrp_rt_priority 50
  smtp_server 127.0.0.1 {server.port}
  notification_email {{
   a@example.com

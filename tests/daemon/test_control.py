@@ -17,7 +17,7 @@ from labkit.daemon.asking import Connection, NotRunningError, RefusedRequestErro
 from labkit.daemon.control import CLIENTS, Ask, Client, Request, RequestError, parse
 from labkit.daemon.loop import Loop
 from labkit.daemon.places import control_path
-from tests.daemon.daemon import OURS, Daemon, instance
+from tests.daemon.daemon import OURS, REALTIME, Daemon, instance
 from tests.kernel.lan import Lan, eventually
 
 Start = Callable[[int, str], Daemon]
@@ -121,7 +121,7 @@ def _run(daemon: Daemon, *words: str) -> tuple[int, str, str]:
         (*OURS, words[0], "-p", daemon.home / "pid", *words[1:]),
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=30,
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
@@ -277,7 +277,7 @@ def test_a_socket_left_behind_by_kill_is_taken_over(lan: Lan, start: Start) -> N
 
 @pytest.mark.kernel
 def test_rude_clients_are_let_go_and_adverts_go_on_without_a_gap(lan: Lan, start: Start) -> None:
-    daemon = start(0, instance(150))
+    daemon = start(0, REALTIME + instance(150))
     lan.hosts[0].wait_address(VIP)
     lan.sniffer.drain()
     lan.sniffer.frames.clear()

@@ -10,7 +10,7 @@ import pytest
 from labkit.kernel.frames import announcement, gratuitous_arp
 from labkit.kernel.links import add_address, remove_address
 from labkit.vrrp.config import Address
-from tests.daemon.daemon import Daemon, instance
+from tests.daemon.daemon import REALTIME, Daemon, instance
 from tests.kernel.lan import Lan, eventually
 
 pytestmark = pytest.mark.kernel
@@ -95,7 +95,7 @@ def test_changes_among_the_routers_are_no_duplicates(lan: Lan, start: Start) -> 
 
 
 def test_a_flood_of_claims_delays_no_advert(lan: Lan, start: Start) -> None:
-    start(0, instance(150))
+    start(0, REALTIME + instance(150))
     lan.sniffer.wait_advert("192.168.1.21")
     frame = gratuitous_arp(STRANGER, VIP.ip)
     lan.sniffer.drain()

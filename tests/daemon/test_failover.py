@@ -10,7 +10,7 @@ from ipaddress import IPv4Interface
 import pytest
 
 from labkit.kernel.links import add_address, remove_address
-from tests.daemon.daemon import GUIDE, Daemon, instance
+from tests.daemon.daemon import GUIDE, REALTIME, Daemon, instance
 from tests.kernel.lan import Frame, Lan, eventually
 
 pytestmark = pytest.mark.kernel
@@ -36,7 +36,7 @@ def settled_pair(start: Start) -> tuple[Daemon, Daemon]:
 
 
 def test_the_guide_s_router_advertises_holds_announces_and_withdraws(lan: Lan, start: Start) -> None:
-    daemon = start(0, instance(150, timing=GUIDE))
+    daemon = start(0, REALTIME + instance(150, timing=GUIDE))
     first = lan.sniffer.wait_advert("192.168.1.21")
     assert first.data[18:20] == b"\0\x01"
     announcements = [lan.sniffer.wait(lambda frame: frame.announced) for _ in range(5)]

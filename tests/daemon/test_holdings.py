@@ -12,7 +12,7 @@ from labkit.conf.model_routes import Hop, Route
 from labkit.kernel.links import add_address, remove_address
 from labkit.kernel.netlink import Netlink
 from labkit.kernel.routes import GROUP_ROUTES, GROUP_RULES, route_requests
-from tests.daemon.daemon import Daemon, instance
+from tests.daemon.daemon import REALTIME, Daemon, instance
 from tests.kernel.lan import Lan, Namespace, eventually
 
 pytestmark = pytest.mark.kernel
@@ -165,7 +165,7 @@ def test_a_route_on_an_interface_that_comes_while_the_router_waits(lan: Lan, sta
 
 def test_a_storm_of_routes_holds_no_advert_up(lan: Lan, start: Start) -> None:
     host = lan.hosts[0]
-    start(0, instance(150, more=paths(ROUTE, rules=(RULE,))))
+    start(0, REALTIME + instance(150, more=paths(ROUTE, rules=(RULE,))))
     lan.sniffer.wait_advert("192.168.1.21")
     eventually(lambda: rules(host) == [5])
     storm = [route_requests(Route(network=network, hops=(Hop(device="lo"),)), {"lo": 1}) for network in MANY]

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from labkit.daemon.asking import Connection
-from tests.daemon.daemon import Daemon, instance
+from tests.daemon.daemon import REALTIME, Daemon, instance
 from tests.kernel.lan import Lan, eventually
 
 pytestmark = pytest.mark.kernel
@@ -23,12 +23,12 @@ def _gaps(lan: Lan) -> list[float]:
 
 
 def test_a_hundred_reloads_in_a_second_disturb_no_advert(lan: Lan, start: Start) -> None:
-    daemon = start(0, instance(150))
+    daemon = start(0, REALTIME + instance(150))
     lan.hosts[0].wait_address(VIP)
     lan.sniffer.wait_advert("192.168.1.21")
     lan.sniffer.frames.clear()
     for number in range(100):
-        daemon.reload(instance(150, vip=f"{VIP}\n  192.168.1.{100 + number}"))
+        daemon.reload(REALTIME + instance(150, vip=f"{VIP}\n  192.168.1.{100 + number}"))
         lan.sniffer.listen(0.01)
     lan.hosts[0].wait_address("192.168.1.199")
     lan.sniffer.listen(0.3)

@@ -19,7 +19,7 @@ import pytest
 from labkit.daemon.asking import Connection
 from labkit.vrrp.packet import Advert, encode
 from tests.daemon.conftest import Start
-from tests.daemon.daemon import Daemon, alive, instance
+from tests.daemon.daemon import REALTIME, Daemon, alive, instance
 from tests.daemon.test_scripts import TRACKED, program
 from tests.kernel.lan import Lan, eventually
 
@@ -141,7 +141,7 @@ def late(lan: Lan, count: int, interval: float) -> float:
 def test_who_asks_for_the_status_all_the_time_delays_no_advert(lan: Lan, start: Start) -> None:
     """A busy machine may delay one; asking would delay them again and again."""
     others = "".join(instance(150, name=f"V{n}", vrid=n, vip=f"10.0.0.{n}") for n in range(100, 180))
-    daemon = start(0, "global_defs {\n vrrp_rt_priority 50\n}\n" + instance(150) + others)
+    daemon = start(0, REALTIME + instance(150) + others)
     lan.hosts[0].wait_address(VIP)
     with asked_all_the_time(daemon) as answered:
         eventually(lambda: answered[0] > 3, within=10)

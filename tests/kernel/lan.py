@@ -39,7 +39,7 @@ def why_not() -> str:
     return "" if can_be_root() else "network namespaces need root here"
 
 
-def eventually(condition: Callable[[], object], within: float = 5.0) -> None:
+def eventually(condition: Callable[[], object], within: float = 15.0) -> None:
     """Wait until `condition` holds; for what no descriptor tells of."""
     deadline = time.monotonic() + within
     pause = select.poll()
@@ -125,7 +125,7 @@ class Namespace:
     def addresses(self) -> set[str]:
         return {str(event.address.ip) for event in addresses(self.netlink) if event.address.version == 4}
 
-    def wait_address(self, address: str, *, present: bool = True, within: float = 6.0) -> None:
+    def wait_address(self, address: str, *, present: bool = True, within: float = 15.0) -> None:
         """Wait until an address is there, or is not, by what the kernel tells."""
         with self.entered():
             monitor = Netlink(GROUP_IPV4_ADDRESS | GROUP_LINK)
@@ -162,7 +162,7 @@ class Sniffer:
         self.frames.append(frame)
         return frame
 
-    def wait(self, wanted: Callable[[Frame], object], within: float = 6.0) -> Frame:
+    def wait(self, wanted: Callable[[Frame], object], within: float = 15.0) -> Frame:
         """Return the next frame that is `wanted`."""
         deadline = time.monotonic() + within
         while (left := deadline - time.monotonic()) > 0:
@@ -171,7 +171,7 @@ class Sniffer:
                 return frame
         raise AssertionError(f"no such frame within {within} s; heard {len(self.frames)}")
 
-    def wait_advert(self, source: str, priority: int | None = None, within: float = 6.0) -> Frame:
+    def wait_advert(self, source: str, priority: int | None = None, within: float = 15.0) -> Frame:
         """Return the next advert of `source`, with this priority where one is given."""
 
         def wanted(frame: Frame) -> bool:
