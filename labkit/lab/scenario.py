@@ -14,6 +14,7 @@ from labkit.conf.model import Config
 from labkit.diagnostics import LabkitError
 from labkit.lab.actions import ALL, Action
 from labkit.lab.judge import Judge
+from labkit.lab.probes.probe import ProbeSpec
 from labkit.lab.provider import Completed, LackingError
 from labkit.lab.render import CONFIG
 from labkit.lab.report import finding_text
@@ -85,6 +86,7 @@ class Experiment:
         self.stopped: set[str] = set()
         self.timers: Micros = 0
         self.probing = False
+        self.began: Micros = 0
 
     def run(self) -> Result:
         """Do every step; a step that fails ends the scenario, for what follows would mean nothing."""
@@ -94,7 +96,7 @@ class Experiment:
         error = ""
         try:
             for step in self.scenario.steps:
-                results.append(self._step(step))
+                results.append(self.step(step))
                 if worst([finding.verdict for finding in results[-1].findings]) in FINAL:
                     break
                 self._start_probes()
@@ -118,8 +120,12 @@ class Experiment:
     def _start_probes(self) -> None:
         if not self.probing:
             for spec in self.scenario.probes:
-                self.client.ask("probe", **asdict(spec))
+                self.start_probe(spec)
         self.probing = True
+
+    def start_probe(self, spec: ProbeSpec) -> None:
+        """Start a probe; it goes on until the lab ends or this client leaves."""
+        self.client.ask("probe", **asdict(spec))
 
     def _best(self) -> str:
         """Return the router that must hold the VIP when all is quiet: the highest priority of those not stopped."""
@@ -129,14 +135,24 @@ class Experiment:
 
     # --- one step -----------------------------------------------------------------------------------------------------
 
-    def _step(self, step: Step) -> StepResult:
-        for record in self.client.next_records(0.0):
-            self.sight.take(record)
-        began = mark = self.now()
-        self.sight.begin_step(mark)
+    def step(self, step: Step) -> StepResult:
+        """Do a step's actions, and judge what comes of them."""
+        mark = self.begin()
         for action in step.actions:
             self.progress(f"  {action}")
-            mark = self._act(action, mark)
+            mark = self.act(action, mark)
+        return self.judge(step, mark)
+
+    def begin(self) -> Micros:
+        """Take what has come by now as the past; return from when on the step's bounds count."""
+        for record in self.client.next_records(0.0):
+            self.sight.take(record)
+        self.began = self.now()
+        self.sight.begin_step(self.began)
+        return self.began
+
+    def judge(self, step: Step, mark: Micros) -> StepResult:
+        """Watch until all that a step expects since `mark` has come true or is given up."""
         judge = Judge(step, self.sight, self.configs, self._best(), mark)
         self.timers += judge.timers
         self._watch(judge, judge.give_up, lambda: not judge.pending)
@@ -158,7 +174,7 @@ class Experiment:
             did=tuple(str(action) for action in step.actions),
             findings=(*findings, *checks),
             outage=max((each.outage for each in measured if each.outage is not None), default=None),
-            began=began,
+            began=self.began,
             measured=measured,
         )
 
@@ -183,7 +199,7 @@ class Experiment:
         self._catch_up(judge)
         return judge.findings(self.now())
 
-    def _act(self, action: Action, mark: Micros) -> Micros:
+    def act(self, action: Action, mark: Micros) -> Micros:
         """Do it; return from when on its bounds count: a start counts from when the daemon is ready."""
         if action.verb == "exec":
             self._command(action.node, ["/bin/sh", "-c", action.word("command")])

@@ -11,9 +11,10 @@ import click
 
 from labkit.diagnostics import LabkitError
 from labkit.lab import client
-from labkit.ui.cli.plan import Prepared, prepare
+from labkit.ui.cli.plan import prepare
 
 if TYPE_CHECKING:
+    from labkit.lab.prepared import Prepared
     from labkit.lab.report import Run
     from labkit.lab.story import Scenario
 
@@ -76,14 +77,14 @@ class Attempt:
             leash.close()
         return run if self.with_trace else replace(run, result=replace(result, trace=()))
 
-    def _simulate(self, prepared: Prepared, scenario: "Scenario", say: Callable[[str], None]) -> "Run":
+    def _simulate(self, prepared: "Prepared", scenario: "Scenario", say: Callable[[str], None]) -> "Run":
         from labkit.lab import report
         from labkit.providers.sim.lab import simulate
 
         result = simulate(prepared.plan("sim"), scenario, say)
         return report.Run(lab=self.lab, number=self.number, result=result, topology=prepared.topology)
 
-    def _keep(self, run: "Run", prepared: Prepared, connection: client.Client, say: Callable[[str], None]) -> None:
+    def _keep(self, run: "Run", prepared: "Prepared", connection: client.Client, say: Callable[[str], None]) -> None:
         """Keep the evidence; a verdict stands without it."""
         from labkit.lab import evidence
 
