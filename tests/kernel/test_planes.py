@@ -112,3 +112,21 @@ def test_what_is_open_goes_on(balanced: Balanced) -> None:
 def without_expiry(line: str) -> str:
     """The second that it was asked in does not matter."""
     return re.sub(r"\d\d:\d\d ", "", line, count=1).rstrip()
+
+
+def test_changes_lose_nobody(balanced: Balanced) -> None:
+    now = balanced.become(None, balanced.state(1, 1))
+    balanced.web.keep = True
+    answer, held = balanced.open()
+    balanced.web.keep = False
+    (kept,) = balanced.web.kept
+    answers = set()
+    for turn in range(60):
+        now = balanced.become(
+            now, balanced.state(*(1,) * (2 + turn % 2), scheduler=(Scheduler.RR, Scheduler.WRR)[turn % 2])
+        )
+        answers |= {balanced.ask(), balanced.ask(), balanced.ask()}
+    assert answers == {"1", "2", "3"}
+    kept.sendall(answer.encode())
+    assert balanced.hear(held) == answer
+    held.close()

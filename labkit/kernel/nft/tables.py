@@ -44,7 +44,7 @@ def _counters(names: Iterable[str]) -> tuple[str, ...]:
 def nat_base(family: int) -> str:
     """Return the table of NAT services of a family."""
     name, address = FAMILY[family], ADDRESS_TYPE[family]
-    new = f"ct state new ct mark 0 {name} daddr . meta l4proto"
+    new = f"ct mark 0 {name} daddr . meta l4proto"
     translate = (  # a real server with port 0 keeps the port that was asked for
         f"ct mark != 0 meta l4proto {{ tcp, udp, sctp }} dnat {name} to ct mark map @dest",
         f"ct mark != 0 dnat {name} to ct mark map @dest_any",
@@ -65,19 +65,19 @@ def nat_base(family: int) -> str:
                 (
                     f"type filter hook prerouting priority {_BEHIND_MARKS}",
                     "ct mark != 0 ct mark != @live drop",  # a real server that was taken out gets nothing more
-                    "ct state new ct mark 0 meta mark != 0 meta mark vmap @svc_mark",
+                    "ct state != new accept",
+                    "ct mark 0 meta mark != 0 meta mark vmap @svc_mark",
                     "jump schedule",
                 ),
             ),
-            block("chain local", (f"type filter hook output priority {_BEHIND_MARKS}", "jump schedule")),
+            block("chain local", (f"type filter hook output priority {_BEHIND_MARKS}", "ct state new jump schedule")),
             block("chain dn", ("type nat hook prerouting priority dstnat", *translate)),
             block("chain dn_local", ("type nat hook output priority -100", *translate)),
             block(
                 "chain account",
                 (
                     "type filter hook postrouting priority filter",
-                    "ct mark 0 accept",
-                    "ct mark != @live accept",
+                    "ct mark 0 accept",  # one that is not ours is in neither map
                     "ct direction original counter name ct mark map @c_in",
                     "ct direction reply counter name ct mark map @c_out",
                 ),
