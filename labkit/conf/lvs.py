@@ -140,7 +140,7 @@ class _Builder:
         timeout = section.get(balancing.PERSISTENCE_TIMEOUT)
         if timeout is None:
             for keyword in (balancing.GRANULARITY, balancing.PERSISTENCE_ENGINE):
-                if not section.lacks(keyword):
+                if section.has(keyword):
                     message = f"`{keyword.name}` has no effect without `persistence_timeout`"
                     self.complaints.error(section.span(keyword), message, "add `persistence_timeout`, or remove it")
         elif timeout > LONG_PERSISTENCE and self.scheduler in (Scheduler.RR, Scheduler.WRR):
@@ -158,7 +158,7 @@ class _Builder:
             message = f"a hysteresis of {hysteresis} leaves nothing of a quorum of {quorum}"
             self.complaints.error(section.span(balancing.HYSTERESIS), message, f"write at most {quorum - 1}")
         total = sum(config.destination.weight for config, _ in servers)
-        if servers and quorum + hysteresis > total and not section.lacks(balancing.QUORUM):
+        if servers and quorum + hysteresis > total and section.has(balancing.QUORUM):
             message = f"all real servers together weigh {total}, which never reaches {quorum + hysteresis}"
             hint = f"write a quorum (and hysteresis) of at most {total} together"
             self.complaints.warning(section.span(balancing.QUORUM), message, hint)

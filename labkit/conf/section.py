@@ -62,6 +62,10 @@ class Section:
         """Tell whether a keyword without value stands here."""
         return self.get(flag) is not None
 
+    def has(self, leaf: Leaf[Any]) -> bool:
+        """Tell whether a keyword stands here with a value that is right."""
+        return self.get(leaf) is not None
+
     def repeated(self, leaf: Leaf[T]) -> list[Entry[T]]:
         """Return every line of a keyword that may stand many times."""
         return self.entries.get(leaf.name, [])

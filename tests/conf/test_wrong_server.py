@@ -132,6 +132,12 @@ from tests.conf.samples import SERVER, said
         ),
         pytest.param(
             "delay_loop 10",
+            "persistence_engine",
+            ["2:23: something is missing here; write sip"],
+            id="wrong-and-alone",
+        ),
+        pytest.param(
+            "delay_loop 10",
             "persistence_timeout 5\n persistence_granularity 255.0.255.0",
             [
                 "3:26: `255.0.255.0` does not fit here; "
