@@ -4,28 +4,9 @@ Pure: a report in, text out.
 
 from collections.abc import Iterable
 
+from labkit.daemon.balancing_metrics import tell_table
+from labkit.daemon.exposition import Sample, family
 from labkit.daemon.report import CLASSIC_ERRORS, STATES, Report, RouterReport
-from labkit.values import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    labels: dict[str, str]
-    value: float
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
-def _family(name: str, kind: str, text: str, samples: Iterable[_Sample]) -> str:
-    lines = [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
-    for sample in samples:
-        labels = ",".join(f'{key}="{_escaped(value)}"' for key, value in sample.labels.items())
-        value = int(sample.value) if float(sample.value).is_integer() else sample.value
-        lines.append(f"{name}{{{labels}}} {value}" if labels else f"{name} {value}")
-    return "\n".join(lines) + "\n"
-
 
 _ERRORS: dict[str, tuple[str, str]] = {
     "packet_length_errors": ("packet_len_err", "Packets too short, or as long as no advert is"),
@@ -60,62 +41,63 @@ def _counters(router: RouterReport) -> dict[str, tuple[str, float]]:
 
 def tell(report: Report | None) -> str:
     """Return every figure of a daemon; None: it does not answer."""
-    text = _family("keepalived_up", "gauge", "Whether keepalived answers", [_Sample({}, report is not None)])
+    text = family("keepalived_up", "gauge", "Whether keepalived answers", [Sample({}, report is not None)])
     if report is None:
         return text
-    return text + "".join([*_exporter_s(report), *_ours(report)])
+    balancing = tell_table(report.table) if report.table is not None else ()
+    return text + "".join([*_exporter_s(report), *_ours(report), *balancing])
 
 
 def _exporter_s(report: Report) -> Iterable[str]:
     """Yield the families of keepalived-exporter, with its labels."""
     states = [
-        _Sample({**_names(router, address.interface), "ip_address": address.address}, STATES[router.state])
+        Sample({**_names(router, address.interface), "ip_address": address.address}, STATES[router.state])
         for router in report.routers
         for address in router.addresses
     ]
-    yield _family("keepalived_vrrp_state", "gauge", "State of the router: 0 INIT, 1 BACKUP, 2 MASTER, 3 FAULT", states)
+    yield family("keepalived_vrrp_state", "gauge", "State of the router: 0 INIT, 1 BACKUP, 2 MASTER, 3 FAULT", states)
     labels = [{**_names(router, router.interface), "state": router.state} for router in report.routers]
     counters = [_counters(router) for router in report.routers]
     for name, (text, _) in counters[0].items() if counters else ():
-        samples = [_Sample(own, figures[name][1]) for own, figures in zip(labels, counters, strict=True)]
-        yield _family(f"keepalived_{name}_total", "counter", text, samples)
+        samples = [Sample(own, figures[name][1]) for own, figures in zip(labels, counters, strict=True)]
+        yield family(f"keepalived_{name}_total", "counter", text, samples)
     scripts = [tracker for tracker in report.trackers if tracker.kind == "script"]
-    healthy = [_Sample({"name": script.name}, bool(script.healthy)) for script in scripts]
-    yield _family("keepalived_script_status", "gauge", "Whether the script succeeds", healthy)
-    running = [_Sample({"name": script.name}, script.running) for script in scripts]
-    yield _family("keepalived_script_state", "gauge", "Whether the script runs: 0 idle, 1 running", running)
+    healthy = [Sample({"name": script.name}, bool(script.healthy)) for script in scripts]
+    yield family("keepalived_script_status", "gauge", "Whether the script succeeds", healthy)
+    running = [Sample({"name": script.name}, script.running) for script in scripts]
+    yield family("keepalived_script_state", "gauge", "Whether the script runs: 0 idle, 1 running", running)
 
 
 def _ours(report: Report) -> Iterable[str]:
     """Yield what the exporter does not know."""
     routers = [(router, _names(router, router.interface)) for router in report.routers]
-    priority = [_Sample(names, router.priority) for router, names in routers]
-    yield _family("keepalived_vrrp_priority", "gauge", "Effective priority of the router", priority)
-    since = [_Sample(names, router.since) for router, names in routers]
-    yield _family(
+    priority = [Sample(names, router.priority) for router, names in routers]
+    yield family("keepalived_vrrp_priority", "gauge", "Effective priority of the router", priority)
+    since = [Sample(names, router.since) for router, names in routers]
+    yield family(
         "keepalived_vrrp_last_transition_timestamp_seconds", "gauge", "When the router came into its state", since
     )
     refused = [
-        _Sample({**names, "error": kind}, number)
+        Sample({**names, "error": kind}, number)
         for router, names in routers
         for kind, number in sorted(router.counters.errors.items())
     ]
-    yield _family("keepalived_advertisements_refused_total", "counter", "Adverts refused, by what was wrong", refused)
+    yield family("keepalived_advertisements_refused_total", "counter", "Adverts refused, by what was wrong", refused)
     suspects = [
-        _Sample({**names, "source": suspect.address, "error": suspect.error}, suspect.count)
+        Sample({**names, "source": suspect.address, "error": suspect.error}, suspect.count)
         for router, names in routers
         for suspect in router.suspects
     ]
-    yield _family("keepalived_vrrp_suspects_total", "counter", "Refused adverts that claim our VRID", suspects)
+    yield family("keepalived_vrrp_suspects_total", "counter", "Refused adverts that claim our VRID", suspects)
     ways = [({"way": way.kind, "name": way.name}, way) for way in report.deliveries]
-    told = [_Sample(labels, way.told) for labels, way in ways]
-    yield _family("keepalived_notifications_told_total", "counter", "Scripts started, lines written, mail sent", told)
-    lost = [_Sample(labels, way.lost) for labels, way in ways]
-    yield _family("keepalived_notifications_lost_total", "counter", "Notifications given up or left out", lost)
-    waiting = [_Sample(labels, way.waiting) for labels, way in ways]
-    yield _family("keepalived_notifications_waiting", "gauge", "Notifications still to be told", waiting)
-    started = [_Sample({}, report.started)]
-    yield _family("keepalived_start_timestamp_seconds", "gauge", "When keepalived started", started)
+    told = [Sample(labels, way.told) for labels, way in ways]
+    yield family("keepalived_notifications_told_total", "counter", "Scripts started, lines written, mail sent", told)
+    lost = [Sample(labels, way.lost) for labels, way in ways]
+    yield family("keepalived_notifications_lost_total", "counter", "Notifications given up or left out", lost)
+    waiting = [Sample(labels, way.waiting) for labels, way in ways]
+    yield family("keepalived_notifications_waiting", "gauge", "Notifications still to be told", waiting)
+    started = [Sample({}, report.started)]
+    yield family("keepalived_start_timestamp_seconds", "gauge", "When keepalived started", started)
 
 
 def _names(router: RouterReport, interface: str) -> dict[str, str]:

@@ -113,7 +113,7 @@ class Parent:
             name="Healthcheck",
             tag="Keepalived_healthcheckers",
             run=lambda config, end, log: _run_checkers(config, end, log, settings),
-            wanted=lambda config: settings.checkers and (bool(config.virtual_servers) or not settings.vrrp),
+            wanted=lambda config: settings.checkers and (_balances(config) or not settings.vrrp),
             part=lambda config: replace(config, scripts=(), instances=(), sync_groups=(), track_processes=()),
             pid_file=settings.places.checkers_pid,
             essential=not settings.vrrp,
@@ -358,6 +358,11 @@ class Parent:
                 answered(reading)
         if self._again and self._taking is None:
             self._reload()
+
+
+def _balances(config: Config) -> bool:
+    """Tell whether there is something for the process of checks."""
+    return bool(config.virtual_servers) or config.global_defs.lvs_sync_daemon is not None
 
 
 def _run_vrrp(config: Config, end: socket.socket, log: Log, settings: Settings) -> int:

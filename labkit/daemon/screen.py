@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from labkit.daemon.report import DeliveryReport, Report, RouterReport, ServiceRow, SuspectReport, TrackerReport
 from labkit.daemon.table_text import place, service_name
@@ -213,11 +215,25 @@ def event_line(record: str, offset: float) -> str:
             text = f"({fields['instance']}) {fields['address']} is on this machine though we are BACKUP"
         case "duplicate":
             text = f"({fields['instance']}) {fields['lladdr']} claims our address {fields['address']} too"
+        case "check" | "server" | "quorum":
+            text = _balancing_event(kind, fields)
         case "stall":
             text = f"this host did not run us for {fields['stalled_us'] / _US:.3f} s"
         case _:
             text = f"{kind} " + " ".join(f"{key}={value}" for key, value in fields.items())
     return f"{stamp} {node} {text}"
+
+
+def _balancing_event(kind: str, fields: Mapping[str, Any]) -> str:
+    match kind:
+        case "check":
+            detail = f": {fields['detail']}" if fields["detail"] else ""
+            return f"{fields['check']} of {fields['server']} {'succeeds' if fields['healthy'] else 'fails'}{detail}"
+        case "server":
+            return f"{fields['server']} of VS {fields['service']} is {'up' if fields['up'] else 'down'}"
+        case _:
+            what = "has" if fields["up"] else "has lost"
+            return f"VS {fields['service']} {what} its quorum of {fields['quorum']}: all weigh {fields['weight']}"
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 from labkit.daemon.asking import NotRunningError
 from labkit.daemon.metrics import tell
 from labkit.daemon.metrics_server import ListenError, respond, serve
+from labkit.daemon.report import ServerRow, ServiceRow, TableReport, TrafficRow
 from tests.daemon.reports import MASTER, REPORT
 
 parser = pytest.importorskip("prometheus_client.parser")
@@ -63,6 +64,37 @@ def test_the_figures() -> None:
     assert samples["keepalived_notifications_waiting", ("", "mail")] == 4
     assert samples["keepalived_vrrp_priority", ("21", "VI_1", "eth0")] == 110
     assert samples["keepalived_vrrp_suspects_total", ("192.168.1.22", "21", "VI_1", "eth0", "password")] == 12
+
+
+SERVER = ServerRow(
+    address="10.0.0.50", port=80, forwarding="NAT", weight=3, up=True, active=2, traffic=TrafficRow(bytes_in=900)
+)
+DEAD = replace(SERVER, address="10.0.0.51", listed=False, up=False)
+SERVICE = ServiceRow(
+    protocol="TCP",
+    address="192.168.1.20",
+    port=80,
+    fwmark=0,
+    family=4,
+    scheduler="rr",
+    quorum_up=True,
+    traffic=TrafficRow(connections=7),
+    servers=(SERVER, DEAD),
+)
+
+
+def test_the_figures_of_balancing() -> None:
+    table = TableReport(by="IPVS", services=(SERVICE, replace(SERVICE, port=81, refused="no", quorum_up=False)))
+    samples = _samples(tell(replace(REPORT, table=table)))
+    first, second = ("", "192.168.1.20", "80", "TCP"), ("", "192.168.1.20", "81", "TCP")
+    assert samples["keepalived_lvs_vip_conn_total", first] == 7
+    assert (samples["keepalived_lvs_vip_up", first], samples["keepalived_lvs_vip_up", second]) == (1, 0)
+    assert (samples["keepalived_lvs_vip_refused", first], samples["keepalived_lvs_vip_refused", second]) == (0, 1)
+    alive, dead = (tuple(sorted((*first, address, "80"))) for address in ("10.0.0.50", "10.0.0.51"))
+    assert samples["keepalived_lvs_rs_in_bytes_total", alive] == 900
+    assert (samples["keepalived_lvs_rs_up", alive], samples["keepalived_lvs_rs_up", dead]) == (1, 0)
+    assert (samples["keepalived_lvs_rs_weight", alive], samples["keepalived_lvs_rs_active_conn", alive]) == (3, 2)
+    assert ("keepalived_lvs_rs_weight", dead) not in samples
 
 
 def test_a_name_may_hold_anything() -> None:

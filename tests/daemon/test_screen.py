@@ -147,6 +147,19 @@ def test_moments() -> None:
             '"kind":"stall","node":"s1","stalled_us":60000', "s1 this host did not run us for 0.060 s", id="stall"
         ),
         pytest.param(
+            '"kind":"check","node":"d1","service":"V","server":"S","check":"TCP_CHECK","healthy":false,"detail":"refused"',
+            "d1 TCP_CHECK of S fails: refused",
+            id="check",
+        ),
+        pytest.param(
+            '"kind":"server","node":"d1","service":"V","server":"S","up":true', "d1 S of VS V is up", id="server"
+        ),
+        pytest.param(
+            '"kind":"quorum","node":"d1","service":"V","up":false,"weight":1,"quorum":2,"hysteresis":0',
+            "d1 VS V has lost its quorum of 2: all weigh 1",
+            id="quorum",
+        ),
+        pytest.param(
             '"kind":"link","node":"s1","interface":"eth0","up":true', "s1 link interface=eth0 up=True", id="x"
         ),
     ],
