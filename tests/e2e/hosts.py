@@ -25,30 +25,18 @@ class Hosts:
     def run(self, host: str, *command: str, status: int = 0) -> str:
         return self.labkit("exec", host, "--", *command, status=status)
 
-    def install(self, host: str) -> None:
-        """Put pykeepalived where pip and an image have it."""
-        self.run(host, "ln", "-sf", str(PROGRAMS / "pykeepalived"), "/usr/local/bin/pykeepalived")
+    def install(self, host: str, *commands: str) -> None:
+        """Put pykeepalived where pip and an image have it, and run these commands."""
+        self.run(host, "sh", "-ec", "\n".join((f"ln -sf {PROGRAMS}/pykeepalived /usr/local/bin/", *commands)))
 
     def copy(self, host: str, source: Path, target: str) -> None:
         """Copy what is in a folder, as `scp -rp` does."""
-        self.run(host, "mkdir", "-p", target)
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
             tar.add(source, ".")
-        command = [
-            sys.executable,
-            "-m",
-            "labkit.ui.cli.main",
-            "exec",
-            host,
-            "--",
-            "tar",
-            "-xp",
-            "--no-same-owner",
-            "-C",
-        ]
+        unpack = f"mkdir -p {target} && tar -xp --no-same-owner -C {target}"
         subprocess.run(
-            [*command, target],
+            [sys.executable, "-m", "labkit.ui.cli.main", "exec", host, "--", "sh", "-c", unpack],
             input=archive.getvalue(),
             env=self.labkit.environment,
             cwd="/",

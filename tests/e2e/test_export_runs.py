@@ -59,8 +59,7 @@ def bound(hosts: Hosts, name: str, there: Path, binds: list[str], scratch: Path)
 
 def flush(hosts: Hosts, nodes: dict[str, dict[str, str]]) -> None:
     for name, links in nodes.items():
-        hosts.install(name)
-        hosts.run(name, "sh", "-c", "; ".join(f"ip address flush dev {interface}" for interface in links))
+        hosts.install(name, *(f"ip address flush dev {interface}" for interface in links))
 
 
 def containerlab(own: Labkit, there: Path, scratch: Path) -> Hosts:
