@@ -31,7 +31,7 @@ test: $(READY)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/coverage run --source=labkit.vrrp,labkit.lvs,labkit.conf -m pytest tests/vrrp tests/lvs tests/conf
 	$(BIN)/coverage report --fail-under=100 --skip-covered
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup --ignore=tests/vrrp --ignore=tests/lvs --ignore=tests/conf
+	$(BIN)/pytest -n $(JOBS) --dist loadscope --ignore=tests/vrrp --ignore=tests/lvs --ignore=tests/conf
 
 docs: $(READY)
 	@mkdir -p docs/reference

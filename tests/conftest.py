@@ -160,7 +160,8 @@ def why_no_labs(user: int | None) -> str:
     return f"labs cannot run here: {said.splitlines()[2]}" if "labs cannot run here" in said else ""
 
 
-def _tool(user: int | None) -> Iterator[Labkit]:
+def tool_of(user: int | None) -> Iterator[Labkit]:
+    """Give the command line of one user; what the user raised is taken down, and nothing of it may be left."""
     if reason := why_no_labs(user):
         pytest.skip(reason)
     with tempfile.TemporaryDirectory(prefix="labkit-user-") as folder:
@@ -178,13 +179,13 @@ def labkit(request: pytest.FixtureRequest) -> Iterator[Labkit]:
     """The command line of one user; what the user raised is taken down, and nothing of it may be left."""
     if request.param is not None and os.geteuid() != 0:
         pytest.skip("the caller is not root: both ways are the same")
-    yield from _tool(request.param)
+    yield from tool_of(request.param)
 
 
 @pytest.fixture
 def own() -> Iterator[Labkit]:
     """The command line of the caller only, where being root makes no difference."""
-    yield from _tool(None)
+    yield from tool_of(None)
 
 
 @pytest.fixture
@@ -192,7 +193,7 @@ def stranger() -> Iterator[Labkit]:
     """The command line of another user on the same machine."""
     if os.geteuid() != 0:
         pytest.skip("only root can be two users at once")
-    yield from _tool(NOBODY)
+    yield from tool_of(NOBODY)
 
 
 def end(pid: int, number: signal.Signals = signal.SIGKILL) -> None:

@@ -10,18 +10,20 @@ import socket
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from labkit.diagnostics import LabkitError, did_you_mean
-from labkit.lab.provider import Completed, Frame, LackingError, Provider
-from labkit.trace import Record
+from labkit.lab.provider import Completed, Frame, LackingError, World
+from labkit.trace import Micros, Record
 
 if TYPE_CHECKING:  # what a plan holds takes long to import, and most commands raise nothing
     from labkit.lab.plan import Plan
 
 _ANSWER_WITHIN_S = 30.0
 _END_WITHIN_S = 5.0
+_CLOCK_TRIES = 8
 _SOCKET_PATH_LIMIT = 107  # bytes, unix(7)
 
 
@@ -96,6 +98,7 @@ class Client:
         self.requests = 0
         self.records: list[Record] = []
         self.descriptors: list[int] = []
+        self.ahead: Micros = 0  # of this machine's clock is the lab's, where its kernel is another
 
     def __enter__(self) -> Self:
         return self
@@ -121,16 +124,33 @@ class Client:
         self.buffer += data
         return True
 
-    def _messages(self) -> list[dict[str, object]]:
-        """Take the whole lines read so far: records are kept, answers are returned."""
+    def _messages(self) -> list[dict[str, Any]]:
+        """Take the whole lines read so far: records are kept, answers and a session's output are returned."""
         *lines, self.buffer = self.buffer.split(b"\n")
         answers = []
         for line in lines:
             if line.startswith(b'{"record":'):
-                self.records.append(Record.from_json(line[10:-1]))
+                record = Record.from_json(line[10:-1])
+                self.records.append(replace(record, at=record.at - self.ahead) if self.ahead else record)
             elif line:
                 answers.append(json.loads(line))
         return answers
+
+    def send(self, verb: str, **arguments: object) -> int:
+        """Send a request without waiting for its answer; return its number."""
+        self.requests += 1
+        request = json.dumps({"id": self.requests, "verb": verb, **arguments})
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # then reading says that the lab has ended
+            self.socket.sendall(request.encode() + b"\n")
+        return self.requests
+
+    def messages(self, within_s: float) -> list[dict[str, Any]]:
+        """Return the answers and the output of sessions that came, waiting for the first at most so long.
+
+        Raises:
+            LabkitError: the lab has ended.
+        """
+        return self._messages() if self._read(within_s) else []
 
     def ask(self, verb: str, **arguments: object) -> dict[str, object]:
         """Send a request and wait for its answer; records that come meanwhile are kept for `next_records`.
@@ -139,20 +159,32 @@ class Client:
             LackingError: this lab cannot do it at all.
             LabkitError: the supervisor refused, is gone, or does not answer.
         """
-        self.requests += 1
-        request = json.dumps({"id": self.requests, "verb": verb, **arguments})
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # then reading says that the lab has ended
-            self.socket.sendall(request.encode() + b"\n")
+        if verb == "follow":
+            self._compare_clocks()
+        self.send(verb, **arguments)
         deadline = time.monotonic() + _ANSWER_WITHIN_S
         while self._read(deadline - time.monotonic()):
             for message in self._messages():
-                if message["id"] == self.requests:
+                if message.get("id") == self.requests:
                     if "error" in message:
                         refusal = LackingError if message.get("lacking") else LabkitError
                         raise refusal(str(message["error"]))
                     answer = message["ok"]
                     return answer if isinstance(answer, dict) else {}
         raise LabkitError(f"lab '{self.instance}' does not answer within {_ANSWER_WITHIN_S:.0f} s")
+
+    def _compare_clocks(self) -> None:
+        """Find how far the lab's clock is ahead, by the quickest of some answers; the same one is not ahead at all."""
+        best = 0
+        for _ in range(_CLOCK_TRIES):
+            asked = time.monotonic_ns() // 1000
+            at = int(str(self.ask("clock")["at"]))
+            took = time.monotonic_ns() // 1000 - asked
+            if asked <= at <= asked + took:
+                self.ahead = 0
+                return
+            if not best or took < best:
+                best, self.ahead = took, at - asked - took // 2
 
     def run(self, node: str, argv: Sequence[str]) -> Completed:
         """Run a command in a node to its end.
@@ -187,14 +219,14 @@ class Client:
         records, self.records = self.records, []
         return records
 
-    def pidfd(self, node: str) -> int:
-        """Return a descriptor of the node's first process.
+    def pidfd(self, node: str) -> int | None:
+        """Return a descriptor of the node's first process; none where it is not this kernel's.
 
         Raises:
             LabkitError: no such node, or the lab is gone.
         """
         self.ask("enter", node=node)
-        return self.descriptors.pop()
+        return self.descriptors.pop() if self.descriptors else None
 
 
 def supervisor_pid(connection: socket.socket) -> int:
@@ -220,14 +252,12 @@ def take_down(instance: str) -> None:
             os.close(pidfd)
 
 
-def start(plan: "Plan", provider: Provider) -> tuple[dict[str, float], socket.socket]:
+def start(plan: "Plan", world: World) -> tuple[dict[str, float], socket.socket]:
     """Raise a lab; return how long each part took (seconds), and the leash: an owned lab ends when it is closed.
 
     Raises:
         LabkitError: a lab of that name is up, or it cannot be raised.
     """
-    from labkit.lab import supervisor  # asyncio only where a lab is raised
-
     if plan.instance in running():
         raise _already_up(plan.instance)
     path = runtime_folder() / f"{plan.instance}.sock"
@@ -235,7 +265,7 @@ def start(plan: "Plan", provider: Provider) -> tuple[dict[str, float], socket.so
     leash, theirs = socket.socketpair()
     if os.fork() == 0:
         leash.close()
-        supervisor.become(plan, provider, listener, path, theirs)
+        world.supervise(plan, listener, path, theirs)
     theirs.close()
     listener.close()
     try:

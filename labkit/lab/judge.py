@@ -9,21 +9,23 @@ from dataclasses import replace
 
 from labkit.conf.model import Config
 from labkit.lab.explain import explained
+from labkit.lab.provider import SLACK
 from labkit.lab.sight import Sight
 from labkit.lab.story import BEST, SAME, Budget, Condition, Distribution, Expectation, Step
 from labkit.lab.verdict import Finding, Measured, Verdict
 from labkit.trace import Micros, Record
 
 _EARLY: Micros = 20_000  # records are stamped by different readers of one clock
-SLACK: Micros = 100_000
-"""Allowed beyond every bound: a daemon is started, a script runs, the host has other work."""
 
 
 class Judge:
     """Watches one step from `mark` on; every record of the step is given to `take`."""
 
-    def __init__(self, step: Step, sight: Sight, configs: Mapping[str, Config], best: str, mark: Micros) -> None:
+    def __init__(
+        self, step: Step, sight: Sight, configs: Mapping[str, Config], best: str, mark: Micros, slack: Micros
+    ) -> None:
         self.step = step
+        self.slack = slack
         self.sight = sight
         self.configs = configs
         self.best = best
@@ -33,7 +35,7 @@ class Judge:
         self.lasting = step.lasting.value(configs, best) if step.lasting is not None else 0
         longest = max([*self.bounds, *self.share_bounds], default=0)
         self.timers = longest + self.lasting
-        self.give_up = mark + 2 * longest + SLACK
+        self.give_up = mark + 2 * longest + slack
         self.took: list[Micros | None] = [None] * len(step.expect)
         self.shares: list[Finding | None] = [None] * len(step.distributions)
         self.came: list[Micros | None] = [None] * len(step.order)
@@ -150,11 +152,11 @@ class Judge:
     def _finding(self, what: str, bound: Micros, took: Micros | None, note: str = "") -> Finding:
         if took is None:
             verdict, note = Verdict.NEVER, note or "watched on to twice the bound"
-            if self.sight.stalled > bound + SLACK:
+            if self.sight.stalled > bound + self.slack:
                 verdict, note = Verdict.INCONCLUSIVE, self._stalled()
-        elif took <= bound + SLACK:
+        elif took <= bound + self.slack:
             verdict = Verdict.PASS
-        elif took - bound - SLACK < self.sight.excuse:
+        elif took - bound - self.slack < self.sight.excuse:
             verdict, note = Verdict.INCONCLUSIVE, self._stalled()
         else:
             verdict, note = Verdict.LATE, f"{(took - bound) / 1e6:.3f} s after its bound"
@@ -195,7 +197,7 @@ class Judge:
         else:
             bound, took = budget.outage.value(self.configs, self.best), (measured.outage if measured else None) or 0
             what, note = f"{budget.probe} has an answer again", ""
-            beyond = took - bound - SLACK
+            beyond = took - bound - self.slack
             verdict = Verdict.PASS if beyond <= 0 else Verdict.VIOLATED
         if measured is None:
             verdict, note = Verdict.NEVER, "the probe has told nothing"

@@ -3,11 +3,18 @@
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeAlias
 
 from labkit.diagnostics import LabkitError
 from labkit.lab.topology import Topology
 from labkit.trace import Micros, Record
+
+if TYPE_CHECKING:  # what a plan holds takes long to import
+    from labkit.lab.plan import Plan
+
+SLACK: Micros = 100_000
+"""Where nodes are processes of this kernel."""
 
 Emit: TypeAlias = Callable[[Record], None]
 
@@ -69,14 +76,29 @@ class DeployError(LabkitError):
     """The nodes of a lab could not be made."""
 
 
-class Provider(Protocol):
-    """Makes nodes and networks, runs commands in nodes, breaks links, and tells what it sees."""
+class World(Protocol):
+    """A kind of place that labs can be raised in."""
 
     def missing(self) -> list[str]:
         """Return what this machine lacks for the provider, each in words with what to do; empty: ready."""
 
     def capabilities(self) -> dict[str, str]:
         """Return what the nodes' kernel can do: an empty string where it works, else what the kernel said."""
+
+    def supervise(self, plan: "Plan", listener: socket.socket, path: Path, leash: socket.socket) -> NoReturn:
+        """Turn this forked process into the owner of a running lab, which answers on `listener`; never returns.
+
+        `leash` gets one JSON line, of how long it took or of what went wrong; see `labkit.lab.supervisor.become`, which
+        does all of it where the nodes are this kernel's.
+        """
+
+
+class Provider(Protocol):
+    """Makes nodes and networks, runs commands in nodes, breaks links, and tells what it sees."""
+
+    @property
+    def slack(self) -> Micros:
+        """What a verdict allows beyond every bound: a daemon is started, a script runs, the host has other work."""
 
     def enclose(self) -> None:
         """Called once in the supervisor's process before anything else: take hold of it, so that all dies with it."""
@@ -93,6 +115,14 @@ class Provider(Protocol):
 
     async def start(self, node: str, program: str, argv: Sequence[str]) -> Completed:
         """Run one of labkit's own programs (`keepalived`, `web`) in a node, from memory where that is faster."""
+
+    async def attach(
+        self, node: str, argv: Sequence[str], stdio: tuple[int, int, int], environment: Mapping[str, str]
+    ) -> int:
+        """Run a command in a node with these descriptors, which are closed here, to its end; return its exit status.
+
+        A terminal becomes the command's controlling terminal.  When this is cancelled, the command gets SIGHUP.
+        """
 
     async def signal(self, node: str, name: str, number: int) -> int:
         """Send a signal to every process of the node whose name starts with `name`, all at once; return how many."""
@@ -123,8 +153,8 @@ class Provider(Protocol):
             OSError: the node's kernel refused.
         """
 
-    def pidfd(self, node: str) -> int:
-        """Return a descriptor of the node's first process, by which a client enters the node's namespaces."""
+    def pidfd(self, node: str) -> int | None:
+        """Return a descriptor of the node's first process, by which a client enters the node's namespaces; or none."""
 
     def tap(self, network: str) -> None:
         """Keep the network's frames from now on, the latest ones when there are too many; again: nothing changes.

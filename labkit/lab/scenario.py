@@ -6,6 +6,7 @@ Nothing is polled and nothing sleeps: whatever is waited for comes as a record.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from textwrap import indent
 from typing import Protocol, TypeAlias
 
@@ -15,7 +16,7 @@ from labkit.diagnostics import LabkitError
 from labkit.lab.actions import ALL, Action
 from labkit.lab.judge import Judge
 from labkit.lab.probes.probe import ProbeSpec
-from labkit.lab.provider import Completed, LackingError
+from labkit.lab.provider import SLACK, Completed, LackingError
 from labkit.lab.render import CONFIG
 from labkit.lab.report import finding_text
 from labkit.lab.sight import Sight
@@ -88,6 +89,11 @@ class Experiment:
         self.probing = False
         self.began: Micros = 0
 
+    @cached_property
+    def slack(self) -> Micros:
+        """What the place that the lab is in needs beyond every bound."""
+        return int(str(self.client.ask("info").get("slack_us", SLACK)))
+
     def run(self) -> Result:
         """Do every step; a step that fails ends the scenario, for what follows would mean nothing."""
         began = self.now()
@@ -153,7 +159,7 @@ class Experiment:
 
     def judge(self, step: Step, mark: Micros) -> StepResult:
         """Watch until all that a step expects since `mark` has come true or is given up."""
-        judge = Judge(step, self.sight, self.configs, self._best(), mark)
+        judge = Judge(step, self.sight, self.configs, self._best(), mark, self.slack)
         self.timers += judge.timers
         self._watch(judge, judge.give_up, lambda: not judge.pending)
         patience = self.now() + _ANSWER_PATIENCE  # an outage is measured to its end

@@ -18,7 +18,7 @@ import signal
 import socket
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from ipaddress import IPv4Address
@@ -34,6 +34,7 @@ from labkit.lab.plan import Plan
 from labkit.lab.probes import kinds
 from labkit.lab.probes.probe import Probe, ProbeSpec
 from labkit.lab.provider import Completed, LackingError, Provider
+from labkit.lab.session import Session
 from labkit.lab.status import Watch
 from labkit.lab.topology import Daemon
 from labkit.trace import Kind, Micros, Record
@@ -59,6 +60,18 @@ class _Follower:
     kinds: frozenset[str] | None = None
     following: bool = False
     probes: list[str] = field(default_factory=list)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    attached: set[asyncio.Task[int]] = field(default_factory=set)
+
+    def session(self, name: str) -> Session:
+        """Return a session of this client's.
+
+        Raises:
+            LabkitError: it has none of that name, or it has ended.
+        """
+        if name not in self.sessions:
+            raise LabkitError(f"no session '{name}'; it has ended")
+        return self.sessions[name]
 
     def send(self, line: bytes) -> None:
         """Send a record; a client that does not read is let go, or its backlog would fill the memory."""
@@ -173,6 +186,8 @@ class Lab:
             self.followers.discard(follower)
             for name in follower.probes:
                 self._stop_probe(name)
+            for attached in follower.attached:
+                attached.cancel()
             writer.close()
 
     async def _answer(self, follower: _Follower, line: bytes) -> None:
@@ -213,6 +228,7 @@ class Lab:
             "title": topology.title,
             "nodes": [node.name for node in topology.nodes],
             "networks": [network.name for network in topology.networks],
+            "slack_us": self.provider.slack,
             **self.times,
         }
 
@@ -236,13 +252,57 @@ class Lab:
         """Run a command in a node to its end."""
         return asdict(await self.provider.run(self._node(node), argv))
 
+    async def clock(self, _: _Follower) -> dict[str, object]:
+        """Answer what time it is here; the lab's kernel need not be the client's."""
+        return {"at": _now()}
+
     async def enter(self, follower: _Follower, node: str) -> dict[str, object]:
-        """Hand the client a pidfd of the node's first process; it comes as a message of its own before the answer."""
+        """Hand the client a pidfd of the node's first process; it comes as a message of its own before the answer.
+
+        None comes where the nodes are not this kernel's; `attach` does there.
+        """
         pidfd = self.provider.pidfd(self._node(node))
+        if pidfd is None:
+            return {}
         handle = follower.writer.get_extra_info("socket")
         await follower.writer.drain()
         with socket.socket(fileno=os.dup(handle.fileno())) as plain:
             plain.sendmsg([b"\n"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [pidfd]).tobytes())])
+        return {}
+
+    async def attach(
+        self,
+        follower: _Follower,
+        node: str,
+        session: str,
+        argv: list[str],
+        environment: dict[str, str],
+        rows: int = 0,
+        columns: int = 0,
+    ) -> dict[str, object]:
+        """Run a command in a node, over a terminal of that size or over pipes; answer when it ended."""
+        self._node(node)
+        if session in follower.sessions:
+            raise LabkitError(f"there is a session '{session}' already")
+        made = follower.sessions[session] = Session(session, follower.writer, rows=rows, columns=columns)
+        attached = asyncio.ensure_future(made.run(self.provider, node, argv, environment))
+        follower.attached.add(attached)
+        try:
+            return {"status": await attached}
+        except asyncio.CancelledError:
+            return {"status": -signal.SIGHUP}
+        finally:
+            follower.attached.discard(attached)
+            del follower.sessions[session]
+
+    async def input(self, follower: _Follower, session: str, data: str) -> dict[str, object]:
+        """Give a session's command input, in base64; none is the end of it."""
+        follower.session(session).feed(data)
+        return {}
+
+    async def resize(self, follower: _Follower, session: str, rows: int, columns: int) -> dict[str, object]:
+        """Tell a session's terminal its size."""
+        follower.session(session).resize(rows, columns)
         return {}
 
     async def follow(self, follower: _Follower, kinds: list[str] | None = None, past: bool = True) -> dict[str, object]:
@@ -338,7 +398,11 @@ _VERBS = {
         Lab.sync,
         Lab.down,
         Lab.run,
+        Lab.clock,
         Lab.enter,
+        Lab.attach,
+        Lab.input,
+        Lab.resize,
         Lab.follow,
         Lab.fault,
         Lab.tap,
@@ -400,33 +464,40 @@ async def _live(plan: Plan, provider: Provider, listener: socket.socket, leash: 
     loop.remove_reader(leash)
     server = await asyncio.start_unix_server(lab.serve_client, sock=listener, limit=_LINE_LIMIT)
     leash.sendall(json.dumps({"ok": lab.times}).encode() + b"\n")
-    loop.add_reader(leash, _hear_owner, lab, leash)
+    loop.add_reader(leash, hear_owner, lab.ended, leash)
     heart = asyncio.ensure_future(lab.heartbeat())
     await lab.ended.wait()
     heart.cancel()
     server.close()
 
 
-def _hear_owner(lab: Lab, leash: socket.socket) -> None:
+def hear_owner(ended: asyncio.Event, leash: socket.socket) -> None:
     """A word says that the lab is to stay up by itself; none says that who raised it is gone, and the lab ends."""
     asyncio.get_running_loop().remove_reader(leash)
     if leash.recv(16):
         leash.close()
     else:
-        lab.ended.set()
+        ended.set()
 
 
 def become(plan: Plan, provider: Provider, listener: socket.socket, path: Path, leash: socket.socket) -> NoReturn:
     """Turn this forked process into the supervisor; `leash` gets one JSON line when the lab is up.  Never returns."""
+    hold(path, leash, provider.enclose, partial(_live, plan, provider, listener, leash))
+
+
+def hold(
+    path: Path, leash: socket.socket, enclose: Callable[[], object], live: Callable[[], Coroutine[None, None, None]]
+) -> NoReturn:
+    """Own a lab in this forked process from `enclose` to the end of `live`; `leash` is told why it could not."""
     status = 1
     try:
         os.setsid()
         os.chdir("/")
-        provider.enclose()
+        enclose()
         null = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(null, stream)
-        asyncio.run(_live(plan, provider, listener, leash))
+        asyncio.run(live())
         status = 0
     except BaseExceptionGroup as errors:
         _say(leash, "; ".join(str(error) for error in errors.exceptions))

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from labkit.diagnostics import LabkitError, did_you_mean
-from labkit.lab.provider import Provider
+from labkit.lab.provider import World
 
-NAMES = ("netns", "sim")
+NAMES = ("netns", "uml", "sim")
 
 
-def lacking(made: Provider, needs: Sequence[str]) -> str:
+def lacking(made: World, needs: Sequence[str]) -> str:
     """Return in words what the provider's kernel lacks of what a lab needs; empty when it has all."""
     if not needs:
         return ""
@@ -17,20 +17,30 @@ def lacking(made: Provider, needs: Sequence[str]) -> str:
     return f"the kernel lacks {', '.join(told)}; --provider uml has its own" if told else ""
 
 
-def provider(name: str) -> Provider:
+def provider(name: str) -> World:
     """Return a new provider by name; its modules are loaded only now.
 
     Raises:
         LabkitError: there is no such provider, or this machine lacks what it needs.
     """
-    if name not in NAMES:
-        raise LabkitError(f"no provider '{name}'; {did_you_mean(name, NAMES)}")
-    if name == "sim":
-        raise LabkitError("the simulator runs scenarios and nothing else: labkit run --provider sim")
-    from labkit.providers.netns.provider import NetnsProvider  # not before it is wanted
-
-    made = NetnsProvider()
+    made = _made(name)
     missing = made.missing()
     if missing:
         raise LabkitError(f"provider {name} cannot work here: {'; '.join(missing)}")
     return made
+
+
+def _made(name: str) -> World:
+    match name:
+        case "netns":
+            from labkit.providers.netns.provider import NetnsProvider  # not before it is wanted
+
+            return NetnsProvider()
+        case "uml":
+            from labkit.providers.uml.world import UmlWorld
+
+            return UmlWorld()
+        case "sim":
+            raise LabkitError("the simulator runs scenarios and nothing else: labkit run --provider sim")
+        case _:
+            raise LabkitError(f"no provider '{name}'; {did_you_mean(name, NAMES)}")

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -136,7 +138,32 @@ def test_records_between_question_and_answer_are_kept(listen: Listen) -> None:
 def test_a_late_answer_to_another_question_is_passed_over(listen: Listen) -> None:
     listener = listen("failover")
     with client.Client("failover") as connection, say(listener, '{"id":0,"ok":{}}', '{"id":1,"ok":{"at":7}}'):
-        assert connection.ask("follow") == {"at": 7}
+        assert connection.ask("status") == {"at": 7}
+
+
+def play(listener: socket.socket, ahead: int, record: Record) -> None:
+    """Answer every question with what time it is, on a clock so far ahead; and the record after `follow`."""
+    supervisor = listener.accept()[0]
+    with supervisor, supervisor.makefile("r") as questions:
+        for line in questions:
+            question = json.loads(line)
+            at = time.monotonic_ns() // 1000 + ahead
+            supervisor.sendall(json.dumps({"id": question["id"], "ok": {"at": at}}).encode() + b"\n")
+            if question["verb"] == "follow":
+                supervisor.sendall(f'{{"record":{record.to_json()}}}\n'.encode())
+
+
+@pytest.mark.parametrize("ahead", [0, 3600 * 10**6])
+def test_records_of_another_kernel_come_in_this_ones_time(listen: Listen, ahead: int) -> None:
+    listener = listen("failover")
+    record = Record(at=5 * 10**6 + ahead, kind=Kind.LOG, data={"line": "x"})
+    supervisor = threading.Thread(target=play, args=(listener, ahead, record))
+    supervisor.start()
+    with client.Client("failover") as connection:
+        connection.ask("follow")
+        at = connection.next_records(30.0)[0].at
+    supervisor.join()
+    assert at == 5 * 10**6 if ahead == 0 else abs(at - 5 * 10**6) < 10**7
 
 
 def test_a_message_in_two_pieces_is_one(listen: Listen) -> None:

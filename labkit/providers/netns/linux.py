@@ -121,6 +121,24 @@ def enter_user_namespace() -> None:
             raise NamespaceError(f"write /proc/self/{name}", error.errno or 0) from error
 
 
+def become_first_process() -> bool:
+    """Go on as PID 1 of new PID and mount namespaces: all that is started there dies with this process.
+
+    Returns in a grandchild of the caller (the process in between leaves at once): whether a user namespace was needed.
+
+    Raises:
+        NamespaceError: the kernel refused.
+    """
+    one_user = not can_be_root()
+    if one_user:
+        enter_user_namespace()
+    unshare(CLONE_NEWNS | CLONE_NEWPID)
+    if os.fork():
+        os._exit(0)
+    mount("none", "/", flags=MS_REC | MS_PRIVATE)
+    return one_user
+
+
 def pretend_to_change_users() -> None:
     """Let setuid(2), setgroups(2) and their kin do nothing and succeed, for this process and all that it starts.
 

@@ -5,6 +5,9 @@ memory by another fork.  It talks to the supervisor over one SOCK_SEQPACKET pair
 
     from the supervisor                              to the supervisor
     {"do": "run", "id", "argv", "program"?}          {"id", "status", "output"}
+    {"do": "attach", "id", "argv", "environment"}    {"id", "status"}
+        with descriptors of input, output, errors
+    {"do": "hang up", "id"}                          nothing; an attached command gets SIGHUP
     {"do": "signal", "id", "name", "number"}         {"id", "count"}
                                                      {"sockets": [names]} with descriptors, once
                                                      {"ready": true} with the trace mailbox; or {"failed": "..."}
@@ -16,11 +19,13 @@ When it dies, the kernel ends every process of the node and with them its namesp
 
 import array
 import contextlib
+import fcntl
 import json
 import os
 import select
 import signal
 import socket
+import termios
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -69,7 +74,7 @@ class NodeSpec:
 @dataclass(slots=True)
 class _Command:
     request: int
-    output: int  # a memory file
+    output: int | None  # a memory file; none: it is attached
 
 
 def main(spec: NodeSpec, channel: socket.socket) -> NoReturn:
@@ -152,10 +157,10 @@ class _Node:
         while True:
             for descriptor, _ in poll.poll():
                 if descriptor == self.channel.fileno():
-                    request = self.channel.recv(1 << 18)
+                    request, handed, _, _ = socket.recv_fds(self.channel, 1 << 18, 3)
                     if not request:
                         return
-                    self._obey(json.loads(request))
+                    self._obey(json.loads(request), handed)
                 elif descriptor == self.log.fileno():
                     self._take_log()
                 else:
@@ -163,20 +168,29 @@ class _Node:
                         os.read(reader, 4096)
                     self._bury()
 
-    def _obey(self, request: dict[str, object]) -> None:
+    def _obey(self, request: dict[str, object], handed: Sequence[int]) -> None:
         identity = int(str(request["id"]))
         if request["do"] == "signal":
             count = _signal(str(request["name"]), int(str(request["number"])))
             self._send({"id": identity, "count": count})
             return
-        argv = request["argv"]
-        program = request.get("program")
+        if request["do"] == "hang up":
+            for pid, command in self.commands.items():
+                if command.request == identity:
+                    os.killpg(pid, signal.SIGHUP)
+            return
+        argv, program = request["argv"], request.get("program")
         if not isinstance(argv, list):
             raise TypeError("argv is a list")
-        output = os.memfd_create("output", os.MFD_CLOEXEC)
+        output = None if handed else os.memfd_create("output", os.MFD_CLOEXEC)
         pid = os.fork()
         if pid == 0:
-            _become(argv, output, self.spec.programs[str(program)] if program else None)
+            stdio = handed if output is None else (os.open("/dev/null", os.O_RDWR), output, output)
+            own = request.get("environment")
+            environment = _ENVIRONMENT | (own if isinstance(own, dict) else {})
+            _become(argv, stdio, environment, self.spec.programs[str(program)] if program else None)
+        for descriptor in handed:
+            os.close(descriptor)
         self.commands[pid] = _Command(identity, output)
 
     def _bury(self) -> None:
@@ -192,7 +206,9 @@ class _Node:
             os.waitpid(dead.si_pid, 0)
             status = dead.si_status if dead.si_code == os.CLD_EXITED else -dead.si_status
             command = self.commands.pop(dead.si_pid, None)
-            if command is not None:
+            if command is not None and command.output is None:
+                self._send({"id": command.request, "status": status})
+            elif command is not None and command.output is not None:
                 self._send({"id": command.request, "status": status, "output": _content(command.output)})
             else:
                 self._send({"exited": name, "pid": dead.si_pid, "status": status, "at": _now()})
@@ -225,22 +241,23 @@ def _syslog_line(datagram: bytes, hostname: str) -> str:
     return f"{stamp} {hostname} {rest}"
 
 
-def _become(argv: list[str], output: int, program: Program | None) -> NoReturn:
+def _become(argv: list[str], stdio: Sequence[int], environment: dict[str, str], program: Program | None) -> NoReturn:
     """In a forked child: run a program of labkit's from memory, or execute a command."""
     status = 127
     try:
         os.setsid()
-        os.dup2(os.open("/dev/null", os.O_RDWR), 0)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
+        for stream, descriptor in enumerate(stdio):
+            os.dup2(descriptor, stream)
+        if os.isatty(0):
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         os.closerange(3, 1024)
         if program is None:
-            os.execvpe(argv[0], argv, _ENVIRONMENT)
+            os.execvpe(argv[0], argv, environment)
         os.environ.clear()
-        os.environ.update(_ENVIRONMENT)
+        os.environ.update(environment)
         status = program(argv)
     except OSError as error:
         os.write(2, f"{argv[0]}: {error.strerror}\n".encode())

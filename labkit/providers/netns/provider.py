@@ -11,16 +11,21 @@ import time
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from labkit.kernel import links
 from labkit.kernel.netlink import KernelRefusedError, Netlink
-from labkit.lab.provider import Completed, DeployError, Drop, Emit, File, Frame, Impairment
+from labkit.lab import supervisor
+from labkit.lab.provider import SLACK, Completed, DeployError, Drop, Emit, File, Frame, Impairment
 from labkit.lab.topology import Node, Topology
 from labkit.providers.netns import impairing, linux, node
 from labkit.providers.netns.programs import PROGRAMS
 from labkit.providers.netns.segment import Segment
 from labkit.providers.netns.tap import Tap
-from labkit.trace import Kind, Record
+from labkit.trace import Kind, Micros, Record
+
+if TYPE_CHECKING:  # it takes long to import, and who raises a lab has it already
+    from labkit.lab.plan import Plan
 
 _ANYWHERE = IPv4Network("0.0.0.0/0")
 _LOOPBACK = 1
@@ -68,24 +73,35 @@ class NetnsNode:
             self.descriptors |= dict(zip(names, received, strict=True))
         return message
 
-    async def ask(self, **request: object) -> dict[str, object]:
-        """Send a request and wait for its answer.
+    async def ask(self, *descriptors: int, **request: object) -> dict[str, object]:
+        """Send a request, with descriptors that are then closed here, and wait for its answer.
 
         Raises:
             DeployError: the node is gone.
         """
         self.requests += 1
+        identity = self.requests
         answer: asyncio.Future[dict[str, object]] = asyncio.get_running_loop().create_future()
-        self.waiting[self.requests] = answer
+        self.waiting[identity] = answer
         try:
-            self.channel.send(json.dumps({"id": self.requests, **request}).encode())
+            socket.send_fds(self.channel, [json.dumps({"id": identity, **request}).encode()], descriptors)
         except OSError as error:
             raise DeployError(f"node {self.topology.name} is gone ({error.strerror})") from error
-        return await answer
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if descriptors:
+                self.channel.send(json.dumps({"id": identity, "do": "hang up"}).encode())
+            raise
 
 
 class NetnsProvider:
     """Implements `labkit.lab.provider.Provider` with namespaces; see design.md, section 5."""
+
+    slack: Micros = SLACK
 
     def __init__(self) -> None:
         self.nodes: dict[str, NetnsNode] = {}
@@ -97,19 +113,7 @@ class NetnsProvider:
 
     def missing(self) -> list[str]:
         """Return what keeps this machine from making namespaces, in words."""
-        if linux.can_be_root():
-            return []
-        pid = os.fork()
-        if pid == 0:
-            try:
-                linux.enter_user_namespace()
-                linux.unshare(linux.CLONE_NEWNET | linux.CLONE_NEWNS)
-            except (linux.NamespaceError, OSError):
-                os._exit(1)
-            os._exit(0)
-        if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0:
-            return []
-        return [f"user namespaces are not allowed here: {_why_no_user_namespaces()}, or run labkit as root"]
+        return why_no_namespaces()
 
     def capabilities(self) -> dict[str, str]:
         """Return what the kernel can do, tried in namespaces that vanish with the child that tries it."""
@@ -131,21 +135,17 @@ class NetnsProvider:
         os.waitpid(pid, 0)
         return found
 
+    def supervise(self, plan: "Plan", listener: socket.socket, path: Path, leash: socket.socket) -> NoReturn:
+        """Turn this forked process into the supervisor of a lab."""
+        supervisor.become(plan, self, listener, path, leash)
+
     def enclose(self) -> None:
         """Put the supervisor into namespaces of its own: as PID 1 there it takes all with it when it dies.
-
-        Returns in a grandchild of the caller; the process in between leaves at once.
 
         Raises:
             NamespaceError: the kernel refused.
         """
-        self._one_user = not linux.can_be_root()
-        if self._one_user:
-            linux.enter_user_namespace()
-        linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWPID)
-        if os.fork():
-            os._exit(0)
-        linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+        self._one_user = linux.become_first_process()
         self._own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
     async def deploy(self, topology: Topology, files: Mapping[str, Sequence[File]], emit: Emit) -> None:
@@ -242,10 +242,13 @@ class NetnsProvider:
         if message is None:
             asyncio.get_running_loop().remove_reader(each.channel.fileno())
             for answer in each.waiting.values():
-                answer.set_exception(DeployError(f"node {each.topology.name} is gone"))
+                if not answer.done():
+                    answer.set_exception(DeployError(f"node {each.topology.name} is gone"))
             each.waiting.clear()
         elif "id" in message:
-            each.waiting.pop(int(str(message["id"]))).set_result(message)
+            answer = each.waiting.pop(int(str(message["id"])))
+            if not answer.done():  # nobody waits for a command that was hung up
+                answer.set_result(message)
         elif "log" in message:
             self._tell(each, Kind.LOG, int(str(message["at"])), line=str(message["log"]))
         elif "exited" in message:
@@ -298,6 +301,13 @@ class NetnsProvider:
         answer = await self.nodes[node].ask(do="run", **request)
         return Completed(status=int(str(answer["status"])), output=str(answer["output"]))
 
+    async def attach(
+        self, node: str, argv: Sequence[str], stdio: tuple[int, int, int], environment: Mapping[str, str]
+    ) -> int:
+        """Run a command in a node with these descriptors to its end; a cancelled one gets SIGHUP."""
+        answer = await self.nodes[node].ask(*stdio, do="attach", argv=list(argv), environment=dict(environment))
+        return int(str(answer["status"]))
+
     async def signal(self, node: str, name: str, number: int) -> int:
         """Signal every process of the node whose name starts with `name`; return how many."""
         answer = await self.nodes[node].ask(do="signal", name=name, number=number)
@@ -333,7 +343,7 @@ class NetnsProvider:
         linux.setns(self.nodes[node].descriptors["namespace"], linux.CLONE_NEWNET)
         return socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
 
-    def pidfd(self, node: str) -> int:
+    def pidfd(self, node: str) -> int | None:
         """Return a descriptor of the node's first process."""
         return self.nodes[node].pidfd
 
@@ -357,6 +367,23 @@ class NetnsProvider:
     def frames(self, network: str, after: int) -> Sequence[Frame]:
         """Return the kept frames with a number above `after`."""
         return self._taps[network].frames(after) if network in self._taps else ()
+
+
+def why_no_namespaces() -> list[str]:
+    """Return what keeps this machine from making namespaces, in words; empty when it makes them."""
+    if linux.can_be_root():
+        return []
+    pid = os.fork()
+    if pid == 0:
+        try:
+            linux.enter_user_namespace()
+            linux.unshare(linux.CLONE_NEWNET | linux.CLONE_NEWNS)
+        except (linux.NamespaceError, OSError):
+            os._exit(1)
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0:
+        return []
+    return [f"user namespaces are not allowed here: {_why_no_user_namespaces()}, or run labkit as root"]
 
 
 def _now() -> int:

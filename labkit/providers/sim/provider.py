@@ -15,7 +15,7 @@ from typing import NoReturn
 from labkit.conf import loader
 from labkit.conf.model import Config
 from labkit.daemon.runner import configure_event
-from labkit.lab.provider import Completed, Drop, Emit, File, Frame, Impairment, LackingError
+from labkit.lab.provider import SLACK, Completed, Drop, Emit, File, Frame, Impairment, LackingError
 from labkit.lab.render import CONFIG
 from labkit.lab.topology import Daemon, Topology
 from labkit.providers.sim.wire import reaches
@@ -32,6 +32,7 @@ _DONE = Completed(status=0, output="")
 class SimProvider:
     """Implements `labkit.lab.provider.Provider` with a `World`; its coroutines never wait."""
 
+    slack = SLACK
     world: World
     topology: Topology
 
@@ -135,6 +136,12 @@ class SimProvider:
             asks_for_web = argv[:2] == ("killall", "-0") and argv[-1] in _WEB_SERVERS
             bad = argv in self._failing.get(node, ()) or (asks_for_web and node not in self._serving)
             self.world.nodes[node].scripts[script.check.name] = ScriptBehaviour(status=1 if bad else 0)
+
+    async def attach(
+        self, node: str, argv: Sequence[str], stdio: tuple[int, int, int], environment: Mapping[str, str]
+    ) -> int:
+        """Refuse."""
+        _refuse("terminals")
 
     async def signal(self, node: str, name: str, number: int) -> int:
         """Kill, freeze or thaw the daemon."""

@@ -42,7 +42,7 @@ class Outcome:
 
 def missing() -> str:
     """Return what keeps a guest from booting here, in words with the cure, or nothing."""
-    packages = {KERNEL: "user-mode-linux", "modprobe": "kmod", "ip": "iproute2"}
+    packages = {KERNEL: "user-mode-linux", "modprobe": "kmod", "ip": "iproute2", "setpriv": "util-linux"}
     path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
     lacking = sorted({package for program, package in packages.items() if shutil.which(program, path=path) is None})
     if lacking:
@@ -73,29 +73,48 @@ def run(
         raise GuestError(lack)
     for name in ("status", "output", "console"):
         (share / name).unlink(missing_ok=True)
-    settings = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp", **(environment or {})}
-    words = " ".join(shlex.quote(word) for word in argv)
-    assignments = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
-    (share / "job").write_text(f"cd {shlex.quote(str(folder))} && exec env -i {assignments} {words}\n")
+    write_job(share, argv, environment or {}, folder)
     with tempfile.TemporaryDirectory(prefix="labkit-uml-") as home:
-        _boot(_command(share, modules, memory_mb), share / "console", Path(home), within_s)
+        _boot(command(share, modules, memory_mb), share / "console", Path(home), within_s)
     try:
         status = int((share / "status").read_text())
     except (OSError, ValueError):
-        said = _text(share / "output") + _text(share / "console")
-        raise GuestError(
-            f"the guest ended without a result{f'; the last it said: {said[-500:]}' if said else ''}"
-        ) from None
+        raise GuestError(f"the guest ended without a result{last_words(share)}") from None
     return Outcome(status=status, output=_text(share / "output"))
+
+
+def write_job(share: Path, argv: Sequence[str], environment: Mapping[str, str], folder: Path = Path("/")) -> None:
+    """Write what the guest is to run into the folder that it shares."""
+    settings = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp", **environment}
+    words = " ".join(shlex.quote(word) for word in argv)
+    assignments = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
+    (share / "job").write_text(f"cd {shlex.quote(str(folder))} && exec env -i {assignments} {words}\n")
+
+
+def last_words(share: Path) -> str:
+    """Return what the guest's job and its kernel said last, to end an error with."""
+    said = _text(share / "output") + _text(share / "console")
+    return f"; the last it said: {said[-500:]}" if said else ""
+
+
+def modules() -> set[str]:
+    """Return the names of the modules that came with the guest's kernel, and of those that are part of it."""
+    names = {path.name.removesuffix(".ko") for path in _MODULES.rglob("*.ko")}
+    for builtin in _MODULES.glob("*/modules.builtin"):
+        names |= {Path(line).name.removesuffix(".ko") for line in builtin.read_text().splitlines()}
+    return names
 
 
 def _text(file: Path) -> str:
     return file.read_text(errors="replace") if file.exists() else ""
 
 
-def _command(share: Path, modules: Sequence[str], memory_mb: int) -> list[str]:
+def command(share: Path, modules: Sequence[str], memory_mb: int, serial: int | None = None) -> list[str]:
+    """Return the command that boots a guest; `serial` is the descriptor of its serial line (/dev/ttyS0)."""
+    line = () if serial is None else (f"ssl0=fd:{serial},fd:{serial}",)
     return [
         KERNEL,
+        *line,
         f"mem={memory_mb}M",
         "rootfstype=hostfs",
         "rootflags=/",
@@ -103,10 +122,12 @@ def _command(share: Path, modules: Sequence[str], memory_mb: int) -> list[str]:
         "quiet",
         "con=null",
         "con0=fd:0,fd:1",
-        "init=/bin/sh",  # the script need not be executable, as files that pip installs are not
+        "init=/usr/bin/setpriv",
         f"LABKIT_SHARE={share.absolute()}",
         f"LABKIT_MODULES={','.join(modules)}",
         "--",
+        "--no-new-privs",  # in a user namespace root's files are nobody's: mount(8), set-user-ID, would become that
+        "/bin/sh",  # the script need not be executable, as files that pip installs are not
         str(_INIT),
     ]
 

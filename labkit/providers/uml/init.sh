@@ -12,6 +12,7 @@ mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mn
 mount -t proc proc /mnt/root/proc
 mount -t sysfs sysfs /mnt/root/sys
 mount -t tmpfs tmpfs /mnt/root/run
+mount -t devpts -o ptmxmode=0666 devpts /mnt/root/dev/pts
 mount -t tmpfs tmpfs /mnt/root/dev/shm
 mount -t tmpfs tmpfs /mnt/root/tmp
 mkdir -p /mnt/root/run/share

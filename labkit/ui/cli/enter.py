@@ -33,16 +33,20 @@ def shell_command(name: str | None, node: str) -> None:
 
 def _replace_self(name: str | None, node: str, argv: list[str]) -> None:
     """Enter the node's namespaces and run there; the process that stays outside passes the exit status on."""
-    from labkit.providers.netns import linux  # only a namespace node is entered like this
-
+    environment = {"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8", "PS1": f"root@{node}:\\w# "}
+    environment["TERM"] = os.environ.get("TERM", "dumb")
     with client.Client(client.choose(name)) as connection:
         pidfd = connection.pidfd(node)
+        if pidfd is None:
+            from labkit.ui.cli import attached
+
+            raise SystemExit(attached.run(connection, node, argv, environment))
+    from labkit.providers.netns import linux  # only a namespace node is entered like this
+
     try:
         linux.enter_node(pidfd)
     except linux.NamespaceError as error:
         raise LabkitError(f"node {node} cannot be entered: {error}") from error
-    environment = {"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8", "PS1": f"root@{node}:\\w# "}
-    environment["TERM"] = os.environ.get("TERM", "dumb")
     pid = os.fork()  # the child is the first of us in the node's PID namespace
     if pid == 0:
         try:

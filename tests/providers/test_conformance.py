@@ -1,0 +1,189 @@
+"""What every provider must do, the same for all: one lab each, from the command line, as users have it.
+
+A provider that cannot work here is skipped with the words of its own `missing()`.
+"""
+
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from labkit.diagnostics import LabkitError
+from labkit.providers import registry
+from tests.conftest import NOBODY, Labkit, end, eventually, tool_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.kernel]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A provider, and the user who asks for it."""
+
+    provider: str
+    user: int | None
+
+
+WORLDS = {
+    "netns-root": World("netns", None),
+    "netns-rootless": World("netns", NOBODY),
+    "uml-rootless": World("uml", NOBODY),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A running lab of a world."""
+
+    world: World
+    labkit: Labkit
+
+    def exec(self, node: str, *argv: str, status: int = 0) -> str:
+        """Run a command in a node, by the command line."""
+        return self.labkit("exec", "--name", "one", node, "--", *argv, status=status)
+
+
+def _raised(world: World) -> Iterator[Raised]:
+    if world.user is not None and os.geteuid() != 0:
+        pytest.skip("the caller is not root: both ways are the same")
+    try:
+        registry.provider(world.provider)
+    except LabkitError as error:
+        pytest.skip(str(error))
+    for tool in tool_of(world.user):
+        tool("up", "failover", "-q", "--name", "one", "--provider", world.provider)
+        yield Raised(world, tool)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(world, id=name) for name, world in WORLDS.items()],
+)
+def lab(request: pytest.FixtureRequest) -> Iterator[Raised]:
+    """One lab for all tests of a world, which leave it as they found it."""
+    yield from _raised(request.param)
+
+
+def test_a_node_is_a_machine_with_a_network(lab: Raised) -> None:
+    assert lab.exec("server1", "hostname") == "server1\n"
+    assert "192.168.1.21/24" in lab.exec("server1", "ip", "-4", "addr", "show", "eth0")
+    assert "02:00:00:00:00:02" in lab.exec("server1", "ip", "link", "show", "eth0")
+    assert "1 received" in lab.exec("host", "ping", "-c", "1", "-W", "5", "192.168.1.23")
+    assert "server2" in lab.exec("host", "cat", "/etc/hosts")
+
+
+def test_commands_end_as_they_end(lab: Raised) -> None:
+    assert lab.exec("server1", "sh", "-c", "echo out; echo err >&2; exit 7", status=7) == "out\nerr\n"
+    assert "No such file" in lab.exec("server1", "nosuch", status=127)
+    lab.exec("server1", "sh", "-c", "kill -9 $$", status=128 + signal.SIGKILL)
+
+
+def test_input_and_output_are_bytes(lab: Raised) -> None:
+    """More than any buffer on the way holds, each byte there is, and the end of input is an end."""
+    sent = bytes(range(256)) * 1000
+    command = ["exec", "--name", "one", "server2", "--", "cat"]
+    done = subprocess.run(
+        [sys.executable, "-m", "labkit.ui.cli.main", *command],
+        cwd="/",
+        env=lab.labkit.environment,
+        input=sent,
+        capture_output=True,
+        timeout=60,
+        user=lab.world.user,
+        group=lab.world.user,
+    )
+    assert (done.returncode, done.stdout == sent, done.stderr) == (0, True, b"")
+
+
+def test_a_terminal_is_a_terminal(lab: Raised) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
+    command = [sys.executable, "-m", "labkit.ui.cli.main", "shell", "--name", "one", "server1"]
+    user = lab.world.user
+    with subprocess.Popen(
+        command, cwd="/", env=lab.labkit.environment, stdin=theirs, stdout=theirs, stderr=theirs, user=user, group=user
+    ) as shell:
+        os.close(theirs)
+        said = _until(ours, b"root@server1")
+        os.write(ours, b"stty size; test -t 0 && echo termi''nal\n")
+        said = _until(ours, b"terminal")
+        assert b"33 77" in said
+        os.write(ours, b"exit 5\n")
+        assert shell.wait(timeout=30) == 5
+    os.close(ours)
+
+
+def _until(terminal: int, wanted: bytes) -> bytes:
+    said, deadline = b"", time.monotonic() + 30
+    while wanted not in said:
+        assert select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0], said
+        try:
+            said += os.read(terminal, 4096)
+        except OSError:  # EIO: nobody has it open any more
+            pytest.fail(f"the terminal closed; it said {said!r}")
+    return said
+
+
+def test_a_nodes_files_are_its_own(lab: Raised) -> None:
+    assert "vrrp_instance" in lab.exec("server1", "cat", "/etc/keepalived/keepalived.conf")
+    lab.exec("server1", "sh", "-c", "echo own > /etc/labkit-test; touch /tmp/labkit-x /var/log/x")
+    assert lab.exec("server1", "cat", "/etc/labkit-test") == "own\n"
+    lab.exec("server2", "test", "-e", "/etc/labkit-test", status=1)
+    assert not Path("/etc/labkit-test").exists()
+    assert not Path("/tmp/labkit-x").exists()
+
+
+def test_what_happens_is_told_on_this_machines_clock(lab: Raised) -> None:
+    """The address comes to server1, is announced on the segment, and its daemon says why."""
+
+    def records() -> list[dict[str, object]]:
+        return [json.loads(line) for line in lab.labkit("events", "--name", "one", "--json").splitlines()]
+
+    def told(**wanted: object) -> bool:
+        return any(all(record.get(key) == value for key, value in wanted.items()) for record in records())
+
+    assert eventually(lambda: told(kind="address", node="server1", address="192.168.1.20", present=True), within=20)
+    assert told(kind="state", node="server1", state="MASTER")
+    assert told(kind="advert", node="lan", source="192.168.1.21", priority=150)
+    assert told(kind="announce", node="lan", address="192.168.1.20", lladdr="02:00:00:00:00:02")
+    now = time.monotonic_ns() // 1000
+    assert all(now - 10**9 < int(str(record["at"])) < now + 10**6 for record in records())
+    assert "Entering MASTER STATE" in lab.labkit("logs", "--name", "one", "server1")
+
+
+def test_mistakes_are_named(lab: Raised) -> None:
+    assert "did you mean 'server1'" in lab.exec("server11", "true", status=2)
+    again = lab.labkit("up", "failover", "-q", "--name", "one", "--provider", lab.world.provider, status=2)
+    assert "already up" in again
+
+
+def test_two_labs_and_what_a_kill_leaves(lab: Raised) -> None:
+    """The second has the same addresses; its supervisor is killed, and it alone is gone, with all its processes."""
+    before = lab.labkit.pids()
+    lab.labkit("up", "failover", "-q", "--name", "two", "--provider", lab.world.provider)
+    assert lab.labkit("exec", "--name", "two", "server1", "--", "hostname") == "server1\n"
+    assert lab.labkit.pids() > before
+    end(lab.labkit.supervisor("two"))
+    assert eventually(lambda: not lab.labkit.pids() - before, within=10)
+    assert lab.exec("server1", "hostname") == "server1\n"
+
+
+def test_a_scenario_gives_the_same_verdict(lab: Raised) -> None:
+    """On a machine with much else to do a run may be late; no provider is late three times."""
+    for _ in range(3):
+        process = lab.labkit.start("run", "failover", "-s", "stop", "--json", "--provider", lab.world.provider)
+        said, errors = process.communicate(timeout=100)
+        if json.loads(said)[0]["verdict"] in ("PASS", "INCONCLUSIVE"):
+            return
+    pytest.fail(said + errors)
