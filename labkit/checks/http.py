@@ -10,8 +10,8 @@ from functools import lru_cache
 from labkit.checks.page import Page, Request, fetch, own_host
 from labkit.checks.target import Target
 from labkit.checks.trouble import CheckFailedError
-from labkit.conf.checks import regex_flags
 from labkit.conf.model_balancing import HttpCheck, Url
+from labkit.conf.regexes import compile_regex
 from labkit.lvs.check import Result
 
 
@@ -60,7 +60,7 @@ def _matches(url: Url, body: bytes) -> bool:
 
 @lru_cache(maxsize=1024)
 def _compiled(regex: str, options: frozenset[str]) -> re.Pattern[bytes]:
-    return re.compile(regex.encode(), regex_flags(tuple(options)))
+    return compile_regex(regex, options)
 
 
 def _ranges(url: Url) -> str:

@@ -1,7 +1,7 @@
 """The checks of a real server: from checked lines to what is run, and when."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from labkit.conf.complaints import Complaints
@@ -21,6 +21,7 @@ from labkit.conf.model_balancing import (
     Url,
 )
 from labkit.conf.reader import Statement
+from labkit.conf.regexes import OPTIONS, compile_regex
 from labkit.conf.schema import balancing
 from labkit.conf.schema.keyword import Leaf
 from labkit.conf.section import Section
@@ -32,7 +33,6 @@ from labkit.values import dataclass, replace
 
 T = TypeVar("T")
 _DIGEST = re.compile(r"[0-9a-fA-F]{32}")
-_REGEX_OPTIONS = {"caseless": re.IGNORECASE, "multiline": re.MULTILINE, "dotall": re.DOTALL, "extended": re.VERBOSE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +176,16 @@ class _Builder:
         if regex is None:
             return None
         try:
-            re.compile(regex.encode())
+            compile_regex(regex)
         except re.error as error:
             self.complaints.error(section.span(balancing.REGEX), f"this is no regular expression: {error}", "mend it")
         return regex
 
     def _regex_options(self, section: Section) -> frozenset[str]:
         options: frozenset[str] = section.get(balancing.REGEX_OPTIONS) or frozenset()
-        for option in sorted(options - set(_REGEX_OPTIONS)):
+        for option in sorted(options - OPTIONS):
             span = section.span(balancing.REGEX_OPTIONS)
-            hint = did_you_mean(option, _REGEX_OPTIONS)
+            hint = did_you_mean(option, sorted(OPTIONS))
             self.complaints.error(span, f"the option `{option}` of pcre2 is not supported by labkit", hint)
         return options
 
@@ -259,11 +259,3 @@ class _Builder:
 def _is_on(section: Section, switch: Leaf[bool]) -> bool:
     value: bool | None = section.get(switch)
     return bool(value)
-
-
-def regex_flags(options: Sequence[str]) -> int:
-    """Return what `re` calls the options of a regular expression."""
-    flags = re.NOFLAG
-    for option in options:
-        flags |= _REGEX_OPTIONS[option]
-    return int(flags)

@@ -4,7 +4,6 @@ from ipaddress import ip_address
 
 import pytest
 
-from labkit.conf.checks import regex_flags
 from labkit.conf.loader import loads
 from labkit.conf.model import Config
 from labkit.conf.model_balancing import (
@@ -376,8 +375,3 @@ def test_tls_material() -> None:
     block = "SSL {\n password x\n ca /a\n certificate /b\n key /c\n}\n"
     assert config_of(block + SERVER).tls == TlsMaterial(password="x", ca="/a", certificate="/b", key="/c")
     assert config_of(SERVER).tls == TlsMaterial()
-
-
-def test_flags_of_regular_expressions() -> None:
-    assert regex_flags([]) == 0
-    assert regex_flags(["caseless", "dotall"]) == 2 | 16

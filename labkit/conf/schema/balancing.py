@@ -44,10 +44,12 @@ DIGEST = Leaf("digest", Word("32 hexadecimal digits"), "The MD5 of the body, as 
 STATUS_CODE = Leaf("status_code", StatusCodes(), "The statuses that are good (200-299)")
 REGEX = Leaf("regex", Word("a regular expression"), "Must match the body")
 REGEX_NO_MATCH = Leaf("regex_no_match", Flag(), "Must not match the body")
-REGEX_OPTIONS = Leaf("regex_options", Words("option names of pcre2"), "caseless, multiline, dotall, extended")
+REGEX_OPTIONS = Leaf(
+    "regex_options", Words("option names of pcre2"), "caseless, multiline, dotall, extended, and what needs none"
+)
 REGEX_STACK = Leaf("regex_stack", Words("two sizes in bytes"), "Has no meaning here: the library grows its own")
 REGEX_MIN_OFFSET = Leaf("regex_min_offset", Integer(0, _LARGE), "Look at the body from here on (0)")
-REGEX_MAX_OFFSET = Leaf("regex_max_offset", Integer(0, _LARGE), "The match begins before here")
+REGEX_MAX_OFFSET = Leaf("regex_max_offset", Integer(0, _LARGE), "The match begins here at the latest")
 TLS_COMPLIANT = Leaf("tls_compliant", Flag(), "The server ends TLS properly")
 
 URL = Block(
