@@ -33,7 +33,7 @@ CHECK_VERBS: Final = ("fail_check", "mend_check")
 VERBS: Final = (*DAEMON_VERBS, *NODE_VERBS, *CHECK_VERBS, *LINK_VERBS, "partition", "mute", "heal", "exec")
 
 IMPAIRMENTS: Final = ("loss", "duplicate", "reorder", "delay", "jitter")
-_ADVERT_FIELDS: Final = ("priority", "vrid", "source", "every")
+ADVERT_WORDS: Final = ("priority", "vrid", "source", "every")
 ALL: Final = "all"
 
 
@@ -167,7 +167,7 @@ def _words(verb: str, node: Node, more: object, topology: Topology) -> tuple[tup
         case "reload":
             return tuple(_mapping(name, more, (*node.variables, *topology.variables)).items())
         case "advert":
-            words = _mapping(name, more, _ADVERT_FIELDS)
+            words = _mapping(name, more, ADVERT_WORDS)
             return tuple((key, _advert_word((name, key), key, word, topology)) for key, word in words.items())
     if more is not None:
         raise Mistake((), f"`{verb}` takes a node only", f"for example `{verb}: {name}`")

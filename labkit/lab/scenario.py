@@ -150,7 +150,8 @@ class Experiment:
         return self.judge(step, mark)
 
     def begin(self) -> Micros:
-        """Take what has come by now as the past; return from when on the step's bounds count."""
+        """Take what has happened by now as the past; return from when on the step's bounds count."""
+        self.client.ask("sync")
         for record in self.client.next_records(0.0):
             self.sight.take(record)
         self.began = self.now()

@@ -44,10 +44,10 @@ from labkit.lab.story import (
 from labkit.lab.topology import Topology
 from labkit.trace import Micros
 
-_STATES = ("INIT", "BACKUP", "MASTER", "FAULT")
+STATES = ("INIT", "BACKUP", "MASTER", "FAULT")
 
 
-_CONDITIONS = {
+CONDITIONS = {
     "vip": ("address",),
     "only": ("address",),
     "master": (),
@@ -372,12 +372,12 @@ class _Reader:
             yield self._condition((*path, number), item)
 
     def _condition(self, path: Key, value: object) -> Condition:
-        found = [key for key in value if key in _CONDITIONS] if isinstance(value, dict) else []
+        found = [key for key in value if key in CONDITIONS] if isinstance(value, dict) else []
         if not isinstance(value, dict) or len(found) != 1:
-            self.wrong(path, "this is no condition", f"one of: {', '.join(_CONDITIONS)}")
+            self.wrong(path, "this is no condition", f"one of: {', '.join(CONDITIONS)}")
             return Condition(what="")
         what = found[0]
-        self._mapping(path, value, (what, *_CONDITIONS[what]))
+        self._mapping(path, value, (what, *CONDITIONS[what]))
         subject, expected = str(value[what]), str(value.get("is", value.get("by", "")))
         if what == "owners":
             if not re.fullmatch("[0-9]{1,3}", subject):
@@ -391,7 +391,7 @@ class _Reader:
         if what == "arp" and self._known((*path, "is"), expected, [*self.nodes, BEST]):
             self._meet(path, subject, expected)
         if what == "state":
-            self._known((*path, "is"), expected, _STATES)
+            self._known((*path, "is"), expected, STATES)
         address = str(value.get("address", ""))
         if address and not _is_address(address):
             self.wrong((*path, "address"), f"'{address}' is no address", "an IPv4 address such as 10.0.0.20")

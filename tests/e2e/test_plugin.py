@@ -87,3 +87,22 @@ def test_a_test_file_as_users_write_it(own: Labkit, tmp_path: Path) -> None:
     }
     assert properties["2 VIP on server2: bound_s"] == "1.4125"
     assert float(str(properties["2 VIP on server2: measured_s"])) > 0.9
+
+
+def test_a_new_lab_runs_as_it_is(own: Labkit, tmp_path: Path) -> None:
+    said = own("new", "mine", folder=tmp_path)
+    assert "next: labkit run mine" in said
+    assert "PASS failover" in own("run", "mine", "--set", "advert_int=1", folder=tmp_path)
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--noconftest", "--rootdir", "mine"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "mine"],
+        cwd=tmp_path,
+        env=own.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "1 passed" in done.stdout or "1 skipped" in done.stdout, done.stdout
+    assert "mine is there already and not empty" in own("new", "mine", folder=tmp_path, status=2)
+    assert '"title": "a scenario of labkit"' in own("schema", "scenario")

@@ -24,6 +24,8 @@ COMMANDS = {
     "fault": ("breaking", "Break something in a running lab."),
     "heal": ("breaking", "Undo what was broken."),
     "run": ("run", "Run a lab's scenarios and give a verdict for each."),
+    "new": ("writing", "Make a folder with a lab, a scenario and a test of your own."),
+    "schema": ("writing", "Print the JSON Schema of scenario files or of lab.yml."),
     "doctor": ("doctor", "Tell what this machine can do, and what to install for the rest."),
 }
 
