@@ -21,7 +21,7 @@ from labkit.conf.model_balancing import Check
 from labkit.conf.model_commands import Command
 from labkit.daemon.balanced import Services
 from labkit.daemon.balancing_herald import BalancingHerald
-from labkit.daemon.balancing_words import activating, records, shutting_down, tell
+from labkit.daemon.balancing_words import Known, activating, records, shutting_down, tell
 from labkit.daemon.channel import Channel
 from labkit.daemon.children import Children
 from labkit.daemon.conduct import Conduct
@@ -30,7 +30,7 @@ from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.ipvs_settings import IpvsSettings
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
-from labkit.daemon.messages import AskTable, Follow, Ready, Table, TakeConfig
+from labkit.daemon.messages import AskTable, Follow, Ready, Table, TakeConfig, Taken
 from labkit.daemon.programs import prepare
 from labkit.daemon.settings import Settings
 from labkit.daemon.table import compose_table
@@ -76,6 +76,7 @@ class Balancer:
         self._running: dict[CheckId, Running] = {}
         self._specs: dict[CheckId, tuple[Check, int]] = {}  # and the weight of the real server
         self._config: Config | None = None
+        self._known: Known = {}
         self._stopping = False
 
     # --- the loop -----------------------------------------------------------------------------------------------------
@@ -118,9 +119,9 @@ class Balancer:
         if self._config is None:
             return
         farewell = isinstance(event, Stop)
-        for line in () if farewell else tell(actions, self._config.virtual_servers, starting=starting):
+        for line in () if farewell else tell(actions, self._known, starting=starting):
             self._log.say(line)
-        for kind, data in records(actions, self._config.virtual_servers):
+        for kind, data in records(actions, self._known):
             self._tracer.say(kind, data)
         self._herald.tell(actions, starting=starting, farewell=farewell)
 
@@ -201,6 +202,7 @@ class Balancer:
             case TakeConfig():
                 self._log.say("Reloading")
                 self._configure(message.config, starting=False)
+                self._parent.send(Taken())
                 self._log.say("Reload complete")
                 self._log.flush()
             case Follow():
@@ -224,6 +226,7 @@ class Balancer:
 
     def _configure(self, config: Config, *, starting: bool) -> None:
         self._config = config
+        self._known = {server.core.key: server for server in config.virtual_servers}
         defs = config.global_defs
         self._conduct.take(defs.checker_process_name, defs.checker_scheduling, highest=0, late=SECOND)
         self._files.configure(config.track_files)

@@ -1,6 +1,7 @@
 """What the log says of balancing, in the words that users of keepalived look for."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 from labkit.conf.model_balancing import (
     Check,
@@ -45,9 +46,12 @@ def server_name(service: ServiceKey, server: Destination) -> str:
     return f"[{server.address}]{protocol}:{server.port}"
 
 
-def tell(actions: Iterable[Action], servers: Iterable[VirtualServer], *, starting: bool = False) -> Iterator[str]:
+Known: TypeAlias = Mapping[ServiceKey, VirtualServer]
+"""The virtual servers of the configuration: built once, for what is said of thousands of checks a second."""
+
+
+def tell(actions: Iterable[Action], known: Known, *, starting: bool = False) -> Iterator[str]:
     """Yield the lines for actions that were decided together."""
-    known = {server.core.key: server for server in servers}
     for action in actions:
         match action:
             case Settled():
@@ -66,9 +70,8 @@ def tell(actions: Iterable[Action], servers: Iterable[VirtualServer], *, startin
                 yield from _quorum_changed(action, known, starting=starting)
 
 
-def records(actions: Iterable[Action], servers: Iterable[VirtualServer]) -> Iterator[tuple[Kind, dict[str, Value]]]:
+def records(actions: Iterable[Action], known: Known) -> Iterator[tuple[Kind, dict[str, Value]]]:
     """Yield what the trace says of actions that were decided together."""
-    known = {server.core.key: server for server in servers}
     for action in actions:
         match action:
             case Settled():
@@ -83,13 +86,13 @@ def records(actions: Iterable[Action], servers: Iterable[VirtualServer]) -> Iter
                 yield Kind.QUORUM, {"service": str(action.service), "up": action.up, **figures}
 
 
-def _real(check: CheckId, known: Mapping[ServiceKey, VirtualServer]) -> RealServerConfig | None:
+def _real(check: CheckId, known: Known) -> RealServerConfig | None:
     virtual = known.get(check.service)
     servers = virtual.core.servers if virtual is not None else ()
     return next((server for server in servers if server.destination.key == check.server), None)
 
 
-def _check(check: CheckId, known: Mapping[ServiceKey, VirtualServer]) -> tuple[str, str]:
+def _check(check: CheckId, known: Known) -> tuple[str, str]:
     """Return the name of the real server, and of the check."""
     real = _real(check, known)
     if real is None or check.number >= len(real.checks):
@@ -97,7 +100,7 @@ def _check(check: CheckId, known: Mapping[ServiceKey, VirtualServer]) -> tuple[s
     return server_name(check.service, real.destination), kind_of(real.checks[check.number].spec)
 
 
-def _logs_all(check: CheckId, known: Mapping[ServiceKey, VirtualServer]) -> bool:
+def _logs_all(check: CheckId, known: Known) -> bool:
     """Tell whether each failure of a check is logged (log_all_failures)."""
     real = _real(check, known)
     return real is not None and check.number < len(real.checks) and real.checks[check.number].log_all
@@ -108,7 +111,7 @@ def _failing(name: str, kind: str, detail: str) -> str:
     return f"{what} {name} failed: {detail or 'no reason told'}"
 
 
-def _settled(action: Settled[CheckId], known: Mapping[ServiceKey, VirtualServer]) -> str:
+def _settled(action: Settled[CheckId], known: Known) -> str:
     name, kind = _check(action.check, known)
     if action.healthy:
         what = "TCP connection to" if kind == "TCP_CHECK" else f"{kind} on service"
@@ -134,7 +137,7 @@ def activating(servers: Iterable[VirtualServer]) -> Iterator[str]:
                 yield f"Activating healthchecker for service {name} for VS {virtual.core.key}"
 
 
-def _server_changed(action: ServerChanged, known: Mapping[ServiceKey, VirtualServer]) -> str:
+def _server_changed(action: ServerChanged, known: Known) -> str:
     virtual = known.get(action.service)
     servers = virtual.core.servers if virtual is not None else ()
     inhibit = any(server.inhibit for server in servers if server.destination.key == action.destination.key)
@@ -151,9 +154,7 @@ def quorum_figures(action: QuorumChanged) -> str:
     return f"{action.quorum}{sign}{action.hysteresis}={bound} {'<=' if action.up else '>'} {action.weight}"
 
 
-def _quorum_changed(
-    action: QuorumChanged, known: Mapping[ServiceKey, VirtualServer], *, starting: bool
-) -> Iterator[str]:
+def _quorum_changed(action: QuorumChanged, known: Known, *, starting: bool) -> Iterator[str]:
     key = action.service
     head = "Gained quorum" if action.up else "Starting with quorum down" if starting else "Lost quorum"
     yield f"{head} {quorum_figures(action)} for VS {key}"

@@ -169,6 +169,9 @@ def test_either_half_runs_alone(balanced: Balanced, begin: Begin) -> None:
     ready(daemon)
     assert balanced.share(3) == {"1": 1, "2": 1, "3": 1}
     assert "VRRP child" not in daemon.log.split("Stopped Keepalived")[-1]
+    for weights, share in (((0, 1, 1), {"2": 1, "3": 1}), ((1, 0, 0), {"1": 2})):  # a reload, and another one
+        daemon.reload(whole(balanced, weights))
+        eventually(lambda share=share: balanced.share(2) == share, within=10)  # type: ignore[misc]
 
 
 WITHOUT_A_PLANE = """

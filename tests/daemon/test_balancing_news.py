@@ -50,6 +50,7 @@ class Story:
         loaded = loads(before + CONF.format(more=more, real=real), file="k.conf")
         assert loaded.config is not None, loaded.diagnostics
         self.servers: tuple[VirtualServer, ...] = loaded.config.virtual_servers
+        self.known = {server.core.key: server for server in self.servers}
         self.defaults: GlobalDefs = loaded.config.global_defs
         self.editor = BalancingEditor()
         self.editor.configure(self.servers)
@@ -64,8 +65,8 @@ class Story:
         actions = self.director.handle(event, self.now)
         farewell = isinstance(event, Stop)
         self.news += self.editor.news(actions, starting=starting, farewell=farewell)
-        self.log += tell(actions, self.servers, starting=starting)
-        self.traced += [(kind, dict(data)) for kind, data in records(actions, self.servers)]
+        self.log += tell(actions, self.known, starting=starting)
+        self.traced += [(kind, dict(data)) for kind, data in records(actions, self.known)]
         return actions
 
     def run(self, seconds: int, dead: str = "") -> None:
