@@ -51,6 +51,18 @@ class TestSurroundings:
         pid, group, source = text.split()
         assert (pid, source) == (group, "/dev/null")
 
+    def test_it_has_the_environment_and_the_folder_of_the_daemon(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("OF_THE_DAEMON", "its own")
+        _, text = run(desk, "sh", "-c", "echo $OF_THE_DAEMON; pwd; env | sort")
+        told, folder, *environment = text.splitlines()
+        assert (told, folder) == ("its own", str(tmp_path))
+        of_the_shell = {"PWD", "OLDPWD", "SHLVL", "_"}
+        names = {line.partition("=")[0] for line in environment if "=" in line} - of_the_shell
+        assert names <= set(os.environ)
+
     def test_signals_are_as_they_are_by_default(self, desk: Desk) -> None:
         _, text = run(desk, "grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status")
         standard = (1 << 31) - 1  # 32 and 33 are the C library's own
