@@ -26,6 +26,7 @@ COMMANDS = {
     "run": ("run", "Run a lab's scenarios and give a verdict for each."),
     "new": ("writing", "Make a folder with a lab, a scenario and a test of your own."),
     "schema": ("writing", "Print the JSON Schema of scenario files or of lab.yml."),
+    "sim": ("sim", "Let thousands of simulated routers live through faults."),
     "doctor": ("doctor", "Tell what this machine can do, and what to install for the rest."),
 }
 
