@@ -10,7 +10,7 @@ It is a process of its own, so that nothing that a check does can delay an adver
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from labkit.checks.run import run as run_check
@@ -39,12 +39,13 @@ from labkit.diagnostics import LabkitError
 from labkit.kernel.process import now
 from labkit.lvs.check import Result, Run
 from labkit.lvs.director import Director
-from labkit.lvs.events import AddressesChanged, Answered, CheckId, Configure, Event, Stop, Wake
+from labkit.lvs.events import Action, AddressesChanged, Answered, CheckId, Configure, Event, Stop, Wake
 from labkit.lvs.model import Connection, ServiceReading
 from labkit.trace import SECOND, Micros
 from labkit.vrrp.events import FileChanged
 
 PROCESS_NAME = "keepalived_healthcheckers"
+_TOGETHER: Micros = 5_000  # checks that are due within this time begin together, which costs less
 _FAREWELL = 4 * SECOND  # what scripts that tell of the end get
 
 
@@ -74,7 +75,7 @@ class Balancer:
         self._files = Files(self._loop, self._file_changed, partial(log.say, level=Level.WARNING))
         self._numbers: dict[str, int] = {}  # in track_files
         self._running: dict[CheckId, Running] = {}
-        self._specs: dict[CheckId, tuple[Check, int]] = {}  # and the weight of the real server
+        self._specs: dict[CheckId, tuple[Check, Target]] = {}
         self._config: Config | None = None
         self._known: Known = {}
         self._stopping = False
@@ -96,7 +97,8 @@ class Balancer:
 
     @property
     def _deadline(self) -> Micros | None:
-        times = (self._director.deadline, self._waiter.deadline, self._services.deadline)
+        checks = self._director.deadline
+        times = (None if checks is None else checks + _TOGETHER, self._waiter.deadline, self._services.deadline)
         return min((time for time in times if time is not None), default=None)
 
     def _fire(self) -> None:
@@ -105,17 +107,25 @@ class Balancer:
         if deadline is not None and deadline <= now():
             self._waiter.step()
         deadline = self._director.deadline
-        if deadline is not None and deadline <= now():
+        if deadline is not None and deadline + _TOGETHER <= now():
             self._handle(Wake())
         self._services.tend()
 
     def _handle(self, event: Event, *, starting: bool = False) -> None:
         """Tell the director of an event and do what it decides."""
         actions = self._director.handle(event, now())
-        self._services.take(actions)
+        told = []
         for action in actions:
             if isinstance(action, Run):
                 self._start(action.check)
+            else:
+                told.append(action)
+        if told:
+            self._tell(told, event, starting=starting)
+
+    def _tell(self, actions: Sequence[Action], event: Event, *, starting: bool) -> None:
+        """Bring the table, the log, the trace and everybody else up to what was decided."""
+        self._services.take(actions)
         if self._config is None:
             return
         farewell = isinstance(event, Stop)
@@ -154,9 +164,7 @@ class Balancer:
     # --- checks -------------------------------------------------------------------------------------------------------
 
     def _start(self, check: CheckId) -> None:
-        spec, weight = self._specs[check]
-        tls = self._config.tls if self._config is not None else None
-        target = Target(weight=weight, tls=tls, execute=self._execute, values=self._numbers)
+        spec, target = self._specs[check]
         self._running[check] = self._waiter.start(run_check(spec, target), partial(self._ended, check))
 
     def _ended(self, check: CheckId, result: Result) -> None:
@@ -233,12 +241,7 @@ class Balancer:
         if starting:
             self._services.start(flush=defs.lvs_flush)
         self._services.configure(server.core for server in config.virtual_servers)
-        self._specs = {
-            CheckId(core.key, server.destination.key, number): (check.spec, server.destination.weight)  # type: ignore[misc]
-            for core in (virtual.core for virtual in config.virtual_servers)
-            for server in core.servers
-            for number, check in enumerate(server.checks)
-        }
+        self._specs = self._specs_of(config)
         for check in set(self._running) - set(self._specs):
             self._running.pop(check).cancel()
         self._ipvs.configure(defs)
@@ -247,6 +250,17 @@ class Balancer:
         self._handle(Configure(servers=tuple(server.core for server in config.virtual_servers)), starting=starting)
         for line in activating(config.virtual_servers) if starting else ():
             self._log.explain(line)
+
+    def _specs_of(self, config: Config) -> dict[CheckId, tuple[Check, Target]]:
+        """Return what each check does, and its surroundings."""
+        found: dict[CheckId, tuple[Check, Target]] = {}
+        for core in (virtual.core for virtual in config.virtual_servers):
+            for server in core.servers:
+                weight = server.destination.weight
+                target = Target(weight=weight, tls=config.tls, execute=self._execute, values=self._numbers)
+                for number, check in enumerate(server.checks):
+                    found[CheckId(core.key, server.destination.key, number)] = (check.spec, target)  # type: ignore[assignment]
+        return found
 
 
 def run_checkers(config: Config, control: socket.socket, log: Log, settings: Settings) -> int:

@@ -1,6 +1,6 @@
 """What a director is told and what it answers: frozen values; all times are integer microseconds."""
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from labkit.lvs.check import CheckAction, Result
 from labkit.lvs.config import VirtualServerConfig
@@ -8,12 +8,30 @@ from labkit.lvs.model import Address, Destination, ServiceKey, ServiceState
 from labkit.values import dataclass
 
 
-class CheckId(NamedTuple):
-    """Which check: of which real server of which virtual server, and the how-manieth there."""
+class CheckId:
+    """Which check: of which real server of which virtual server, and the how-manieth there.
 
-    service: ServiceKey
-    server: tuple[Address, int]
-    number: int
+    It is looked up several times for each run, and hashing addresses is slow: it is done once.
+    """
+
+    __slots__ = ("_hash", "number", "server", "service")
+
+    def __init__(self, service: ServiceKey, server: tuple[Address, int], number: int) -> None:
+        self.service = service
+        self.server = server
+        self.number = number
+        self._hash = hash((service, server, number))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, CheckId):
+            return NotImplemented
+        return (self.number, self.server, self.service) == (other.number, other.server, other.service)
+
+    def __repr__(self) -> str:
+        return f"CheckId({self.service!r}, {self.server!r}, {self.number})"
 
 
 # --- events -----------------------------------------------------------------------------------------------------------

@@ -389,3 +389,10 @@ def test_settled_is_told_with_its_result() -> None:
     talk = Dialogue(virtual(server(1)))
     talk.answer(1, GOOD)
     assert [type(action) for action in talk.said] == [Settled]
+
+
+def test_a_check_is_known_by_what_it_checks() -> None:
+    one, same = (CheckId(KEY, (IPv4Address("10.0.0.1"), 80), 0) for _ in range(2))
+    others = {CheckId(KEY, (IPv4Address("10.0.0.1"), 80), 1), CheckId(KEY, (IPv4Address("10.0.0.2"), 80), 0)}
+    assert (one == same, {one, same} == {one}, one in others, one == "one") == (True, True, False, False)
+    assert repr(one) == f"CheckId({KEY!r}, (IPv4Address('10.0.0.1'), 80), 0)"
