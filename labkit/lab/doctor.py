@@ -19,7 +19,7 @@ _TOOLS = {  # program: (Debian package, what it is for)
     "apache2": ("apache2-bin", "the real web server: --set web=apache2"),
     "nginx": ("nginx-light", "the real web server: --set web=nginx"),
     "tshark": ("tshark", "tests that compare packets"),
-    "linux.uml": ("user-mode-linux", "a guest kernel with IPVS (a later version)"),
+    "linux.uml": ("user-mode-linux", "a guest kernel with IPVS: --provider uml"),
     "dockerd": ("docker.io", "containers as nodes (a later version)"),
 }
 _KERNEL = {  # capability: (needed for the failover lab, what it is for)

@@ -1,11 +1,12 @@
 """What a run of scenarios tells people and programs: one line a scenario, with the figures that matter."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
 
 from labkit.lab.topology import Topology
+from labkit.lab.usage import Usage
 from labkit.lab.verdict import Finding, Result, Verdict, as_dict
 from labkit.trace import Micros, Record
 
@@ -18,6 +19,7 @@ class Run:
     result: Result
     number: int = 0
     topology: Topology | None = None  # with its variant, for pictures
+    usage: Mapping[str, Usage] = field(default_factory=dict)  # of the daemons that ran at the end, by node
 
     @property
     def title(self) -> str:

@@ -72,3 +72,15 @@ def test_rendered_files_can_be_written(own: Labkit, tmp_path: Path) -> None:
     own("render", "failover", "-o", str(tmp_path / "out"))
     assert "priority 100" in (tmp_path / "out/server3/etc/keepalived/keepalived.conf").read_text()
     assert (tmp_path / "out/server1/etc/init.d/keepalived").stat().st_mode & 0o111
+
+
+@pytest.mark.interop
+@pytest.mark.skipif(shutil.which("keepalived", path="/usr/sbin:/sbin") is None, reason="keepalived is not installed")
+def test_two_daemons_side_by_side(own: Labkit) -> None:
+    (scenario,) = json.loads(own("compare", "failover", "-s", "stop", "--json"))
+    assert list(scenario["daemons"]) == ["labkit", "keepalived"]
+    for figures in scenario["daemons"].values():
+        assert figures["verdict"] in ("PASS", "INCONCLUSIVE")
+        assert figures["takeover_s"] > 0.3
+        assert figures["memory_kb"] > 500
+    assert "did you mean 'keepalived'" in own("compare", "failover", "--daemons", "labkit,keepalive", status=2)

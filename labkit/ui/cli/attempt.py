@@ -35,6 +35,7 @@ class Attempt:
     provider: str
     evidence: str | None  # where it is kept, whatever the verdict
     with_trace: bool  # it is wanted for pictures
+    with_usage: bool = False  # what the daemons cost is wanted
 
     def told(self) -> "tuple[list[str], Run]":
         """Run it in silence; return what it would have said, too."""
@@ -47,7 +48,7 @@ class Attempt:
         Raises:
             LabkitError: something is wrong with the lab or the scenario, or it cannot be raised.
         """
-        from labkit.lab import report, vocabulary
+        from labkit.lab import report, usage, vocabulary
         from labkit.lab.scenario import Experiment
         from labkit.lab.verdict import skipped
         from labkit.providers import registry
@@ -69,6 +70,9 @@ class Attempt:
                 connection.ask("tap")
                 result = Experiment(scenario, prepared.topology, prepared.configs, connection, say).run()
                 run = report.Run(lab=self.lab, number=self.number, result=result, topology=prepared.topology)
+                if self.with_usage:
+                    routers = [node.name for node in prepared.topology.routers]
+                    run = replace(run, usage=usage.measure(connection, routers))
                 if self.evidence or report.exit_code([result]):
                     self._keep(run, prepared, connection, say)
             with contextlib.suppress(LabkitError):  # a lab that broke is gone already; the verdict says so

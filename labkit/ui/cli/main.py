@@ -27,6 +27,7 @@ COMMANDS = {
     "new": ("writing", "Make a folder with a lab, a scenario and a test of your own."),
     "schema": ("writing", "Print the JSON Schema of scenario files or of lab.yml."),
     "sim": ("sim", "Let thousands of simulated routers live through faults."),
+    "compare": ("compare", "Run a lab's scenarios with different daemons, side by side."),
     "doctor": ("doctor", "Tell what this machine can do, and what to install for the rest."),
 }
 

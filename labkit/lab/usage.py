@@ -1,0 +1,59 @@
+"""What the daemons of a lab cost: processor time and memory, read from /proc in the nodes while they run."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from labkit.diagnostics import LabkitError
+from labkit.lab.client import Client
+
+_TICKS = 100  # a second: USER_HZ, the same on every Linux that Python runs on
+_COMMAND = """
+for process in /proc/[0-9]*; do
+    read -r name <$process/comm
+    case $name in keepalived*) cat $process/stat; grep ^Pss: $process/smaps_rollup ;; esac
+done 2>/dev/null
+cat /proc/uptime
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """The daemon of one node: its share of a processor since it started, in percent, and its memory in kB.
+
+    Memory is the proportional set size: what processes share counts for each by its part (proc(5), smaps_rollup).
+    """
+
+    cpu_percent: float
+    memory_kb: int
+
+
+def measure(client: Client, nodes: Iterable[str]) -> dict[str, Usage]:
+    """Return what the daemon of each node costs; a node where none runs is left out.
+
+    Raises:
+        LabkitError: the lab is gone.
+    """
+    found = {node: read(client.run(node, ["/bin/sh", "-c", _COMMAND]).output) for node in nodes}
+    return {node: usage for node, usage in found.items() if usage is not None}
+
+
+def read(text: str) -> Usage | None:
+    """Read what the command printed: each process's `stat` and its Pss, then the time since boot; None for no process.
+
+    Raises:
+        LabkitError: it is something else.
+    """
+    *lines, uptime = text.strip().splitlines() or [""]
+    try:
+        now = float(uptime.split()[0])
+        # proc(5): after the name in brackets field 3 is the first; 14 to 17 are processor time, 22 the start
+        processes = [line.rpartition(")")[2].split() for line in lines if not line.startswith("Pss:")]
+        used = sum(int(field) for fields in processes for field in fields[11:15]) / _TICKS
+        started = [int(fields[19]) / _TICKS for fields in processes]
+        memory = sum(int(size) for size in re.findall(r"^Pss:\s+(\d+) kB$", text, re.MULTILINE))
+    except (ValueError, IndexError) as error:
+        raise LabkitError(f"/proc of a node is not as proc(5) says: {text[-200:]}") from error
+    if not started:
+        return None
+    return Usage(cpu_percent=100 * used / max(now - min(started), 1 / _TICKS), memory_kb=memory)

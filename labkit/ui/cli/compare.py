@@ -1,0 +1,147 @@
+"""`labkit compare`: the same scenarios with different daemons, side by side."""
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import mean
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from labkit.diagnostics import LabkitError, did_you_mean
+from labkit.lab.topology import Daemon
+from labkit.ui.cli.attempt import Attempt
+from labkit.ui.cli.plan import load
+
+if TYPE_CHECKING:
+    from labkit.lab.report import Run
+
+_SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ROWS = ("verdict", "takeover", "outage", "CPU", "memory")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """What one daemon did in one scenario; takeover and outage are the longest, CPU and memory a node's mean."""
+
+    verdict: str
+    takeover_s: float | None
+    outage_s: float | None
+    cpu_percent: float | None
+    memory_kb: int | None
+
+    def cells(self) -> dict[str, str]:
+        """Return it in words, by row."""
+        figures = {
+            "takeover": _figure(self.takeover_s, "{:.3f} s"),
+            "outage": _figure(self.outage_s, "{:.3f} s"),
+            "CPU": _figure(self.cpu_percent, "{:.1f} %"),
+            "memory": _figure(self.memory_kb and self.memory_kb / 1024, "{:.1f} MB"),
+        }
+        return {"verdict": self.verdict, **figures}
+
+
+@click.command("compare")
+@click.argument("lab", default="failover")
+@click.option(
+    "--daemons", default="labkit,keepalived", show_default=True, metavar="KIND,KIND", help="Which to compare."
+)
+@click.option("--variant", metavar="NAME", help="A variant of the lab; see `labkit labs`.")
+@click.option("--set", "settings", metavar="VARIABLE=VALUE", multiple=True, help="Change a variable of lab.yml.")
+@click.option("--scenario", "-s", "wanted", metavar="S", multiple=True, help="Only this one; may be repeated.")
+@click.option("--provider", default="netns", show_default=True, help="What nodes are made of.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def compare_command(
+    lab: str,
+    daemons: str,
+    variant: str | None,
+    settings: tuple[str, ...],
+    wanted: tuple[str, ...],
+    provider: str,
+    as_json: bool,
+) -> None:
+    """Run the scenarios of LAB once with each daemon on every router, and show what each needed, side by side.
+
+    Exits 0 when all passed, 1 when a verdict failed, 2 when something was wrong with the lab.
+    """
+    from labkit.lab import catalog, report  # yaml only where a lab is read
+
+    kinds = _kinds(daemons)
+    runs: list[Run] = []
+    found: list[dict[str, Any]] = []
+    for each, name, path in catalog.wanted_scenarios(lab, wanted):
+        routers = [node.name for node in load(each, variant, settings, ())[0].routers]
+        columns: dict[str, Column] = {}
+        for kind in kinds:
+            attempt = Attempt(
+                lab=each,
+                scenario=name,
+                path=path,
+                number=0,
+                variant=variant,
+                settings=settings,
+                daemons=tuple(f"{router}={kind}" for router in routers),
+                provider=provider,
+                evidence=None,
+                with_trace=False,
+                with_usage=True,
+            )
+            runs.append(attempt.run(lambda _: None))
+            columns[kind] = column(runs[-1])
+        found.append({"lab": each, "scenario": name, "daemons": columns})
+        if not as_json:
+            click.echo("\n".join(table(f"{each} {name}", columns)))
+    if as_json:
+        click.echo(json.dumps(found, indent=2, default=_plain))
+    raise SystemExit(report.exit_code([run.result for run in runs]))
+
+
+def _kinds(daemons: str) -> list[str]:
+    """Return the kinds of daemon that were asked for.
+
+    Raises:
+        LabkitError: there is no such daemon, or it is not installed.
+    """
+    kinds = list(dict.fromkeys(daemons.split(",")))
+    for kind in kinds:
+        if kind not in tuple(Daemon):
+            raise LabkitError(f"no daemon '{kind}'; {did_you_mean(kind, Daemon)}")
+    if Daemon.KEEPALIVED in kinds and shutil.which("keepalived", path=_SEARCH) is None:
+        raise LabkitError("keepalived is not installed on this machine; install it: sudo apt-get install keepalived")
+    return kinds
+
+
+def column(run: "Run") -> Column:
+    """Return what a run tells of its daemon."""
+    faults = [step for step in run.result.steps if step.did]
+    changes = [finding for step in faults for finding in step.findings if finding.what.startswith("VIP on")]
+    takeovers = [finding.took / 1e6 for finding in changes if finding.took]
+    outages = [step.outage / 1e6 for step in faults if step.outage is not None]
+    usage = list(run.usage.values())
+    return Column(
+        verdict=run.result.verdict.value,
+        takeover_s=max(takeovers, default=None),
+        outage_s=max(outages, default=None),
+        cpu_percent=round(mean(each.cpu_percent for each in usage), 2) if usage else None,
+        memory_kb=round(mean(each.memory_kb for each in usage)) if usage else None,
+    )
+
+
+def table(title: str, columns: Mapping[str, Column]) -> Iterable[str]:
+    """Yield the lines of one scenario: a column for each daemon."""
+    cells = {kind: each.cells() for kind, each in columns.items()}
+    width = max(12, *(len(text) for each in cells.values() for text in each.values()), *map(len, cells)) + 2
+    yield f"{title:<26}" + "".join(f"{kind:>{width}}" for kind in cells)
+    for row in _ROWS:
+        yield f"  {row:<24}" + "".join(f"{each[row]:>{width}}" for each in cells.values())
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Column):
+        return {name: getattr(value, name) for name in Column.__slots__}
+    raise TypeError(f"not for JSON: {value!r}")
