@@ -1,4 +1,4 @@
-"""The parent process: reads the configuration, keeps the others running, hands signals and reloads to them, answers.
+"""The parent process: has the configuration read, keeps the others running, hands signals and reloads to them, answers.
 
 It does nothing that could delay an advert, because it sends none: a slow disk under the configuration file, a big
 reload or a crowd at the control socket is felt here only.  When it dies, the end of the socket between the two tells
