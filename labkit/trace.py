@@ -40,7 +40,7 @@ class Kind(StrEnum):
     PROBE = "probe"  # probe, target, ok, gap_us, lost (since the last answer), by, error, took_us
     FAULT = "fault"  # fault, target, what
     HEAL = "heal"  # fault, target, what
-    STEP = "step"  # scenario, step, event (begin | act | mark | last | end), best; what a replay judges by
+    STEP = "step"  # scenario, event (scenario, begin, config, mark, check, last, end): what a replay judges by
     STALL = "stall"  # stalled_us; the host did not run us for so long
     PRESSURE = "pressure"  # waited_us; since the last such record some process of the host waited for a CPU so long
 

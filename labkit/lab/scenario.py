@@ -3,6 +3,7 @@
 Nothing is polled and nothing sleeps: whatever is waited for comes as a record.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -23,7 +24,7 @@ from labkit.lab.sight import Sight
 from labkit.lab.story import Scenario, Step
 from labkit.lab.topology import Topology
 from labkit.lab.verdict import FINAL, Finding, Result, StepResult, Verdict, skipped, worst
-from labkit.trace import Micros, Record
+from labkit.trace import Kind, Micros, Record, Value
 
 _ANSWER_PATIENCE: Micros = 1_000_000
 
@@ -98,6 +99,14 @@ class Experiment:
         """Do every step; a step that fails ends the scenario, for what follows would mean nothing."""
         began = self.now()
         self.client.ask("follow")
+        self._note(
+            "scenario",
+            file=self.scenario.file,
+            seed=self.scenario.seed,
+            lab=self.topology.name,
+            variant=self.topology.variant,
+            variables=json.dumps(self.topology.variables),
+        )
         results: list[StepResult] = []
         error = ""
         try:
@@ -122,6 +131,11 @@ class Experiment:
             trace=tuple(self.sight.seen),
             seed=self.scenario.seed,
         )
+
+    def _note(self, event: str, **data: Value) -> None:
+        """Write into the trace what a replay judges by."""
+        told = {"scenario": self.scenario.name, "event": event, **data}
+        self.sight.take(Record(at=self.now(), kind=Kind.STEP, data=told))
 
     def _start_probes(self) -> None:
         if not self.probing:
@@ -156,11 +170,14 @@ class Experiment:
             self.sight.take(record)
         self.began = self.now()
         self.sight.begin_step(self.began)
+        self._note("begin", began=self.began)
         return self.began
 
     def judge(self, step: Step, mark: Micros) -> StepResult:
         """Watch until all that a step expects since `mark` has come true or is given up."""
-        judge = Judge(step, self.sight, self.configs, self._best(), mark, self.slack)
+        best = self._best()
+        self._note("mark", mark=mark, best=best, slack=self.slack)
+        judge = Judge(step, self.sight, self.configs, best, mark, self.slack)
         self.timers += judge.timers
         self._watch(judge, judge.give_up, lambda: not judge.pending)
         patience = self.now() + _ANSWER_PATIENCE  # an outage is measured to its end
@@ -171,12 +188,14 @@ class Experiment:
             checks = [self._check(check) for check in step.checks]
             if step.lasting is not None:
                 since = self.now()
+                self._note("last", since=since)
                 judge.begin_to_last(since)
                 self._watch(judge, since + judge.lasting, lambda: judge.violation is not None)
                 findings = self._findings(judge)
         for finding in (*findings, *checks):
             self.progress(indent(finding_text(finding), "    "))
         measured = self.sight.measured(self.now())
+        self._note("end")
         return StepResult(
             did=tuple(str(action) for action in step.actions),
             findings=(*findings, *checks),
@@ -215,6 +234,7 @@ class Experiment:
             self.stopped.add(action.node)
         answer = self.client.ask("fault", do=action.verb, value=action.value)
         if config := answer.get("config"):
+            self._note("config", changed=action.node, text=str(config))
             loaded = conf.loads(str(config), file=f"{action.node}:{CONFIG}")
             self.configs[action.node] = loaded.config or self.configs[action.node]
         if action.verb in _REVIVING or (action.verb == "heal" and action.node == ALL):
@@ -227,6 +247,7 @@ class Experiment:
         done = self.client.run(check.node, ["/bin/sh", "-c", check.word("command")])
         said = done.output.strip() or f"ended with {done.status}"
         verdict = Verdict.VIOLATED if done.status else Verdict.PASS
+        self._note("check", what=f"check: {check}", verdict=verdict.value, said=said)
         return Finding(what=f"check: {check}", verdict=verdict, bound=0, took=self.now() - began, note=said)
 
     def _command(self, node: str, argv: list[str]) -> None:

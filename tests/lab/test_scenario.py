@@ -10,7 +10,7 @@ import pytest
 
 from labkit.conf.model import Config
 from labkit.diagnostics import LabkitError
-from labkit.lab import loader, render, report, vocabulary
+from labkit.lab import loader, render, replay, report, vocabulary
 from labkit.lab.provider import Completed
 from labkit.lab.scenario import Experiment
 from labkit.lab.topology import Topology
@@ -392,6 +392,53 @@ def test_a_stall_excuses_what_was_violated(run: Run) -> None:
     stall: dict[str, Value] = {"stalled_us": 150_000}
     result = run(KILL, (1_000, Kind.STALL, "", stall), (2_000, *address("server3")))
     assert (result.verdict, finding(result, -1)[1]) == (Verdict.INCONCLUSIVE, "the host stalled for 150 ms")
+
+
+def test_a_replay_comes_to_the_same_verdicts(run: Run, tmp_path: Path) -> None:
+    text = """\
+probe: {http: vip, from: host}
+steps:
+  - do: {kill: server1}
+    expect: [{vip: server2, within: 50ms}, {distribution: same, of: 2, within: 1s}]
+    never: [{owners: 2}]
+    order: [{vip: server2}, {state: server2, is: MASTER}]
+    budget: {http: 1}
+  - {hold: [{vip: server2}], for: 5ms}
+"""
+    master: dict[str, Value] = {"instance": "X", "state": "MASTER", "why": "", "priority": 120}
+    story = [
+        (1_000, *tried(ok=False, error="refused")),
+        (205_000, *address("server2")),
+        (206_000, Kind.STATE, "server2", master),
+        (207_000, *tried(by="server2")),
+        (208_000, *tried(by="server2")),
+    ]
+    for story_told in (story, [*story, (209_000, *address("server3"))], story[2:]):
+        result = run(text, *story_told)
+        trace = tmp_path / "trace.jsonl"
+        trace.write_text("".join(f"{record.to_json()}\n" for record in result.trace))
+        again = replay.replay(replay.read(trace), lambda _: None)
+        assert again.steps == result.steps
+        assert (again.verdict, again.timers, again.seed) == (result.verdict, result.timers, result.seed)
+    other = tmp_path / "02-other.yml"
+    other.write_text("steps: [{do: {kill: server1}, expect: [{vip: server3, within: 50ms}]}, {expect: []}]")
+    assert replay.replay(replay.read(trace), lambda _: None, scenario=other).verdict is Verdict.NEVER
+    other.write_text("steps: [{do: {kill: server1}}]")
+    if len(result.steps) > 1:
+        with pytest.raises(LabkitError, match="has 1 steps, the trace has more"):
+            replay.replay(replay.read(trace), lambda _: None, scenario=other)
+
+
+def test_what_is_no_trace(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    with pytest.raises(LabkitError, match="No such file"):
+        replay.read(path)
+    path.write_text('{"at": 1, "kind": "link", "node": "a"}\nnonsense\n')
+    with pytest.raises(LabkitError, match=":2: "):
+        replay.read(path)
+    path.write_text('{"at": 1, "kind": "link", "node": "a"}\n')
+    with pytest.raises(LabkitError, match="this is no trace of a scenario; `labkit run --evidence FOLDER` records one"):
+        replay.replay(replay.read(path), lambda _: None)
 
 
 def test_reports(run: Run) -> None:

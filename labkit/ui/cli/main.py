@@ -24,6 +24,7 @@ COMMANDS = {
     "fault": ("breaking", "Break something in a running lab."),
     "heal": ("breaking", "Undo what was broken."),
     "run": ("run", "Run a lab's scenarios and give a verdict for each."),
+    "replay": ("replaying", "Judge a recorded run again, without a lab."),
     "new": ("writing", "Make a folder with a lab, a scenario and a test of your own."),
     "schema": ("writing", "Print the JSON Schema of scenario files or of lab.yml."),
     "sim": ("sim", "Let thousands of simulated routers live through faults."),
