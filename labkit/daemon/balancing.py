@@ -12,6 +12,7 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from labkit.checks.run import run as run_check
 from labkit.checks.target import Kill, Target
@@ -30,7 +31,7 @@ from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.ipvs_settings import IpvsSettings
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
-from labkit.daemon.messages import AskTable, Follow, Ready, Table, TakeConfig, Taken
+from labkit.daemon.messages import AskTable, Follow, Ready, Table, TakeConfig, Taken, WriteData
 from labkit.daemon.programs import prepare
 from labkit.daemon.settings import Settings
 from labkit.daemon.table import compose_table
@@ -215,8 +216,22 @@ class Balancer:
                 self._log.flush()
             case Follow():
                 self._ipvs.follow(master=message.master)
+            case WriteData():
+                self._write_data(message.path)
             case AskTable():
                 self._parent.send(self._table(connections=message.connections))
+
+    def _write_data(self, path: str) -> None:
+        from labkit.daemon.dump_checks import data
+        from labkit.daemon.dump_data import parent_data
+        from labkit.daemon.dump_files import DumpError, write
+
+        if self._config is None:
+            return
+        try:
+            write(Path(path), parent_data(self._config) + data(self._config, self._director.services))
+        except DumpError as error:
+            self._log.say(str(error), Level.WARNING)
 
     def _table(self, *, connections: bool) -> Table:
         services, problem = self._services, ""

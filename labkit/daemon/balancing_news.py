@@ -71,7 +71,7 @@ class ServerNews:
 
     def mail(self, defaults: GlobalDefs) -> Mail | None:
         """Return the letter; servers are told unless something says otherwise, but not how they begin."""
-        if self.initial or not _wanted(self.notifies.smtp_alert, defaults, usual=True):
+        if self.initial or not wants_mail(self.notifies.smtp_alert, defaults, usual=True):
             return None
         service = self.virtual.core.key
         name = server_name(service, self.server.destination)
@@ -128,7 +128,7 @@ class QuorumNews:
 
     def mail(self, defaults: GlobalDefs) -> Mail | None:
         """Return the letter; virtual servers are not told unless something says so."""
-        if not _wanted(self.virtual.smtp_alert, defaults, usual=False):
+        if not wants_mail(self.virtual.smtp_alert, defaults, usual=False):
             return None
         text = "Shutting down" if self.farewell else self.sentence
         return Mail(f"Virtualserver {self.name} - {_word(up=self.up)}", f"=> {text} <=\n")
@@ -145,7 +145,7 @@ def _script(command: Command | None) -> list[tuple[Command, tuple[str, ...]]]:
     return [] if command is None else [(command, ())]
 
 
-def _wanted(own: bool | None, defaults: GlobalDefs, *, usual: bool) -> bool:
+def wants_mail(own: bool | None, defaults: GlobalDefs, *, usual: bool) -> bool:
     """Tell whether mail is wanted: by the first of smtp_alert, smtp_alert_checker and smtp_alert of all that says."""
     said = (own, defaults.smtp_alert_checker, defaults.smtp_alert)
     return next((value for value in said if value is not None), usual)

@@ -18,7 +18,7 @@ from labkit.conf.model_balancing import (
 from labkit.lvs.check import Failing, Settled
 from labkit.lvs.config import RealServerConfig
 from labkit.lvs.events import Action, CheckId, QuorumChanged, ServerChanged, WeightChanged
-from labkit.lvs.model import Destination, ServiceKey
+from labkit.lvs.model import Address, Destination, ServiceKey
 from labkit.trace import Kind, Value
 
 _KINDS: Mapping[type[Check], str] = {
@@ -41,9 +41,13 @@ def kind_of(spec: object) -> str:
 
 
 def server_name(service: ServiceKey, server: Destination) -> str:
-    """Write a real server as keepalived does: `[10.0.0.50]:tcp:80`."""
-    protocol = f":{service.protocol.name.lower()}" if service.protocol is not None else ""
-    return f"[{server.address}]{protocol}:{server.port}"
+    """Write a real server as keepalived does: `[10.0.0.50]:tcp:80`; of a service by mark `[10.0.0.50]:none:0`."""
+    return place_name(service, *server.key)
+
+
+def place_name(service: ServiceKey, address: Address, port: int) -> str:
+    """Write the place of a real server as `server_name` does."""
+    return f"[{address}]:{service.protocol.name.lower() if service.protocol is not None else 'none'}:{port}"
 
 
 Known: TypeAlias = Mapping[ServiceKey, VirtualServer]

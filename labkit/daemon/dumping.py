@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from labkit.daemon.compose import About, compose
 from labkit.daemon.inquiry import Snapshot
 from labkit.daemon.log import Level, Log
-from labkit.daemon.messages import ClearStatistics
+from labkit.daemon.messages import ClearStatistics, WriteData
 from labkit.daemon.release import version
 from labkit.daemon.report import DuplicateReport, Report
 from labkit.daemon.virtual_macs import settle
@@ -54,7 +54,9 @@ class Dumper:
             self._log.say(f"Printing {what} for process({pid}) on signal")
         if which is Dump.DATA:
             self._write_parent_s()
-        self._parent.inquiry.want(lambda snapshot: self._write(which, snapshot))
+            self._have_checkers_write()
+        if self._parent.settings.vrrp:
+            self._parent.inquiry.want(lambda snapshot: self._write(which, snapshot))
 
     def log_data(self) -> None:
         """Log what SIGUSR1 writes, as soon as the VRRP process has told what it knows (the option -d)."""
@@ -93,9 +95,19 @@ class Dumper:
         from labkit.daemon.dump_data import parent_data
 
         self._log.say(f"Printing parent data for process({os.getpid()}) on signal")
+        self._put(str(self._beside("parent")), parent_data(self._parent.config))
+
+    def _have_checkers_write(self) -> None:
+        """Have the process of checks write its own, if it runs."""
+        if self._parent.checkers.pid is not None:
+            self._log.say(f"Printing checker data for process({self._parent.checkers.pid}) on signal")
+            self._parent.checkers.send(WriteData(path=str(self._beside("check"))))
+
+    def _beside(self, part: str) -> Path:
+        """Return where the data of another process goes."""
         path = Path(self._parent.config.global_defs.state_dump_file)
         name, dot, ending = path.name.partition(".")
-        self._put(str(path.with_name(f"{name}_parent{dot}{ending}")), parent_data(self._parent.config))
+        return path.with_name(f"{name}_{part}{dot}{ending}")
 
     def _put(self, path: str, text: str) -> None:
         from labkit.daemon.dump_files import DumpError, write

@@ -48,6 +48,13 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WriteData:
+    """Write what SIGUSR1 asks of the process of checks to this file."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Follow:
     """The instance that lvs_sync_daemon follows is MASTER, or not."""
 
@@ -124,5 +131,16 @@ class Told:
 
 
 Message: TypeAlias = (
-    TakeConfig | AskPage | AskTable | Follow | ClearStatistics | SetPriority | Ready | Taken | Page | Table | Told
+    TakeConfig
+    | AskPage
+    | AskTable
+    | WriteData
+    | Follow
+    | ClearStatistics
+    | SetPriority
+    | Ready
+    | Taken
+    | Page
+    | Table
+    | Told
 )

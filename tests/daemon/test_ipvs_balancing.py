@@ -3,7 +3,9 @@
 They run where the kernel has IPVS; tests/providers/test_guest.py runs them in a guest that has.
 """
 
+import re
 import shutil
+import signal
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -85,6 +87,9 @@ virtual_server fd00:1::20 53 {{
 """
 
 
+DATA = Path("/tmp/keepalived_check.data")
+
+
 class Server:
     """A TCP server on the director itself."""
 
@@ -122,7 +127,7 @@ def seen(host: Namespace) -> list[str]:
     return [line for form in forms for line in run(host, f"ipvsadm -L{form}").splitlines()]
 
 
-def story(host: Namespace, home: Path, program: Sequence[str]) -> list[list[str]]:
+def story(host: Namespace, home: Path, program: Sequence[str], dumps: list[list[str]]) -> list[list[str]]:
     """Live through deaths, a reload and the end; return what was seen at each step."""
     second, third = Server(host, "127.0.0.2", 802), Server(host, "127.0.0.3", 803)
     steps = []
@@ -132,6 +137,10 @@ def story(host: Namespace, home: Path, program: Sequence[str]) -> list[list[str]
         daemon.wait_log("success.", times=3, within=30)
         eventually(lambda: run(host, "ipvsadm -L --daemon").startswith("master"), within=30)
         steps.append(seen(host))
+        DATA.unlink(missing_ok=True)
+        daemon.process.send_signal(signal.SIGUSR1)
+        eventually(lambda: DATA.exists() and "Keepalive method" in DATA.read_text().splitlines()[-1], within=30)
+        dumps.append(re.sub(r", uid:gid \d+:\d+", "", DATA.read_text()).splitlines())
         third.die()
         daemon.wait_log("Removing service [127.0.0.3]:tcp:803", within=30)
         steps.append(seen(host))
@@ -161,6 +170,10 @@ def story(host: Namespace, home: Path, program: Sequence[str]) -> list[list[str]
 @pytest.mark.timeout(240)
 def test_the_table_is_the_same_as_under_c_keepalived(host: Namespace, tmp_path: Path) -> None:
     put(host, "192.168.1.20/24")
-    ours, theirs = story(host, tmp_path / "ours", OURS), story(host, tmp_path / "c", C)
+    dumps: list[list[str]] = []
+    ours, theirs = story(host, tmp_path / "ours", OURS, dumps), story(host, tmp_path / "c", C, dumps)
     for mine, other in zip(ours, theirs, strict=True):
         assert mine == other, "\n".join(["ours:", *mine, "C's:", *other])
+    mine, other = (dump[dump.index("------< LVS Topology >------") :] for dump in dumps)
+    of_the_group = re.compile(r" VS VIP = 192\.168\.1\.2\d, VPORT = 8\d| \[192.168.1.20\]:tcp:80 -> .*")  # C names it
+    assert [line for line in mine if line not in other and not of_the_group.fullmatch(line)] == [], "\n".join(other)
