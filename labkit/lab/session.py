@@ -14,7 +14,7 @@ import json
 import os
 import struct
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from labkit.diagnostics import LabkitError
 from labkit.lab.provider import Provider
@@ -41,6 +41,8 @@ class Session:
             self.stdio = (stdin, stdout, stderr)
             self._outputs = {1: out, 2: err}
         self._feed: asyncio.WriteTransport | None = None
+        self._passing = 0  # pieces of output that the client has no room for yet
+        self._passed = 0  # bytes
 
     def resize(self, rows: int, columns: int) -> None:
         """Tell the terminal its size; the command gets SIGWINCH.
@@ -59,7 +61,7 @@ class Session:
         tasks = [asyncio.ensure_future(self._pass_on(stream, fd)) for stream, fd in self._outputs.items()]
         try:
             status = await provider.attach(node, argv, self.stdio, environment)
-            await asyncio.wait(tasks, timeout=_LAST_WORDS_S)
+            await self._hear_out(tasks)
         finally:
             for task in tasks:
                 task.cancel()
@@ -67,6 +69,15 @@ class Session:
             if not self._feed.is_closing():
                 self._feed.abort()
         return status
+
+    async def _hear_out(self, tasks: Collection[asyncio.Task[None]]) -> None:
+        """Wait until the outputs end, or nothing has come from them for a while."""
+        before = -1
+        while before != self._passed or self._passing:
+            before = self._passed
+            _, pending = await asyncio.wait(tasks, timeout=_LAST_WORDS_S)
+            if not pending:
+                return
 
     async def _pass_on(self, stream: int, descriptor: int) -> None:
         """Send what comes from the command to the client until there is no more."""
@@ -77,10 +88,13 @@ class Session:
         try:
             with contextlib.suppress(OSError):  # EIO: nobody has the terminal open any more; or the client is gone
                 while data := await reader.read(_PIECE):
+                    self._passing += 1
                     text = base64.b64encode(data).decode()
                     message = {"session": self.name, "stream": stream, "data": text}
                     self.writer.write(json.dumps(message).encode() + b"\n")
                     await self.writer.drain()
+                    self._passing -= 1
+                    self._passed += len(data)
         finally:
             transport.close()
 
