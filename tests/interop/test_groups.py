@@ -84,6 +84,43 @@ def test_a_member_s_failed_script_moves_both(s: Run) -> Script:
     yield from moved(s, 1)
 
 
+@situation(script() + pair(150, of_group=(tracking(),)), pair(120), interfaces=2, loose=(GIVES_WAY, "groups"))
+def test_a_script_of_the_group_s_own_moves_both(s: Run) -> Script:
+    s.flag(1, "ok", up=True)
+    yield from settled(s)
+    s.flag(1, "ok", up=False)
+    yield s.entered(1, "FAULT", "A")
+    yield s.entered(1, "FAULT", "B")
+    yield from moved(s, 2)
+    s.flag(1, "ok", up=True)
+    yield from moved(s, 1)
+
+
+@situation(pair(150, of_group=(tracking("interface", "eth2"),)), pair(120), interfaces=3, loose=(GIVES_WAY, "groups"))
+def test_an_interface_of_the_group_s_own_moves_both(s: Run) -> Script:
+    yield from settled(s)
+    s.port(1, "eth2", up=False)
+    yield s.entered(1, "FAULT", "A")
+    yield s.entered(1, "FAULT", "B")
+    yield from moved(s, 2)
+    s.port(1, "eth2", up=True)
+    yield from moved(s, 1)
+
+
+WEIGHED = script("check", "weight -40") + pair(150, of_group=(tracking(), "sync_group_tracking_weight"))
+
+
+@situation(WEIGHED, pair(120), interfaces=2, loose=("priorities", "announced"))
+def test_weights_count_where_the_group_asks_for_that(s: Run) -> Script:
+    s.flag(1, "ok", up=True)
+    yield from settled(s)
+    s.flag(1, "ok", up=False)
+    yield s.advert(1, priority=110)
+    yield from moved(s, 2)
+    s.flag(1, "ok", up=True)
+    yield from moved(s, 1)
+
+
 @situation(pair(150), pair(120), interfaces=2, loose=(GIVES_WAY,))
 def test_a_better_host_takes_both_back(s: Run) -> Script:
     s.start(2)
