@@ -23,14 +23,16 @@ from labkit.lab.topology import Topology
 from labkit.trace import Kind
 
 
-def keep(folder: Path, run: Run, files: Mapping[str, Sequence[File]], client: Client) -> Path:
-    """Write the evidence of a run below `folder`; return where it is.  A lab that has ended has no captures.
+def keep(folder: Path, run: Run, files: Mapping[str, Sequence[File]], client: Client | None) -> Path:
+    """Write the evidence of a run below `folder`; return where it is.
+
+    There are no captures of a lab that has ended, nor of a simulated one, which has no client.
 
     Raises:
         LabkitError: a file cannot be written.
     """
     place = folder / f"{run.lab} {run.title}".replace("/", "-").replace(" ", "-")
-    captures = _captures(run.topology, client) if run.topology else {}
+    captures = _captures(run.topology, client) if run.topology and client else {}
     try:
         place.mkdir(parents=True, exist_ok=True)
         _write(place / "report.html", to_html([run]))

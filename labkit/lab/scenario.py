@@ -115,6 +115,7 @@ class Experiment:
                 if worst([finding.verdict for finding in results[-1].findings]) in FINAL:
                     break
                 self._start_probes()
+            self._take_the_rest()
         except LackingError as lack:
             return skipped(self.scenario.name, self.scenario.title, str(lack))
         except LabkitError as problem:
@@ -136,6 +137,12 @@ class Experiment:
         """Write into the trace what a replay judges by."""
         told = {"scenario": self.scenario.name, "event": event, **data}
         self.sight.take(Record(at=self.now(), kind=Kind.STEP, data=told))
+
+    def _take_the_rest(self) -> None:
+        """Take what has happened by now, and what daemons say of it, which comes after what they did."""
+        self.client.ask("sync")
+        for record in self.client.next_records(0.0):
+            self.sight.take(record)
 
     def _start_probes(self) -> None:
         if not self.probing:
@@ -165,9 +172,7 @@ class Experiment:
 
     def begin(self) -> Micros:
         """Take what has happened by now as the past; return from when on the step's bounds count."""
-        self.client.ask("sync")
-        for record in self.client.next_records(0.0):
-            self.sight.take(record)
+        self._take_the_rest()
         self.began = self.now()
         self.sight.begin_step(self.began)
         self._note("begin", began=self.began)

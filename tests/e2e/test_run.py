@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.kernel]
 
 
 def test_all_scenarios_pass_within_their_timers(own: Labkit) -> None:
-    results = json.loads(own("run", "failover", "--json", within=180))
+    results = json.loads(own("run", "failover", "--json", "--jobs", "3", within=180))
     assert len(results) == 10
     verdicts = {result["scenario"]: result["verdict"] for result in results}
     assert set(verdicts.values()) <= {"PASS", "INCONCLUSIVE"}, verdicts

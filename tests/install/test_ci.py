@@ -90,6 +90,8 @@ def test_a_step_fails_when_a_verdict_does(tmp_path: Path) -> None:
     assert "### labkit: 0 of 1 scenarios passed" in summary
     assert "❌ NEVER" in summary
     assert "a \\| b" in summary
+    (evidence,) = tmp_path.glob("labkit-evidence/*-hasty-1")
+    assert (evidence / "trace.jsonl").stat().st_size > 0
 
 
 def test_the_doctor_is_asked_and_obeyed(tmp_path: Path) -> None:

@@ -70,11 +70,13 @@ class SimLab:
             LackingError: it is not modelled.
             LabkitError: it was refused.
         """
+        nobody: Any = None
         match verb:
+            case "info":
+                return _at_once(self.lab.info(nobody))
             case "follow" | "sync":
                 return {}
             case "fault":
-                nobody: Any = None
                 return _at_once(self.lab.fault(nobody, str(arguments["do"]), arguments["value"]))
             case "probe":
                 _Ping(self.provider, self.topology, self.lab.emit, ProbeSpec(**arguments)).start()  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from typing import NoReturn
 from labkit.conf import loader
 from labkit.conf.model import Config
 from labkit.daemon.runner import configure_event
-from labkit.lab.provider import SLACK, Completed, Drop, Emit, File, Frame, Impairment, LackingError
+from labkit.lab.provider import Completed, Drop, Emit, File, Frame, Impairment, LackingError
 from labkit.lab.render import CONFIG
 from labkit.lab.topology import Daemon, Topology
 from labkit.providers.sim.wire import reaches
@@ -32,7 +32,7 @@ _DONE = Completed(status=0, output="")
 class SimProvider:
     """Implements `labkit.lab.provider.Provider` with a `World`; its coroutines never wait."""
 
-    slack = SLACK
+    slack = 5_000  # frames take 0.1 ms and check scripts 1 ms
     world: World
     topology: Topology
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labkit.lab.prepared import Prepared
     from labkit.lab.report import Run
     from labkit.lab.story import Scenario
+    from labkit.lab.verdict import Result
 
 EVIDENCE = "labkit-evidence"
 
@@ -69,31 +70,36 @@ class Attempt:
             with client.Client(instance) as connection:
                 connection.ask("tap")
                 result = Experiment(scenario, prepared.topology, prepared.configs, connection, say).run()
-                run = report.Run(lab=self.lab, number=self.number, result=result, topology=prepared.topology)
+                run = self._finish(result, prepared, connection, say)
                 if self.with_usage:
                     routers = [node.name for node in prepared.topology.routers]
                     run = replace(run, usage=usage.measure(connection, routers))
-                if self.evidence or report.exit_code([result]):
-                    self._keep(run, prepared, connection, say)
             with contextlib.suppress(LabkitError):  # a lab that broke is gone already; the verdict says so
                 client.take_down(instance)
         finally:
             leash.close()
-        return run if self.with_trace else replace(run, result=replace(result, trace=()))
+        return run
 
     def _simulate(self, prepared: "Prepared", scenario: "Scenario", say: Callable[[str], None]) -> "Run":
-        from labkit.lab import report
         from labkit.providers.sim.lab import simulate
 
-        result = simulate(prepared.plan("sim"), scenario, say)
-        return report.Run(lab=self.lab, number=self.number, result=result, topology=prepared.topology)
+        return self._finish(simulate(prepared.plan("sim"), scenario, say), prepared, None, say)
 
-    def _keep(self, run: "Run", prepared: "Prepared", connection: client.Client, say: Callable[[str], None]) -> None:
-        """Keep the evidence; a verdict stands without it."""
-        from labkit.lab import evidence
+    def _finish(
+        self,
+        result: "Result",
+        prepared: "Prepared",
+        connection: client.Client | None,
+        say: Callable[[str], None],
+    ) -> "Run":
+        """Keep the evidence where it is wanted or something failed; a verdict stands without it."""
+        from labkit.lab import evidence, report
 
-        try:
-            place = evidence.keep(Path(self.evidence or EVIDENCE), run, prepared.files, connection)
-            say(f"  evidence: {place}")
-        except LabkitError as error:
-            click.echo(f"labkit: {error}", err=True)
+        run = report.Run(lab=self.lab, number=self.number, result=result, topology=prepared.topology)
+        if self.evidence or report.exit_code([result]):
+            try:
+                place = evidence.keep(Path(self.evidence or EVIDENCE), run, prepared.files, connection)
+                say(f"  evidence: {place}")
+            except LabkitError as error:
+                click.echo(f"labkit: {error}", err=True)
+        return run if self.with_trace else replace(run, result=replace(result, trace=()))
