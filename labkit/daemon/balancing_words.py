@@ -60,16 +60,17 @@ def tell(actions: Iterable[Action], known: Known, *, starting: bool = False) -> 
         match action:
             case Settled():
                 if not action.healthy and _logs_all(action.check, known):
-                    yield _failing(*_check(action.check, known), action.result.detail)
+                    yield _failing(action.check, known, action.result.detail)
                 yield _settled(action, known)
             case Failing():
                 if _logs_all(action.check, known):
-                    yield _failing(*_check(action.check, known), action.result.detail)
+                    yield _failing(action.check, known, action.result.detail)
             case ServerChanged():
                 yield _server_changed(action, known)
             case WeightChanged():
                 name = server_name(action.service, action.destination)
-                yield f"Changing weight from {action.old} to {action.new} for service {name} of VS {action.service}"
+                change = f"from {action.old} to {action.new}"
+                yield f"Changing weight {change} for active service {name} of VS {action.service}"
             case QuorumChanged():
                 yield from _quorum_changed(action, known, starting=starting)
 
@@ -110,19 +111,41 @@ def _logs_all(check: CheckId, known: Known) -> bool:
     return real is not None and check.number < len(real.checks) and real.checks[check.number].log_all
 
 
-def _failing(name: str, kind: str, detail: str) -> str:
+def _failing(check: CheckId, known: Known, detail: str) -> str:
+    """Say that one run failed (log_all_failures)."""
+    name, kind = _check(check, known)
     what = "TCP connection to" if kind == "TCP_CHECK" else f"{kind} on service"
     return f"{what} {name} failed: {detail or 'no reason told'}"
 
 
+_SUCCESS = {
+    "TCP_CHECK": "TCP connection to {} success.",
+    "UDP_CHECK": "UDP connection to {} success.",
+    "PING_CHECK": "ICMP connection to {} success.",
+    "HTTP_GET": "Remote Web server {} succeed on service.",
+    "SSL_GET": "Remote Web server {} succeed on service.",
+    "SMTP_CHECK": "Remote SMTP server {} succeed on service.",
+}
+_FAILURE = {"HTTP_GET": "HTTP_CHECK", "SSL_GET": "HTTP_CHECK", "PING_CHECK": "ICMP CHECK"}
+"""How keepalived calls its checks, where it is not by the name of their block."""
+
+
 def _settled(action: Settled[CheckId], known: Known) -> str:
     name, kind = _check(action.check, known)
+    real = _real(action.check, known)
+    spec = (
+        real.checks[action.check.number].spec if real is not None and action.check.number < len(real.checks) else None
+    )
+    if isinstance(spec, MiscCheck):
+        what = f"Misc check for [{name} VS {action.check.service}] by [{spec.command.text}]"
+        success = f"{what} succeeded."
+    else:
+        what = f"{_FAILURE.get(kind, kind)} on service {name}"
+        success = _SUCCESS.get(kind, f"{kind} on service {{}} success.").format(name)
     if action.healthy:
-        what = "TCP connection to" if kind == "TCP_CHECK" else f"{kind} on service"
-        return f"{what} {name} success."
+        return success
     retries = f" after {action.attempts} retries" if action.attempts else ""
-    why = f": {action.result.detail}" if action.result.detail else "."
-    return f"{kind} on service {name} failed{retries}{why}"
+    return f"{what} failed{retries}" + (f": {action.result.detail}" if action.result.detail else ".")
 
 
 def shutting_down(server: VirtualServer) -> Iterator[str]:

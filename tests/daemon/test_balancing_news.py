@@ -7,9 +7,9 @@ from labkit.conf.model import GlobalDefs
 from labkit.conf.model_balancing import VirtualServer
 from labkit.daemon.balancing_news import BalancingEditor, BalancingNews
 from labkit.daemon.balancing_words import activating, records, shutting_down, tell
-from labkit.lvs.check import Result, Run
+from labkit.lvs.check import Result, Run, Settled
 from labkit.lvs.director import Director
-from labkit.lvs.events import Action, Answered, Configure, Event, Stop, Wake
+from labkit.lvs.events import Action, Answered, CheckId, Configure, Event, Stop, Wake
 from labkit.trace import Kind
 
 CONF = """
@@ -245,3 +245,41 @@ def test_the_trace_tells_of_checks_servers_and_quorum() -> None:
         ),
         (Kind.QUORUM, {"service": VS, "up": False, "weight": 0, "quorum": 1, "hysteresis": 0}),
     ]
+
+
+CHECKS = {
+    "TCP_CHECK {\n }": ("TCP connection to {} success.", "TCP_CHECK on service {} failed after 1 retries: no."),
+    "HTTP_GET {\n url {\n path /\n }\n }": (
+        "Remote Web server {} succeed on service.",
+        "HTTP_CHECK on service {} failed after 1 retries: no.",
+    ),
+    "SSL_GET {\n url {\n path /\n }\n }": (
+        "Remote Web server {} succeed on service.",
+        "HTTP_CHECK on service {} failed after 1 retries: no.",
+    ),
+    "SMTP_CHECK {\n }": (
+        "Remote SMTP server {} succeed on service.",
+        "SMTP_CHECK on service {} failed after 1 retries: no.",
+    ),
+    "UDP_CHECK {\n }": ("UDP connection to {} success.", "UDP_CHECK on service {} failed after 1 retries: no."),
+    "PING_CHECK {\n }": ("ICMP connection to {} success.", "ICMP CHECK on service {} failed after 1 retries: no."),
+    "MISC_CHECK {\n misc_path /m\n }": (
+        f"Misc check for [{{}} VS {VS}] by [/m] succeeded.",
+        f"Misc check for [{{}} VS {VS}] by [/m] failed after 1 retries: no.",
+    ),
+    "DNS_CHECK {\n }": ("DNS_CHECK on service {} success.", "DNS_CHECK on service {} failed after 1 retries: no."),
+}
+
+
+@pytest.mark.parametrize(("block", "lines"), [pytest.param(*item, id=item[0].split()[0]) for item in CHECKS.items()])
+def test_each_kind_of_check_is_told_in_keepalived_s_words(block: str, lines: tuple[str, str]) -> None:
+    text = CONF.format(more="", real="").replace("TCP_CHECK {\n  }", block, 1)
+    loaded = loads(text, file="k.conf")
+    assert loaded.config is not None, loaded.diagnostics
+    (virtual,) = loaded.config.virtual_servers
+    check = CheckId(virtual.core.key, virtual.core.servers[0].destination.key, 0)
+    told = [
+        Settled(check=check, healthy=ok, result=Result(ok=ok, detail="" if ok else "no."), attempts=1 - ok, first=False)
+        for ok in (True, False)
+    ]
+    assert list(tell(told, {virtual.core.key: virtual})) == [line.format(TWO) for line in lines]
