@@ -17,6 +17,7 @@ LONG = {
 }
 _STATE = re.compile(r'\bState\.(INIT|BACKUP|MASTER|FAULT)\b|"(INIT|BACKUP|MASTER|FAULT)"')
 STATES = {
+    "daemon/following.py": "IPVS's own daemon follows the state of an instance (lvs_sync_daemon)",
     "daemon/news.py": "the words of notify scripts",
     "daemon/wording.py": "the words of the log",
     "daemon/screen.py": "the words of the status",
@@ -30,6 +31,7 @@ _TIMER = re.compile(r"\.at\(|\btimerfd|\bcall_later|\bsleep\(")
 TIMERS = {
     "daemon/alerts.py": "mail is tried again",
     "daemon/announcing.py": "labkit.vrrp.pacing says when",
+    "daemon/balancing.py": "the end of the daemon is waited for",
     "daemon/children.py": "a command is started in the next turn of the loop",
     "daemon/duplicates.py": "labkit.vrrp.duplicates says when; an ear rests",
     "daemon/files.py": "a file that inotify does not tell of is looked at again",

@@ -92,12 +92,10 @@ class Runner:
         self._speaker = Speaker()
         self._watched: set[str] = set()  # every interface that the configuration names
         self._pending: deque[Event] = deque()
-        self._handling = False
         self._unhurried = False  # whether all masters may be heard a moment later
         self._heard_repeats = self._heard_news = False  # in the last turn
-        self._stopping = False
+        self._handling = self._stopping = self._hears_paths = False
         self._utc_offset: Micros | None = None
-        self._hears_paths = False
         self._interfaces = Interfaces(self._address_heard if settings.addresses_logged else None)
         log.explain("Registering Kernel netlink reflector")
         log.explain("Registering Kernel netlink command channel")
