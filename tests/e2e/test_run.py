@@ -9,6 +9,7 @@ from scapy.layers.inet import IP
 from scapy.layers.vrrp import VRRP
 from scapy.utils import rdpcap
 
+from labkit.providers.uml import guest
 from labkit.trace import Kind, Record
 from tests.conftest import Labkit
 
@@ -84,3 +85,20 @@ def test_two_daemons_side_by_side(own: Labkit) -> None:
         assert figures["takeover_s"] > 0.3
         assert figures["memory_kb"] > 500
     assert "did you mean 'keepalived'" in own("compare", "failover", "--daemons", "labkit,keepalive", status=2)
+
+
+@pytest.mark.skipif(bool(guest.missing()), reason=guest.missing())
+@pytest.mark.parametrize(
+    "daemon", [pytest.param("labkit", id="ours"), pytest.param("keepalived", marks=pytest.mark.interop)]
+)
+def test_directors_with_real_ipvs_in_a_guest_kernel(own: Labkit, daemon: str) -> None:
+    """Traffic moves to the other director and back; on a busy machine the guest may be late, but not twice."""
+    if daemon == "keepalived" and shutil.which("keepalived", path="/usr/sbin:/sbin") is None:
+        pytest.skip("keepalived is not installed")
+    command = ["run", "balance/nat", "-s", "director-killed", "--json", "--provider", "uml"]
+    for _ in range(2):
+        process = own.start(*command, "--daemon", f"director1={daemon}", "--daemon", f"director2={daemon}")
+        said, errors = process.communicate(timeout=55)
+        if json.loads(said)[0]["verdict"] in ("PASS", "INCONCLUSIVE"):
+            return
+    pytest.fail(said + errors)
