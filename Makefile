@@ -45,6 +45,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.stability
 	$(BIN)/python -m benchmarks.balance
 	$(BIN)/python -m benchmarks.balance_change
+	$(BIN)/python -m benchmarks.checkers
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "labkit needs Python 3.11 or newer: sudo apt-get install python3"; exit 1; }
