@@ -47,6 +47,7 @@ from labkit.vrrp.events import FileChanged
 
 PROCESS_NAME = "keepalived_healthcheckers"
 _TOGETHER: Micros = 5_000  # checks that are due within this time begin together, which costs less
+_MANY, _REST = 4, 1_000  # while so many run, their answers are taken so many microseconds apart, for the same reason
 _FAREWELL = 4 * SECOND  # what scripts that tell of the end get
 
 
@@ -92,7 +93,7 @@ class Balancer:
         self._parent.send(Ready())
         while not self._stopping:
             self._log.flush()
-            self._loop.step(self._deadline)
+            self._loop.step(self._deadline, rest=_REST if len(self._waiter) >= _MANY else 0)
             self._fire()
         self._stop()
 

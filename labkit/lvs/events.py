@@ -33,10 +33,6 @@ class CheckId:
     def __repr__(self) -> str:
         return f"CheckId({self.service!r}, {self.server!r}, {self.number})"
 
-    def __hash__(self) -> int:
-        """The server tells nearly all checks apart, and a service's hash costs more than all else here."""
-        return hash((self.server, self.number))
-
 
 # --- events -----------------------------------------------------------------------------------------------------------
 
