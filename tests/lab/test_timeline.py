@@ -48,7 +48,14 @@ STORY = (
 
 @pytest.fixture
 def result() -> Result:
-    found = Finding(what="VIP <on> server2", verdict=Verdict.LATE, bound=500_000, took=1_000_000, note="0.5 s & more")
+    found = Finding(
+        what="VIP <on> server2",
+        verdict=Verdict.LATE,
+        bound=500_000,
+        took=1_000_000,
+        note="0.5 s & more",
+        hint="server2 was <slow>",
+    )
     return Result(
         scenario="kill",
         title="it dies <here>",
@@ -130,6 +137,7 @@ def test_a_page_needs_nothing_else_and_escapes_what_it_shows(topology: Topology,
     assert "VIP &lt;on&gt; server2" in text
     assert "0.5 s &amp; more" in text
     assert ">1.000 s<" in text
+    assert "server2 was &lt;slow&gt;" in text
 
 
 def test_a_page_of_what_did_not_run() -> None:
