@@ -42,6 +42,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.takeover
 	$(BIN)/python -m benchmarks.config
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.observing
 	$(BIN)/python -m benchmarks.stability
 	$(BIN)/python -m benchmarks.balance
 	$(BIN)/python -m benchmarks.balance_change

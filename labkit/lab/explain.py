@@ -11,6 +11,7 @@ from labkit.trace import SECOND, Kind, Micros, Record
 _BEFORE: Micros = SECOND  # of the timeline, before the step's mark
 _AFTER: Micros = SECOND // 20  # a daemon says why after what it did
 _FIRST, _LAST = 6, 10  # records of a long timeline that are shown
+_FIRST_TO_GO = (Kind.STALL, Kind.ANNOUNCE, Kind.ADVERT, Kind.PROBE)
 _SHOWN = frozenset(Kind) - {Kind.LOG, Kind.STEP, Kind.NEIGHBOUR, Kind.PRESSURE}
 
 
@@ -79,7 +80,7 @@ def _hints(finding: Finding, conditions: Iterable[Condition], sight: Sight) -> I
 def timeline(seen: Iterable[Record], since: Micros, until: Micros) -> tuple[Record, ...]:
     """Return what happened from a second before to the end; of adverts, the first and last of each source and priority.
 
-    Of a long time the beginning and the end are left.
+    Of a long time what tells least goes first; then the beginning and the end are left.
     """
     near = [record for record in seen if since - _BEFORE <= record.at <= until and record.kind in _SHOWN]
     ends: dict[object, list[int]] = {}
@@ -89,4 +90,7 @@ def timeline(seen: Iterable[Record], since: Micros, until: Micros) -> tuple[Reco
             ends.setdefault(same, []).append(number)
     inner = {number for numbers in ends.values() for number in numbers[1:-1]}
     left = sorted((record for number, record in enumerate(near) if number not in inner), key=lambda record: record.at)
+    for kind in _FIRST_TO_GO:
+        if len(left) > _FIRST + _LAST:
+            left = [record for record in left if record.kind is not kind]
     return tuple(left if len(left) <= _FIRST + _LAST else [*left[:_FIRST], *left[-_LAST:]])
