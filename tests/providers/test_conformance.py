@@ -162,6 +162,25 @@ def test_what_happens_is_told_on_this_machines_clock(lab: Raised) -> None:
     assert "Entering MASTER STATE" in lab.labkit("logs", "--name", "one", "server1")
 
 
+def test_a_cable_is_cut_and_mended(lab: Raised) -> None:
+    ping = ("ping", "-c", "1", "-W", "1", "192.168.1.23")
+    lab.labkit("fault", "--name", "one", "server3.eth0", "cut")
+    lab.exec("host", *ping, status=1)
+    lab.labkit("heal", "--name", "one", "server3.eth0")
+    assert eventually(lambda: "1 received" in lab.exec("host", "sh", "-c", f"{' '.join(ping)} || true"), within=10)
+
+
+def test_a_slow_link_is_slow_or_it_is_said_why_not(lab: Raised) -> None:
+    why_not = registry.provider(lab.world.provider).capabilities()["netem"]
+    said = lab.labkit("fault", "--name", "one", "server3.eth0", "impair", "delay=60ms", status=2 if why_not else 0)
+    if why_not:
+        assert "netem" in said
+        return
+    times = lab.exec("host", "ping", "-c", "1", "-W", "5", "192.168.1.23")
+    lab.labkit("heal", "--name", "one", "server3.eth0")
+    assert float(times.partition("time=")[2].split()[0]) >= 120  # there and back, each way in milliseconds
+
+
 def test_mistakes_are_named(lab: Raised) -> None:
     assert "did you mean 'server1'" in lab.exec("server11", "true", status=2)
     again = lab.labkit("up", "failover", "-q", "--name", "one", "--provider", lab.world.provider, status=2)
