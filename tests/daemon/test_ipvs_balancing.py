@@ -3,6 +3,7 @@
 They run where the kernel has IPVS; tests/providers/test_guest.py runs them in a guest that has.
 """
 
+import contextlib
 import re
 import shutil
 import signal
@@ -127,53 +128,69 @@ def seen(host: Namespace) -> list[str]:
     return [line for form in forms for line in run(host, f"ipvsadm -L{form}").splitlines()]
 
 
-def story(host: Namespace, home: Path, program: Sequence[str], dumps: list[list[str]]) -> list[list[str]]:
-    """Live through deaths, a reload and the end; return what was seen at each step."""
+class Steps:
+    """What is seen at each step; with `expected` it is waited for, because C says what it does before it does it."""
+
+    def __init__(self, host: Namespace, expected: Sequence[list[str]] = ()) -> None:
+        self.seen: list[list[str]] = []
+        self._host, self._expected = host, expected
+
+    def look(self) -> None:
+        number = len(self.seen)
+        if self._expected:
+            with contextlib.suppress(AssertionError):  # the difference is told at the end
+                eventually(lambda: seen(self._host) == self._expected[number], within=5)
+        self.seen.append(seen(self._host))
+
+
+def story(host: Namespace, home: Path, program: Sequence[str], steps: Steps) -> list[str]:
+    """Live through deaths, a reload and the end; return the dump of the first step."""
     second, third = Server(host, "127.0.0.2", 802), Server(host, "127.0.0.3", 803)
-    steps = []
     vrrp = instance(150, vip="192.168.1.40")
     daemon = Daemon(host, home, LINES.format(weight=3) + vrrp, program)
     try:
         daemon.wait_log("success.", times=3, within=30)
         eventually(lambda: run(host, "ipvsadm -L --daemon").startswith("master"), within=30)
-        steps.append(seen(host))
+        steps.look()
         DATA.unlink(missing_ok=True)
         daemon.process.send_signal(signal.SIGUSR1)
-        eventually(lambda: DATA.exists() and "Keepalive method" in DATA.read_text().splitlines()[-1], within=30)
-        dumps.append(re.sub(r", uid:gid \d+:\d+", "", DATA.read_text()).splitlines())
+        eventually(lambda: DATA.exists() and DATA.read_text().count("Keepalive method = TCP_CHECK\n") == 3, within=30)
+        dump = re.sub(r", uid:gid \d+:\d+", "", DATA.read_text()).splitlines()
         third.die()
         daemon.wait_log("Removing service [127.0.0.3]:tcp:803", within=30)
-        steps.append(seen(host))
+        steps.look()
         second.die()
         daemon.wait_log("Lost quorum", within=30)
         daemon.wait_log("Disabling service", within=30)
-        steps.append(seen(host))
+        steps.look()
         second.rise()
         daemon.wait_log("Adding alive servers", within=30)
         daemon.wait_log("Enabling service", within=30)
         third.rise()
         daemon.wait_log("Adding service [127.0.0.3]:tcp:803", within=30)
-        steps.append(seen(host))
+        steps.look()
         daemon.reload(LINES.format(weight=1).replace("lb_algo wrr", "lb_algo wlc") + vrrp)
         eventually(lambda: "wlc persistent" in run(host, "ipvsadm -Ln"), within=30)
         eventually(lambda: run(host, "ipvsadm -L --daemon").startswith("master"), within=30)
-        steps.append(seen(host))
+        steps.look()
         daemon.stop()
-        steps.append(seen(host))
+        steps.look()
     finally:
         daemon.close()
         second.die()
         third.die()
-    return steps
+    return dump
 
 
 @pytest.mark.timeout(240)
 def test_the_table_is_the_same_as_under_c_keepalived(host: Namespace, tmp_path: Path) -> None:
     put(host, "192.168.1.20/24")
-    dumps: list[list[str]] = []
-    ours, theirs = story(host, tmp_path / "ours", OURS, dumps), story(host, tmp_path / "c", C, dumps)
-    for mine, other in zip(ours, theirs, strict=True):
+    ours = Steps(host)
+    first = story(host, tmp_path / "ours", OURS, ours)
+    theirs = Steps(host, ours.seen)
+    second = story(host, tmp_path / "c", C, theirs)
+    for mine, other in zip(ours.seen, theirs.seen, strict=True):
         assert mine == other, "\n".join(["ours:", *mine, "C's:", *other])
-    mine, other = (dump[dump.index("------< LVS Topology >------") :] for dump in dumps)
+    mine, other = (dump[dump.index("------< LVS Topology >------") :] for dump in (first, second))
     of_the_group = re.compile(r" VS VIP = 192\.168\.1\.2\d, VPORT = 8\d| \[192.168.1.20\]:tcp:80 -> .*")  # C names it
     assert [line for line in mine if line not in other and not of_the_group.fullmatch(line)] == [], "\n".join(other)
