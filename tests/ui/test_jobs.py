@@ -29,7 +29,12 @@ def die():
 
 def hang():
     print(os.getpid(), flush=True)
+    os.write(first[1], b"x")
     signal.pause()
+
+def end():  # when the other one hangs
+    os.read(first[0], 1)
+    return 7
 
 """
 MEETING = "print(len({os.getpid(), *side_by_side([partial(meet, first, second), partial(meet, second, first)], 2)}))"
@@ -65,7 +70,7 @@ def test_what_goes_wrong_is_told(task: str, error: str) -> None:
 
 
 def test_whoever_stops_asking_ends_what_goes_on() -> None:
-    done = run("results = side_by_side([hang, partial(int, 7)], 2)\nprint(next(results))\nresults.close()")
+    done = run("results = side_by_side([hang, end], 2)\nprint(next(results))\nresults.close()")
     hanging = next(int(line) for line in done.stdout.split() if line != "7")
     assert eventually(lambda: not _alive(hanging))
 
