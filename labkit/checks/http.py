@@ -47,15 +47,19 @@ def _judge(url: Url, page: Page) -> None:
         raise CheckFailedError(f"{url.path}: status {page.status}, not {_ranges(url)}")
     if url.digest is not None and page.digest != url.digest:
         raise CheckFailedError(f"{url.path}: digest {page.digest}, not {url.digest}")
-    if url.regex is not None and _matches(url, page.body) == url.regex_no_match:
+    if url.regex is not None and _matches(url, page) == url.regex_no_match:
         raise CheckFailedError(f"{url.path}: the page {'has' if url.regex_no_match else 'does not have'} {url.regex!r}")
 
 
-def _matches(url: Url, body: bytes) -> bool:
-    """Whether a match begins between the two offsets, both included."""
+def _matches(url: Url, page: Page) -> bool:
+    """Whether a match in the body begins between the two offsets, both included.
+
+    keepalived: they are counted from the beginning of the answer, with its header (tried with 2.2.7).
+    """
+    before = len(page.header)
     pattern = _compiled(url.regex or "", url.regex_options)
-    found = pattern.search(body, url.regex_min_offset)
-    return found is not None and (url.regex_max_offset is None or found.start() <= url.regex_max_offset)
+    found = pattern.search(page.body, max(0, url.regex_min_offset - before))
+    return found is not None and (url.regex_max_offset is None or before + found.start() <= url.regex_max_offset)
 
 
 @lru_cache(maxsize=1024)

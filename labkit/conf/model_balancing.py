@@ -44,7 +44,7 @@ class Url:
     """One url of an HTTP check; the answer must have a status in `statuses` (ranges, both ends included), and all else.
 
     `digest` is the MD5 of the body in hexadecimal digits; `regex` must match (not, with `regex_no_match`) a part of the
-    body that begins between the two offsets.
+    body that begins between the two offsets; these count the header too.
     """
 
     path: str = "/"

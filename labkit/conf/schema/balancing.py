@@ -48,8 +48,12 @@ REGEX_OPTIONS = Leaf(
     "regex_options", Words("option names of pcre2"), "caseless, multiline, dotall, extended, and what needs none"
 )
 REGEX_STACK = Leaf("regex_stack", Words("two sizes in bytes"), "Has no meaning here: the library grows its own")
-REGEX_MIN_OFFSET = Leaf("regex_min_offset", Integer(0, _LARGE), "Look at the body from here on (0)")
-REGEX_MAX_OFFSET = Leaf("regex_max_offset", Integer(0, _LARGE), "The match begins here at the latest")
+REGEX_MIN_OFFSET = Leaf(
+    "regex_min_offset", Integer(0, _LARGE), "The match begins here or later, counted with the header (0)"
+)
+REGEX_MAX_OFFSET = Leaf(
+    "regex_max_offset", Integer(0, _LARGE), "The match begins here at the latest, counted with the header"
+)
 TLS_COMPLIANT = Leaf("tls_compliant", Flag(), "The server ends TLS properly")
 
 URL = Block(
