@@ -34,8 +34,9 @@ def test_a_scenario_tells_its_figures(labkit: Labkit) -> None:
     kept = here / "kept/failover-stop"
     assert "priority 150" in (kept / "server1/etc/keepalived/keepalived.conf").read_text()
     assert "Entering MASTER STATE" in (kept / "server1/syslog").read_text()
-    states = [Record.from_json(line) for line in (kept / "trace.jsonl").read_text().splitlines()]
-    assert "server2" in [each.node for each in states if each.kind is Kind.STATE and each.data["state"] == "MASTER"]
+    trace = [Record.from_json(line) for line in (kept / "trace.jsonl").read_text().splitlines()]
+    assert "server1" in [each.node for each in trace if each.kind is Kind.STATE and each.data["state"] == "MASTER"]
+    assert "server2" in [each.node for each in trace if each.kind is Kind.ADDRESS and each.data["present"]]
     assert _senders(kept / "lan.pcapng") >= {"server1.eth0 192.168.1.21", "server2.eth0 192.168.1.22"}
 
 
