@@ -117,10 +117,10 @@ def test_what_no_router_may_believe_changes_nothing(s: Run) -> Script:
     yield s.owner(1)
 
 
-@situation(vi(150), vi(120), loose=("announced",))
+@situation(vi(240), vi(10), loose=("announced",))  # far apart: both miss the stranger
 def test_a_better_stranger_is_obeyed_while_it_speaks(s: Run) -> Script:
     yield from s.settled()
-    s.stray(Forged(priority=200))
+    s.stray(Forged(priority=254))
     yield s.entered(1, "BACKUP")
     yield s.owner(1)
 
