@@ -171,7 +171,7 @@ def tool_of(user: int | None) -> Iterator[Labkit]:
         yield tool
         tool("down", "--all")
         assert eventually(lambda: not tool.pids()), tool.pids()
-        assert list(Path(folder).glob("labkit/*")) == []
+        assert {path.name for path in Path(folder).glob("labkit/*")} <= {"runs"}
 
 
 @pytest.fixture(params=[None, NOBODY], ids=["as-the-caller", "without-root"])

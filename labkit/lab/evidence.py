@@ -9,6 +9,7 @@ FOLDER/LAB-SCENARIO/
     NODE/etc/...       the files that it was given
 """
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,7 +38,7 @@ def keep(folder: Path, run: Run, files: Mapping[str, Sequence[File]], client: Cl
         place.mkdir(parents=True, exist_ok=True)
         _write(place / "report.html", to_html([run]))
         _write(place / "result.json", to_json([run]))
-        _write(place / "trace.jsonl", "".join(record.to_json() + "\n" for record in run.result.trace))
+        _write(place / "trace.jsonl", _trace(run))
         for network, capture in captures.items():
             (place / f"{network}.pcapng").write_bytes(capture)
         for node, given in files.items():
@@ -47,6 +48,26 @@ def keep(folder: Path, run: Run, files: Mapping[str, Sequence[File]], client: Cl
     except OSError as error:
         raise LabkitError(f"the evidence cannot be written: {error}") from error
     return place
+
+
+def record(folder: Path, run: Run) -> Path:
+    """Write the trace of a run below `folder`, in place of that of the run before of its scenario; return where it is.
+
+    Raises:
+        LabkitError: it cannot be written.
+    """
+    path = folder / "runs" / f"{run.lab}-{run.result.scenario}.jsonl".replace("/", "-")
+    new = path.with_suffix(f".{os.getpid()}")  # two may run at once
+    try:
+        _write(new, _trace(run))
+        new.replace(path)
+    except OSError as error:
+        raise LabkitError(f"the trace cannot be kept: {error}") from error
+    return path
+
+
+def _trace(run: Run) -> str:
+    return "".join(record.to_json() + "\n" for record in run.result.trace)
 
 
 def _write(path: Path, text: str) -> None:

@@ -37,6 +37,9 @@ def test_a_scenario_tells_its_figures(labkit: Labkit) -> None:
     trace = [Record.from_json(line) for line in (kept / "trace.jsonl").read_text().splitlines()]
     assert "server1" in [each.node for each in trace if each.kind is Kind.STATE and each.data["state"] == "MASTER"]
     assert "server2" in [each.node for each in trace if each.kind is Kind.ADDRESS and each.data["present"]]
+    begun = [each for each in trace if each.kind is Kind.PROCESS and each.data["event"] == "start"]
+    assert {"keepalived", "keepalived_vrrp"} <= {str(each.data["name"]) for each in begun if each.node == "server2"}
+    assert "PASS stop" in labkit("replay", f"{here}/labkit/runs/failover-stop.jsonl")
     assert _senders(kept / "lan.pcapng") >= {"server1.eth0 192.168.1.21", "server2.eth0 192.168.1.22"}
 
 

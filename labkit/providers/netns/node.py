@@ -12,6 +12,7 @@ memory by another fork.  It talks to the supervisor over one SOCK_SEQPACKET pair
                                                      {"sockets": [names]} with descriptors, once
                                                      {"ready": true} with the trace mailbox; or {"failed": "..."}
                                                      {"log": line, "at"}
+                                                     {"started": name, "pid", "at"}
                                                      {"exited": name, "pid", "status", "at"}
 
 When it dies, the kernel ends every process of the node and with them its namespaces.
@@ -113,6 +114,7 @@ class _Node:
         self.spec = spec
         self.channel = channel
         self.commands: dict[int, _Command] = {}
+        self.left: set[int] = set()  # running processes that were told of
 
     def build(self) -> None:
         """Make the namespaces and the root, and hand the sockets over."""
@@ -194,7 +196,25 @@ class _Node:
         self.commands[pid] = _Command(identity, output)
 
     def _bury(self) -> None:
-        """Reap every dead child, the orphans of the node among them; report commands and named daemons."""
+        """Reap every dead child, the orphans of the node among them; report what became of commands and daemons."""
+        ended = len(self.commands)
+        self._reap()
+        if len(self.commands) < ended:
+            self._tell_started()
+
+    def _tell_started(self) -> None:
+        """Report what commands left running, and what that has started since."""
+        there = sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit())  # noqa: PTH208 - names only
+        self.left &= set(there)
+        for pid in there:
+            if pid == 1 or pid in self.left or pid in self.commands:
+                continue
+            parent, at = _origin(pid)
+            if parent == 1 or parent in self.left:
+                self.left.add(pid)
+                self._send({"started": _comm(pid), "pid": pid, "at": at})
+
+    def _reap(self) -> None:
         while True:
             try:
                 dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -274,6 +294,16 @@ def _content(output: int) -> str:
     data = os.pread(output, OUTPUT_LIMIT, max(0, size - OUTPUT_LIMIT))
     os.close(output)
     return data.decode(errors="replace")
+
+
+def _origin(pid: int) -> tuple[int, int]:
+    """Return the parent of a process and when it was started, to 10 ms; zeros when it is gone (proc(5), stat)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0, 0
+    asleep = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    return int(fields[1]), int(fields[19]) * 1_000_000 // os.sysconf("SC_CLK_TCK") - asleep // 1000
 
 
 def _comm(pid: int) -> str:

@@ -251,6 +251,9 @@ class NetnsProvider:
                 answer.set_result(message)
         elif "log" in message:
             self._tell(each, Kind.LOG, int(str(message["at"])), line=str(message["log"]))
+        elif "started" in message:
+            name, pid = str(message["started"]), int(str(message["pid"]))
+            self._tell(each, Kind.PROCESS, int(str(message["at"])), name=name, pid=pid, event="start", status=None)
         elif "exited" in message:
             status = int(str(message["status"]))
             name, pid = str(message["exited"]), int(str(message["pid"]))

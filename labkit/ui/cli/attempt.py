@@ -92,10 +92,12 @@ class Attempt:
         connection: client.Client | None,
         say: Callable[[str], None],
     ) -> "Run":
-        """Keep the evidence where it is wanted or something failed; a verdict stands without it."""
+        """Keep the evidence where it is wanted or something failed, and the trace always; a verdict stands without."""
         from labkit.lab import evidence, report
 
         run = report.Run(lab=self.lab, number=self.number, result=result, topology=prepared.topology)
+        with contextlib.suppress(LabkitError):
+            evidence.record(client.runtime_folder(), run)
         if self.evidence or report.exit_code([result]):
             try:
                 place = evidence.keep(Path(self.evidence or EVIDENCE), run, prepared.files, connection)
