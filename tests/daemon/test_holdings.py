@@ -102,7 +102,7 @@ def test_an_address_with_no_track_is_not_put_back(lan: Lan, start: Start) -> Non
 def test_a_reload_touches_what_changes_and_nothing_else(lan: Lan, start: Start) -> None:
     host = lan.hosts[0]
     daemon = start(0, instance(150, more=paths(ROUTE, OF_VIP, rules=(RULE,))))
-    eventually(lambda: rules(host) == [5])
+    eventually(lambda: rules(host) == [5] and len(routes(host)) == 2)
     with host.entered():
         monitor = Netlink(GROUP_ROUTES | GROUP_RULES)
     with monitor:
