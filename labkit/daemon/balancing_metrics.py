@@ -6,7 +6,8 @@ Counters have the names of gen2brain's keepalived_exporter.  Pure: a report in, 
 from collections.abc import Iterable
 
 from labkit.daemon.exposition import Sample, family
-from labkit.daemon.report import ServerRow, ServiceRow, TableReport, TrafficRow
+from labkit.daemon.report import ServerRow, ServiceRow, TableReport
+from labkit.lvs.traffic import Traffic
 
 _COUNTERS: dict[str, tuple[str, str]] = {
     "conn": ("connections", "Connections"),
@@ -40,7 +41,7 @@ def tell_table(table: TableReport) -> Iterable[str]:
         yield family(f"keepalived_lvs_rs_{name}", "gauge", text, samples)
 
 
-def _counters(of: str, whose: str, rows: Iterable[tuple[dict[str, str], TrafficRow]]) -> Iterable[str]:
+def _counters(of: str, whose: str, rows: Iterable[tuple[dict[str, str], Traffic]]) -> Iterable[str]:
     rows = list(rows)
     for name, (field, what) in _COUNTERS.items():
         samples = [Sample(labels, getattr(traffic, field)) for labels, traffic in rows]

@@ -8,6 +8,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
+from labkit.lvs.traffic import Traffic
 from labkit.values import dataclass, field, fields
 
 R = TypeVar("R")
@@ -190,22 +191,6 @@ class DeliveryReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrafficRow:
-    """Counters since the entry was made, and rates per second."""
-
-    connections: int = 0
-    packets_in: int = 0
-    packets_out: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    connection_rate: int = 0
-    packet_in_rate: int = 0
-    packet_out_rate: int = 0
-    byte_in_rate: int = 0
-    byte_out_rate: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerRow:
     """A real server: `listed` is in the kernel's table, `up` what checks say (None: not ours), `why` in words."""
 
@@ -221,7 +206,7 @@ class ServerRow:
     active: int = 0
     inactive: int = 0
     persistent: int = 0
-    traffic: TrafficRow = field(default_factory=TrafficRow)
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +229,7 @@ class ServiceRow:
     listed: bool = True
     quorum_up: bool | None = None
     refused: str = ""
-    traffic: TrafficRow = field(default_factory=TrafficRow)
+    traffic: Traffic = field(default_factory=Traffic)
     servers: tuple[ServerRow, ...] = ()
 
 

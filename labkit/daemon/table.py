@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 
-from labkit.daemon.report import ConnectionRow, ServerRow, ServiceRow, TableReport, TrafficRow
+from labkit.daemon.report import ConnectionRow, ServerRow, ServiceRow, TableReport
 from labkit.lvs.model import (
     Connection,
     Destination,
@@ -12,9 +12,9 @@ from labkit.lvs.model import (
     Service,
     ServiceKey,
     ServiceReading,
-    Traffic,
 )
 from labkit.lvs.service import RealServer, VirtualServer
+from labkit.lvs.traffic import Traffic
 
 _FLAGS = {Scheduler.SH: ("sh-fallback", "sh-port"), Scheduler.MH: ("mh-fallback", "mh-port")}
 _USUAL = ("flag-1", "flag-2")
@@ -34,9 +34,7 @@ def compose_table(
     read = {reading.service.key: reading for reading in readings}
     ours = {key: virtual for virtual in services.values() for key in virtual.config.keys}
     rows = [
-        _service(key, ours.get(key), read.get(key), refused.get(key, ""))
-        for key in sorted({*read, *ours, *refused}, key=_order)
-        if key in read or key in ours
+        _service(key, ours.get(key), read.get(key), refused.get(key, "")) for key in sorted({*read, *ours}, key=_order)
     ]
     return TableReport(
         by=by, services=tuple(rows), connections=tuple(_connection(connection) for connection in connections)
@@ -69,7 +67,7 @@ def _service(
         listed=reading is not None,
         quorum_up=virtual.quorum_up if virtual is not None else None,
         refused=refused,
-        traffic=_traffic(reading.traffic) if reading is not None else TrafficRow(),
+        traffic=reading.traffic if reading is not None else Traffic(),
         servers=tuple(_servers(virtual, reading)),
     )
 
@@ -114,7 +112,7 @@ def _server(destination: Destination, server: RealServer | None, reading: Destin
         active=reading.active if reading is not None else 0,
         inactive=reading.inactive if reading is not None else 0,
         persistent=reading.persistent if reading is not None else 0,
-        traffic=_traffic(reading.traffic) if reading is not None else TrafficRow(),
+        traffic=reading.traffic if reading is not None else Traffic(),
     )
 
 
@@ -125,21 +123,6 @@ def _why(server: RealServer) -> str:
         return "not checked"
     said = [check.last.detail if check.last is not None else "not checked yet" for check in checks]
     return "; ".join(dict.fromkeys(said))
-
-
-def _traffic(traffic: Traffic) -> TrafficRow:
-    return TrafficRow(
-        connections=traffic.connections,
-        packets_in=traffic.packets_in,
-        packets_out=traffic.packets_out,
-        bytes_in=traffic.bytes_in,
-        bytes_out=traffic.bytes_out,
-        connection_rate=traffic.connection_rate,
-        packet_in_rate=traffic.packet_in_rate,
-        packet_out_rate=traffic.packet_out_rate,
-        byte_in_rate=traffic.byte_in_rate,
-        byte_out_rate=traffic.byte_out_rate,
-    )
 
 
 def _connection(connection: Connection) -> ConnectionRow:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 
-from labkit.daemon.report import ServerRow, ServiceRow, TableReport, TrafficRow
+from labkit.daemon.report import ServerRow, ServiceRow, TableReport
+from labkit.lvs.traffic import Traffic
 
 _FORWARDING = {"NAT": "Masq", "DR": "Route", "TUN": "Tunnel"}
 _TITLE = "IP Virtual Server version 1.2.1 (size=4096)"
@@ -79,11 +80,11 @@ def _plain(server: ServerRow) -> str:
     return f"  -> {place(server):<28} {way:<7} {server.weight:<6} {server.active:<10} {server.inactive:<10}"
 
 
-def _figures(form: Form, *, exact: bool) -> Callable[[TrafficRow], str] | None:
-    def stats(row: TrafficRow) -> str:
+def _figures(form: Form, *, exact: bool) -> Callable[[Traffic], str] | None:
+    def stats(row: Traffic) -> str:
         return _numbers((row.connections, row.packets_in, row.packets_out, row.bytes_in, row.bytes_out), exact=exact)
 
-    def rates(row: TrafficRow) -> str:
+    def rates(row: Traffic) -> str:
         numbers = (row.connection_rate, row.packet_in_rate, row.packet_out_rate, row.byte_in_rate, row.byte_out_rate)
         return _numbers(numbers, exact=exact)
 

@@ -33,11 +33,11 @@ from labkit.lvs.model import (
     SyncDaemon,
     SyncRole,
     Timeouts,
-    Traffic,
     Tunnel,
     TunnelChecksum,
     TunnelKind,
 )
+from labkit.lvs.traffic import Traffic
 from labkit.values import fields
 
 _NEW_SERVICE, _SET_SERVICE, _DEL_SERVICE, _GET_SERVICE = 1, 2, 3, 4

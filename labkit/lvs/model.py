@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
+from labkit.lvs.traffic import Traffic
 from labkit.values import dataclass
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -157,22 +158,6 @@ class Change:
 
 
 Table: TypeAlias = Mapping[ServiceKey, ServiceState]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traffic:
-    """Counters since the entry was made, and rates per second over the kernel's last seconds."""
-
-    connections: int = 0
-    packets_in: int = 0
-    packets_out: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    connection_rate: int = 0
-    packet_in_rate: int = 0
-    packet_out_rate: int = 0
-    byte_in_rate: int = 0
-    byte_out_rate: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

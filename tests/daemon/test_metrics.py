@@ -7,7 +7,8 @@ import pytest
 from labkit.daemon.asking import NotRunningError
 from labkit.daemon.metrics import tell
 from labkit.daemon.metrics_server import ListenError, respond, serve
-from labkit.daemon.report import ServerRow, ServiceRow, TableReport, TrafficRow
+from labkit.daemon.report import ServerRow, ServiceRow, TableReport
+from labkit.lvs.traffic import Traffic
 from tests.daemon.reports import MASTER, REPORT
 
 parser = pytest.importorskip("prometheus_client.parser")
@@ -67,7 +68,7 @@ def test_the_figures() -> None:
 
 
 SERVER = ServerRow(
-    address="10.0.0.50", port=80, forwarding="NAT", weight=3, up=True, active=2, traffic=TrafficRow(bytes_in=900)
+    address="10.0.0.50", port=80, forwarding="NAT", weight=3, up=True, active=2, traffic=Traffic(bytes_in=900)
 )
 DEAD = replace(SERVER, address="10.0.0.51", listed=False, up=False)
 SERVICE = ServiceRow(
@@ -78,7 +79,7 @@ SERVICE = ServiceRow(
     family=4,
     scheduler="rr",
     quorum_up=True,
-    traffic=TrafficRow(connections=7),
+    traffic=Traffic(connections=7),
     servers=(SERVER, DEAD),
 )
 

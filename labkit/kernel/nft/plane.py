@@ -22,8 +22,8 @@ from labkit.lvs.model import (
     ServiceKey,
     ServiceReading,
     ServiceState,
-    Traffic,
 )
+from labkit.lvs.traffic import Traffic
 from labkit.values import replace
 
 _ATTENTIVE_S, _IDLE_S = 0.1, 1.0
