@@ -5,12 +5,13 @@ from functools import partial
 
 from labkit.conf.model import Config, GlobalDefs
 from labkit.daemon.alerts import Alerts
-from labkit.daemon.balancing_news import BalancingEditor, BalancingNews
+from labkit.daemon.balancing_news import BalancingEditor
 from labkit.daemon.children import Children
 from labkit.daemon.fifo import Fifos, Named
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import Loop
 from labkit.daemon.notify import Notifier
+from labkit.daemon.ways import Ways
 from labkit.lvs.events import Action
 
 _SHARED = "notify fifo"
@@ -21,16 +22,15 @@ def of_balancing(defaults: GlobalDefs) -> Named:
     return {_SHARED: defaults.notify_fifo, "lvs notify fifo": defaults.lvs_notify_fifo}
 
 
-class BalancingHerald:
-    """Tells of changes, never waiting for who is told."""
+class BalancingHerald(Ways):
+    """Tells of the changes of real and virtual servers."""
 
     def __init__(self, children: Children, loop: Loop, log: Log, *, alone: bool) -> None:
         """Be ready; where it is not `alone`, the FIFO that both write is the VRRP process's to make and to remove."""
         warn = partial(log.say, level=Level.WARNING)
+        fifos = Fifos(children, loop, warn, of_balancing, () if alone else (_SHARED,))
+        super().__init__(Notifier(children, loop, warn), fifos, Alerts(children, loop, log.say))
         self._editor = BalancingEditor()
-        self._notifier = Notifier(children, loop, warn)
-        self._fifos = Fifos(children, loop, warn, of_balancing, () if alone else (_SHARED,))
-        self._alerts = Alerts(children, loop, log.say)
 
     def configure(self, config: Config, *, starting: bool) -> None:
         """Take whom to tell; at the start real servers that are up are told where that is wanted (rs_init_notifies)."""
@@ -40,27 +40,8 @@ class BalancingHerald:
         self._fifos.configure(defaults, self._editor.subjects, starting=starting)
         self._notifier.configure(defaults, self._editor.scripts)
         if starting and defaults.rs_init_notifies:
-            self._carry(self._editor.initial())
+            self.carry(self._editor.initial())
 
     def tell(self, actions: Iterable[Action], *, starting: bool = False, farewell: bool = False) -> None:
         """Tell of actions that were decided together."""
-        self._carry(self._editor.news(actions, starting=starting, farewell=farewell))
-
-    def _carry(self, told: Iterable[BalancingNews]) -> None:
-        for news in told:
-            self._fifos.write(news)
-            self._notifier.tell(news)
-            self._alerts.tell(news)
-
-    def hurry(self) -> None:
-        """Start what waits: there is no time left."""
-        self._notifier.hurry()
-
-    def close(self) -> None:
-        """Tell nobody anything more."""
-        self._fifos.close()
-        self._alerts.close()
-
-    def settle(self) -> None:
-        """Say what could not be told."""
-        self._alerts.settle()
+        self.carry(self._editor.news(actions, starting=starting, farewell=farewell))

@@ -19,31 +19,12 @@ _MAIL_NAMES = {"TCP_CHECK": "TCP CHECK", "HTTP_GET": "CHECK", "SSL_GET": "CHECK"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServerNews:
-    """A real server counts as up or down; `check` and `why` are what made it so.
-
-    `initial`: that is how it begins; `farewell`: the daemon ends.
-    """
+class _News:
+    """Something is up or down now; `farewell`: the daemon ends."""
 
     virtual: VirtualServer
-    server: RealServerConfig
-    notifies: ServerNotifies
     up: bool
-    check: str = ""
-    why: str = ""
-    initial: bool = False
     farewell: bool = False
-
-    @property
-    def kind(self) -> str:
-        """RS."""
-        return "RS"
-
-    @property
-    def name(self) -> str:
-        """The real server and its virtual server, as in FIFOs."""
-        key = self.virtual.core.key
-        return f"{server_name(key, self.server.destination)} {key}"
 
     @property
     def is_state(self) -> bool:
@@ -59,6 +40,28 @@ class ServerNews:
     def is_farewell(self) -> bool:
         """At the end of the daemon."""
         return self.farewell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerNews(_News):
+    """A real server counts as up or down; `check` and `why` are what made it so; `initial`: that is how it begins."""
+
+    server: RealServerConfig
+    notifies: ServerNotifies
+    check: str = ""
+    why: str = ""
+    initial: bool = False
+
+    @property
+    def kind(self) -> str:
+        """RS."""
+        return "RS"
+
+    @property
+    def name(self) -> str:
+        """The real server and its virtual server, as in FIFOs."""
+        key = self.virtual.core.key
+        return f"{server_name(key, self.server.destination)} {key}"
 
     @property
     def line(self) -> str:
@@ -84,13 +87,10 @@ class ServerNews:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuorumNews:
+class QuorumNews(_News):
     """A virtual server has its quorum or not; `sentence` says it with figures, as the log does."""
 
-    virtual: VirtualServer
-    up: bool
     sentence: str
-    farewell: bool = False
 
     @property
     def kind(self) -> str:
@@ -101,21 +101,6 @@ class QuorumNews:
     def name(self) -> str:
         """The virtual server."""
         return str(self.virtual.core.key)
-
-    @property
-    def is_state(self) -> bool:
-        """Always."""
-        return True
-
-    @property
-    def final(self) -> bool:
-        """At the end of the daemon."""
-        return self.farewell
-
-    @property
-    def is_farewell(self) -> bool:
-        """At the end of the daemon."""
-        return self.farewell
 
     @property
     def line(self) -> str:

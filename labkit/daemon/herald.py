@@ -11,19 +11,18 @@ from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import Loop
 from labkit.daemon.news import Editor, Subject, scripts
 from labkit.daemon.notify import Notifier
-from labkit.daemon.report import DeliveryReport
+from labkit.daemon.ways import Ways
 from labkit.vrrp.actions import Action
 
 
-class Herald:
-    """Tells of changes, never waiting for who is told."""
+class Herald(Ways):
+    """Tells of the changes of instances and groups."""
 
     def __init__(self, children: Children, loop: Loop, log: Log) -> None:
         warn = partial(log.say, level=Level.WARNING)
+        fifos = Fifos(children, loop, warn)
+        super().__init__(Notifier(children, loop, warn), fifos, Alerts(children, loop, log.say))
         self._editor = Editor()
-        self._notifier = Notifier(children, loop, warn)
-        self._fifos = Fifos(children, loop, warn)
-        self._alerts = Alerts(children, loop, log.say)
 
     def configure(self, config: Config, *, starting: bool) -> bool:
         """Take whom to tell; return whether a notify script runs as root."""
@@ -38,30 +37,4 @@ class Herald:
 
     def tell(self, actions: Iterable[Action], instances: Mapping[str, VrrpInstance]) -> None:
         """Tell of actions that were decided together."""
-        for news in self._editor.news(actions, instances):
-            self._fifos.write(news)
-            self._notifier.tell(news)
-            self._alerts.tell(news)
-
-    def deliveries(self) -> tuple[DeliveryReport, ...]:
-        """Return how much was told over each way that is used."""
-        ways = (self._notifier.delivery(), *self._fifos.deliveries(), self._alerts.delivery())
-        return tuple(way for way in ways if way.name or way.told or way.lost or way.waiting)
-
-    @property
-    def farewells(self) -> int:
-        """How many scripts that tell of the end have not ended yet."""
-        return self._notifier.farewells
-
-    def hurry(self) -> None:
-        """Start what waits: there is no time left."""
-        self._notifier.hurry()
-
-    def close(self) -> None:
-        """Tell nobody anything more."""
-        self._fifos.close()
-        self._alerts.close()
-
-    def settle(self) -> None:
-        """Say what could not be told."""
-        self._alerts.settle()
+        self.carry(self._editor.news(actions, instances))
