@@ -8,7 +8,6 @@ It is a process of its own, so that nothing that a check does can delay an adver
 """
 
 import os
-import signal
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,15 +22,15 @@ from labkit.conf.model_commands import Command
 from labkit.daemon.balanced import Services
 from labkit.daemon.balancing_herald import BalancingHerald
 from labkit.daemon.balancing_words import Known, activating, records, shutting_down, tell
-from labkit.daemon.channel import Channel
 from labkit.daemon.children import Children
 from labkit.daemon.conduct import Conduct
 from labkit.daemon.files import Files
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.ipvs_settings import IpvsSettings
 from labkit.daemon.log import Level, Log
-from labkit.daemon.loop import SIGNALS, Loop, Signals
-from labkit.daemon.messages import AskTable, Follow, Ready, Table, TakeConfig, Taken, WriteData
+from labkit.daemon.loop import Loop
+from labkit.daemon.messages import AskTable, Follow, Table, WriteData
+from labkit.daemon.parent_end import ParentEnd
 from labkit.daemon.programs import prepare
 from labkit.daemon.settings import Settings
 from labkit.daemon.table import compose_table
@@ -64,8 +63,8 @@ class Balancer:
         self._settings = settings
         self._conduct = Conduct(PROCESS_NAME, log)
         self._loop = Loop()
-        self._parent = Channel(self._loop, control, heard=self._told, ended=self._stop_soon)
-        self._signals = Signals((signal.SIGTERM,), SIGNALS)
+        reload = partial(self._configure, starting=False)
+        self._parent = ParentEnd(self._loop, control, log, reload=reload, heard=self._told)
         self._director = Director()
         self._services = Services(log)
         self._waiter = Waiter()
@@ -80,7 +79,6 @@ class Balancer:
         self._specs: dict[CheckId, tuple[Check, Target]] = {}
         self._config: Config | None = None
         self._known: Known = {}
-        self._stopping = False
 
     # --- the loop -----------------------------------------------------------------------------------------------------
 
@@ -88,10 +86,9 @@ class Balancer:
         """Run `config`, and what the parent sends later, until told to stop; then take the services out."""
         self._configure(config, starting=True)
         self._loop.watch(self._interfaces, self._interfaces_changed)
-        self._loop.watch(self._signals, self._signalled)
         self._loop.watch(self._waiter, self._waiter.step)
-        self._parent.send(Ready())
-        while not self._stopping:
+        self._parent.ready()
+        while not self._parent.stopping:
             self._log.flush()
             self._loop.step(self._deadline, rest=_REST if len(self._waiter) >= _MANY else 0)
             self._fire()
@@ -200,21 +197,9 @@ class Balancer:
     def _addresses(self) -> AddressesChanged:
         return AddressesChanged(present=frozenset(a.ip for one in self._interfaces for a in one.addresses))
 
-    def _signalled(self) -> None:
-        self._stopping = bool(self._signals.caught()) or self._stopping
-
-    def _stop_soon(self) -> None:
-        self._stopping = True
-
     def _told(self, message: object) -> None:
         """Do what the parent asks for."""
         match message:
-            case TakeConfig():
-                self._log.say("Reloading")
-                self._configure(message.config, starting=False)
-                self._parent.send(Taken())
-                self._log.say("Reload complete")
-                self._log.flush()
             case Follow():
                 self._ipvs.follow(master=message.master)
             case WriteData():

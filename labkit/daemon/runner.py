@@ -11,13 +11,11 @@ How much is heard at a time is bounded, so that a flood of packets cannot hold a
 
 import gc
 import os
-import signal
 import socket
 from collections import deque
 from functools import partial
 
 from labkit.conf.model import Config
-from labkit.daemon.channel import Channel
 from labkit.daemon.children import Children
 from labkit.daemon.conduct import Conduct
 from labkit.daemon.duplicates import DuplicateWatch
@@ -25,8 +23,9 @@ from labkit.daemon.equipment import Equipment
 from labkit.daemon.files import Files
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
-from labkit.daemon.loop import SIGNALS, Loop, Signals
-from labkit.daemon.messages import AskPage, ClearStatistics, Ready, TakeConfig, Taken
+from labkit.daemon.loop import Loop
+from labkit.daemon.messages import AskPage, ClearStatistics
+from labkit.daemon.parent_end import ParentEnd
 from labkit.daemon.processes import Processes
 from labkit.daemon.service import Service
 from labkit.daemon.settings import Settings
@@ -86,15 +85,15 @@ class Runner:
         self._settings = settings
         self._conduct = Conduct(PROCESS_NAME, log)
         self._loop = Loop()
-        self._parent = Channel(self._loop, control, heard=self._told, ended=self._orphaned)
+        reload = partial(self._configure, starting=False)
+        self._parent = ParentEnd(self._loop, control, log, reload=reload, heard=self._told)
         self._tracer = Tracer(settings.trace, now, self._parent.send)
-        self._signals = Signals((signal.SIGTERM,), SIGNALS)
         self._speaker = Speaker()
         self._watched: set[str] = set()  # every interface that the configuration names
         self._pending: deque[Event] = deque()
         self._unhurried = False  # whether all masters may be heard a moment later
         self._heard_repeats = self._heard_news = False  # in the last turn
-        self._handling = self._stopping = self._hears_paths = False
+        self._handling = self._hears_paths = False
         self._utc_offset: Micros | None = None
         self._interfaces = Interfaces(self._address_heard if settings.addresses_logged else None)
         log.explain("Registering Kernel netlink reflector")
@@ -130,12 +129,11 @@ class Runner:
                 self._log.explain(f"Assigned address {address.ip} for interface {interface.name}")
         self._configure(config, starting=True)
         self._loop.watch(self._interfaces, self._interfaces_changed)
-        self._loop.watch(self._signals, self._signalled)
-        self._parent.send(Ready())
+        self._parent.ready()
         gc.collect()
         gc.freeze()
         gc.disable()  # nothing here makes cycles; a collection would come at the worst moment
-        while not self._stopping:
+        while not self._parent.stopping:
             rest = _REST if self._heard_repeats and not self._heard_news and self._unhurried else 0
             self._heard_repeats = self._heard_news = False
             self._loop.step(self._speaker.not_before, rest)
@@ -221,28 +219,15 @@ class Runner:
     def _script_ended(self, script: str, status: int | None) -> None:
         self._handle(ScriptExited(script=script, status=status))
 
-    def _signalled(self) -> None:
-        self._stopping = bool(self._signals.caught()) or self._stopping
-
     def _told(self, message: object) -> None:
         """Do what the parent asks for."""
         match message:
-            case TakeConfig():
-                self._log.say("Reloading")
-                self._configure(message.config, starting=False)
-                self._parent.send(Taken())
-                self._log.say("Reload complete")
-                self._log.flush()
             case AskPage():
                 self._parent.send(self._teller.page(message.first, self._watched))
             case SetPriority():
                 self._handle(message)
             case ClearStatistics():
                 self._speaker.clear_counters()
-
-    def _orphaned(self) -> None:
-        """Stop: the end of the parent is the end of this process."""
-        self._stopping = True
 
     # --- configuration and interfaces ---------------------------------------------------------------------------------
 
