@@ -5,7 +5,7 @@ import socket
 import struct
 from ipaddress import IPv4Address
 
-from labkit.lab.probes.probe import Open, Probe, ProbeSpec
+from labkit.lab.probes.probe import Open, ProbeSpec, RawProbe
 from labkit.lab.provider import Emit
 from labkit.lab.topology import Topology
 
@@ -14,10 +14,8 @@ _REQUEST, _REPLY = 1, 2
 _ARP = struct.Struct("!HHBBH6s4s6s4s")
 
 
-class ArpProbe(Probe):
+class ArpProbe(RawProbe):
     """Asks on the node's link that has the address; the node with the answering link-layer address is who answered."""
-
-    each = False
 
     def __init__(self, spec: ProbeSpec, open_socket: Open, emit: Emit, topology: Topology) -> None:
         super().__init__(spec, emit)
@@ -29,9 +27,9 @@ class ArpProbe(Probe):
         ends = (link.lladdr, link.address.ip.packed, bytes(6), self.target)
         message = _ARP.pack(1, 0x0800, 6, 4, _REQUEST, *ends)
         self.frame = _BROADCAST + link.lladdr + struct.pack("!H", _ETH_P_ARP) + message
-        self.socket = open_socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        self.socket.bind((link.interface, _ETH_P_ARP))
-        self.loop.add_reader(self.socket.fileno(), self._receive)
+        opened = open_socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        opened.bind((link.interface, _ETH_P_ARP))
+        self._use(opened)
 
     def _try(self, sequence: int) -> None:
         with contextlib.suppress(OSError):  # a link that is down: it stays unanswered, which is the measurement
@@ -45,9 +43,3 @@ class ArpProbe(Probe):
                     _, _, _, _, operation, lladdr, address, _, _ = _ARP.unpack_from(message)
                     if operation == _REPLY and address == self.target:
                         self._succeed(self.sent, by=self.owners.get(lladdr, lladdr.hex(":")))
-
-    def stop(self) -> dict[str, object]:
-        """End the probe; return the sums."""
-        self.loop.remove_reader(self.socket.fileno())
-        self.socket.close()
-        return super().stop()

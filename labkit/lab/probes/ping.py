@@ -5,7 +5,7 @@ import os
 import socket
 import struct
 
-from labkit.lab.probes.probe import Open, Probe, ProbeSpec
+from labkit.lab.probes.probe import Open, ProbeSpec, RawProbe
 from labkit.lab.provider import Emit
 from labkit.lab.topology import Topology
 
@@ -13,16 +13,13 @@ _ECHO_REQUEST, _ECHO_REPLY = 8, 0
 _HEADER = struct.Struct("!BBHHH")
 
 
-class PingProbe(Probe):
+class PingProbe(RawProbe):
     """Requests leave through the node's own interface, routes and ARP table: the socket was opened there."""
-
-    each = False
 
     def __init__(self, spec: ProbeSpec, open_socket: Open, emit: Emit, _: Topology) -> None:
         super().__init__(spec, emit)
         self.identity = int.from_bytes(os.urandom(2))
-        self.socket = open_socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-        self.loop.add_reader(self.socket.fileno(), self._receive)
+        self._use(open_socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))
 
     def _try(self, sequence: int) -> None:
         header = _HEADER.pack(_ECHO_REQUEST, 0, 0, self.identity, sequence & 0xFFFF)
@@ -40,12 +37,6 @@ class PingProbe(Probe):
                 kind, _, _, identity, sequence = _HEADER.unpack_from(packet, offset)
                 if kind == _ECHO_REPLY and identity == self.identity:
                     self._succeed(self.sent - (self.sent - sequence & 0xFFFF))
-
-    def stop(self) -> dict[str, object]:
-        """End the probe; return the sums."""
-        self.loop.remove_reader(self.socket.fileno())
-        self.socket.close()
-        return super().stop()
 
 
 def _checksum(header: bytes) -> int:

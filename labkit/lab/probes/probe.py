@@ -107,6 +107,25 @@ class Probe:
         return {"sent": self.sent, "answered": self.answered, "longest_gap_us": self.longest_gap}
 
 
+class RawProbe(Probe):
+    """A probe by one raw socket of the node, whose answers `_receive` reads."""
+
+    each = False
+
+    def _use(self, opened: socket.socket) -> None:
+        self.socket = opened
+        self.loop.add_reader(opened.fileno(), self._receive)
+
+    def _receive(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> dict[str, object]:
+        """End the probe; return the sums."""
+        self.loop.remove_reader(self.socket.fileno())
+        self.socket.close()
+        return super().stop()
+
+
 def now() -> Micros:
     """Return the time on the lab's clock."""
     return time.monotonic_ns() // 1000
