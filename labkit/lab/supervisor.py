@@ -18,7 +18,7 @@ import signal
 import socket
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from ipaddress import IPv4Address
@@ -30,6 +30,8 @@ from labkit.lab import actions
 from labkit.lab.actions import ALL, Action
 from labkit.lab.faults import FAULTS, HEALS, configuration
 from labkit.lab.hands import Hands, Undo
+from labkit.lab.heart import heartbeat
+from labkit.lab.holding import hear_owner, hold
 from labkit.lab.plan import Plan
 from labkit.lab.probes import kinds
 from labkit.lab.probes.probe import Probe, ProbeSpec
@@ -40,10 +42,6 @@ from labkit.lab.topology import Daemon
 from labkit.trace import Kind, Micros, Record
 
 _TRACE_LIMIT = 200_000  # records kept for `events` and for scenarios
-_HEARTBEAT_S = 0.01
-_STALL: Micros = 20_000  # a heartbeat that comes so much too late is told as a stall
-_PRESSURE_BEATS = 10  # heartbeats from look to look at who waits for a CPU
-_PRESSED: Micros = 10_000  # in that time: waiting that is told
 _LINE_LIMIT = 1 << 20
 _BACKLOG = 16 << 20  # bytes that a following client may be behind
 _FRAMES = 1 << 19  # bytes of frames in one answer
@@ -115,6 +113,11 @@ class Lab:
         line = f"labkit: {context.get('message')}: {context.get('exception')!r}"
         self.emit(Record(at=self.now(), kind=Kind.LOG, data={"line": line}))
 
+    def beaten(self) -> None:
+        """Let those go on who wait for the next beat."""
+        self.beat.set()
+        self.beat = asyncio.Event()
+
     async def raise_up(self) -> None:
         """Deploy the topology, then start services and daemons of all nodes at once.
 
@@ -148,28 +151,6 @@ class Lab:
         else:
             done = await self.provider.run(node, [f"/etc/init.d/{web}", "start"])
         _must(done, f"{node}: the web server {web} did not start")
-
-    async def heartbeat(self) -> None:
-        """Tell when the host did not run us, or let others wait: a late verdict is then nobody's fault."""
-        loop = asyncio.get_running_loop()
-        beats, waited = 0, _pressure()
-        due = loop.time() + _HEARTBEAT_S
-        waiter = asyncio.Event()
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(due):
-                    await waiter.wait()
-            late = int((loop.time() - due) * 1e6)
-            if late > _STALL:
-                self.emit(Record(at=self.now(), kind=Kind.STALL, data={"stalled_us": late}))
-            due = loop.time() + _HEARTBEAT_S
-            self.beat.set()
-            self.beat = asyncio.Event()
-            beats += 1
-            if beats % _PRESSURE_BEATS == 0 and (more := _pressure() - waited) > 0:
-                waited += more
-                if more > _PRESSED:
-                    self.emit(Record(at=self.now(), kind=Kind.PRESSURE, data={"waited_us": more}))
 
     # --- clients ------------------------------------------------------------------------------------------------------
 
@@ -434,18 +415,6 @@ async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
             yield line
 
 
-def _pressure() -> Micros:
-    """Return for how long, in all, some process of this machine waited for a CPU; 0 where the kernel does not count.
-
-    Linux, Documentation/accounting/psi.rst.
-    """
-    try:
-        line = Path("/proc/pressure/cpu").read_text().splitlines()[0]
-    except OSError:
-        return 0
-    return int(line.rpartition("total=")[2])
-
-
 def _must(done: Completed, what: str) -> None:
     if done.status:
         said = done.output.strip() or f"exit status {done.status}"
@@ -465,54 +434,12 @@ async def _live(plan: Plan, provider: Provider, listener: socket.socket, leash: 
     server = await asyncio.start_unix_server(lab.serve_client, sock=listener, limit=_LINE_LIMIT)
     leash.sendall(json.dumps({"ok": lab.times}).encode() + b"\n")
     loop.add_reader(leash, hear_owner, lab.ended, leash)
-    heart = asyncio.ensure_future(lab.heartbeat())
+    heart = asyncio.ensure_future(heartbeat(lab.now, lab.emit, lab.beaten))
     await lab.ended.wait()
     heart.cancel()
     server.close()
 
 
-def hear_owner(ended: asyncio.Event, leash: socket.socket) -> None:
-    """A word says that the lab is to stay up by itself; none says that who raised it is gone, and the lab ends."""
-    asyncio.get_running_loop().remove_reader(leash)
-    if leash.recv(16):
-        leash.close()
-    else:
-        ended.set()
-
-
 def become(plan: Plan, provider: Provider, listener: socket.socket, path: Path, leash: socket.socket) -> NoReturn:
     """Turn this forked process into the supervisor; `leash` gets one JSON line when the lab is up.  Never returns."""
     hold(path, leash, provider.enclose, partial(_live, plan, provider, listener, leash))
-
-
-def hold(
-    path: Path, leash: socket.socket, enclose: Callable[[], object], live: Callable[[], Coroutine[None, None, None]]
-) -> NoReturn:
-    """Own a lab in this forked process from `enclose` to the end of `live`; `leash` is told why it could not."""
-    status = 1
-    try:
-        os.setsid()
-        os.chdir("/")
-        enclose()
-        null = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(null, stream)
-        asyncio.run(live())
-        status = 0
-    except BaseExceptionGroup as errors:
-        _say(leash, "; ".join(str(error) for error in errors.exceptions))
-    except LabkitError as error:
-        _say(leash, str(error))
-    except asyncio.CancelledError:
-        _say(leash, "given up")
-    except Exception as error:  # the last frame of a process: it says why, then ends
-        _say(leash, f"the supervisor broke: {error!r}")
-    finally:
-        with contextlib.suppress(OSError):
-            path.unlink()
-        os._exit(status)
-
-
-def _say(leash: socket.socket, error: str) -> None:
-    with contextlib.suppress(OSError):
-        leash.sendall(json.dumps({"error": error}).encode() + b"\n")

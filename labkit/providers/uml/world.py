@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from labkit.lab import supervisor
+from labkit.lab.holding import hear_owner, hold
 from labkit.lab.plan import Plan
 from labkit.providers.netns import linux
 from labkit.providers.netns.provider import why_no_namespaces
@@ -62,7 +62,7 @@ class UmlWorld:
 
     def supervise(self, plan: Plan, listener: socket.socket, path: Path, leash: socket.socket) -> NoReturn:
         """Turn this forked process into the guest's keeper."""
-        supervisor.hold(path, leash, linux.become_first_process, partial(_keep, plan, listener, leash))
+        hold(path, leash, linux.become_first_process, partial(_keep, plan, listener, leash))
 
 
 async def _keep(plan: Plan, listener: socket.socket, leash: socket.socket) -> None:
@@ -87,7 +87,7 @@ async def _keep(plan: Plan, listener: socket.socket, leash: socket.socket) -> No
     raised = await _first(answer, ended)
     loop.remove_reader(leash)
     leash.sendall(json.dumps(_whole_times(raised, (time.monotonic_ns() - began) // 1000)).encode() + b"\n")
-    loop.add_reader(leash, supervisor.hear_owner, ended, leash)
+    loop.add_reader(leash, hear_owner, ended, leash)
     server = await asyncio.start_unix_server(relay.carry, sock=listener)
     await ended.wait()
     server.close()
