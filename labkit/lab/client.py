@@ -238,6 +238,8 @@ def supervisor_pid(connection: socket.socket) -> int:
 def take_down(instance: str) -> None:
     """End a running lab and wait until its supervisor, and with it everything in the lab, is gone.
 
+    With the last lab the folder of the sockets goes, if nothing is kept in it.
+
     Raises:
         LabkitError: the lab is not up.
     """
@@ -250,6 +252,8 @@ def take_down(instance: str) -> None:
                 select.select([pidfd], [], [], 5.0)
         finally:
             os.close(pidfd)
+    with contextlib.suppress(OSError):
+        runtime_folder().rmdir()
 
 
 def start(plan: "Plan", world: World) -> tuple[dict[str, float], socket.socket]:
@@ -300,7 +304,7 @@ def _listen(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     mask = os.umask(0o177)
     try:
-        listener.bind(str(unnamed))
+        _bind(listener, unnamed)
         listener.listen(64)
         path.hardlink_to(unnamed)
     except FileExistsError as error:
@@ -310,6 +314,14 @@ def _listen(path: Path) -> socket.socket:
         os.umask(mask)
         unnamed.unlink(missing_ok=True)
     return listener
+
+
+def _bind(listener: socket.socket, path: Path) -> None:
+    try:
+        listener.bind(str(path))
+    except FileNotFoundError:  # another lab ended just now, and the folder with it
+        runtime_folder()
+        listener.bind(str(path))
 
 
 def _await_end(leash: socket.socket) -> None:

@@ -33,6 +33,8 @@ def test_a_node_is_a_machine_of_its_own(labkit: Labkit) -> None:
     assert "Read-only" in labkit("exec", "server1", "--", "touch", "/usr/x", status=1)
     assert sorted(path.name for path in Path("/sys/class/net").iterdir()) == interfaces
     assert not Path("/run/netns/server1").exists()
+    labkit("down")
+    assert not (labkit.runtime / "labkit").exists()
 
 
 def test_the_commands_of_the_guide(labkit: Labkit) -> None:
