@@ -12,8 +12,6 @@ from labkit.daemon.places import places
 from labkit.daemon.table_text import Form, connections_text, text
 from labkit.diagnostics import LabkitError
 
-_TIMEOUTS = "Timeout (tcp tcpfin udp): 900 120 300\n"
-
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -26,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--stats", action="store_const", dest="form", const=Form.STATS, default=Form.PLAIN, help="counters")
     add("--rate", action="store_const", dest="form", const=Form.RATE, help="rates per second")
     add("--exact", action="store_true", help="large numbers in full")
-    add("--timeout", action="store_true", help="list the timeouts of connections")
+    add("--timeout", action="store_true", help="refused: these are timeouts of IPVS")
     add("--daemon", action="store_true", help="list the daemons of connection synchronisation")
     add("--sort", action="store_true", help="sort (always)")
     return parser
@@ -41,15 +39,16 @@ def run(argv: Sequence[str]) -> int:
             "change keepalived.conf and reload\n"
         )
         return 2
+    if options.timeout:
+        sys.stderr.write("ipvsadm: --timeout: nftables balance here, and have none of IPVS's timeouts\n")
+        return 2
     try:
         with Connection(places().control) as connection:
             table = connection.table(connections=options.connection)
     except LabkitError as error:
         sys.stderr.write(f"ipvsadm: {error}\n")
         return error.exit_code
-    if options.timeout:
-        sys.stdout.write(_TIMEOUTS)
-    elif options.connection:
+    if options.connection:
         sys.stdout.write(connections_text(table))
     elif not options.daemon:  # nftables synchronise nothing
         sys.stdout.write(text(table, options.form, exact=options.exact))

@@ -24,4 +24,5 @@ def test_the_table_is_what_ipvsadm_shows(own: Labkit) -> None:
     assert "TCP  192.168.1.20:80 rr\n  -> 10.0.0.50:80                 Masq    1      0          0         \n" in table
     assert own("exec", "director1", "ipvsadm", "-Ln") == table
     assert "keepalived keeps the table" in own("exec", "director1", "ipvsadm", "-C", status=2)
+    assert "none of IPVS's timeouts" in own("exec", "director1", "ipvsadm", "-L", "--timeout", status=2)
     assert "[2J" not in own("exec", "director1", "pykeepalived", "status")
