@@ -59,7 +59,7 @@ def wanted_scenarios(name: str, wanted: tuple[str, ...]) -> list[tuple[str, str,
     """
     labs = labs_of(name)
     known = {lab: _files(lab_folder(lab)) for lab in labs}
-    everywhere = [scenario for files in known.values() for scenario in files]
+    everywhere = {scenario: lab for lab, files in known.items() for scenario in files}
     for scenario in wanted:
         if scenario not in everywhere:
             raise LabkitError(f"lab {name} has no scenario '{scenario}'; {did_you_mean(scenario, everywhere)}")
