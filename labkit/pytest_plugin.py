@@ -55,11 +55,11 @@ def raised(
     from labkit.providers import registry
 
     values = {key: str(value) for key, value in (settings or {}).items()}
-    prepared = prepare(name, variant, values, daemons or {})
     try:
         made = registry.provider(provider)
     except LabkitError as error:
         raise LackingHereError(str(error)) from error
+    prepared = prepare(name, variant, values, daemons or {}, python=made.python)
     if lacking := registry.lacking(made, (*prepared.needs, *needs)):
         raise LackingHereError(lacking)
     instance = f"{prepared.topology.name.replace('/', '-')}-{os.getpid()}-{next(_numbers)}"

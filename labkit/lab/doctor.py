@@ -20,7 +20,7 @@ _TOOLS = {  # program: (Debian package, what it is for)
     "nginx": ("nginx-light", "the real web server: --set web=nginx"),
     "tshark": ("tshark", "tests that compare packets"),
     "linux.uml": ("user-mode-linux", "a guest kernel with IPVS: --provider uml"),
-    "dockerd": ("docker.io", "containers as nodes (a later version)"),
+    "dockerd": ("docker.io", "containers as nodes: --provider docker"),
 }
 _KERNEL = {  # capability: (needed for the failover lab, what it is for)
     "bridge": (True, "networks"),

@@ -26,30 +26,35 @@ set -e
 folder=/run/labkit/checks; program=$(readlink -f "$(command -v "$2")")
 name=$(echo "$program" | tr / _); list=$folder/$name.fail
 verb=$1; shift 2
+put() { mount --bind "$1" "$2" 2>/dev/null || cp -p --remove-destination "$1" "$2"; }
 mkdir -p $folder; touch $list
 case $verb in
 fail)
     if [ ! -e $folder/$name.real ]; then
         touch $folder/$name.real
-        mount --bind "$program" $folder/$name.real
+        put "$program" $folder/$name.real
         {
             echo '#!/bin/sh'
             echo "while read -r line; do [ \\"\\$line\\" = \\"\\$*\\" ] && exit 1; done < $list"
             echo "exec $folder/$name.real \\"\\$@\\""
         } > $folder/$name
         chmod 755 $folder/$name
-        mount --bind $folder/$name "$program"
+        put $folder/$name "$program"
     fi
     echo "$*" >> $list ;;
 mend)
     grep -vxF -- "$*" $list > $list.new || true
     mv $list.new $list
     if [ ! -s $list ] && [ -e $folder/$name.real ]; then
-        umount "$program"; umount $folder/$name.real; rm -f $folder/$name.real
+        umount "$program" 2>/dev/null && umount $folder/$name.real || put $folder/$name.real "$program"
+        rm -f $folder/$name.real
     fi ;;
 esac
 """
-"""Puts a program in front of a check's own, in this node only, that fails for the check's arguments and no others."""
+"""Puts a program in front of a check's own, in this node only, that fails for the check's arguments and no others.
+
+A container may not mount, but its programs are its own: there it is a copy.
+"""
 
 
 async def _kill(hands: Hands, action: Action) -> Undo:
@@ -112,7 +117,7 @@ def configuration(hands: Hands, node: str) -> str:
         RefusedError: it would be wrong.
         LabkitError: the node has none.
     """
-    files = {node: render.render(hands.topology, hands.folder)[node]}
+    files = {node: render.render(hands.topology, hands.folder, python=hands.python)[node]}
     hands.configs |= render.check(files)[0]
     for file in files[node]:
         if file.path == render.CONFIG:

@@ -16,7 +16,7 @@ class Hands:
     """The lab as faults change it: its topology (variables), configurations, and what its switches drop."""
 
     def __init__(self, plan: Plan, provider: Provider) -> None:
-        self.folder = plan.folder
+        self.folder, self.python = plan.folder, plan.python
         self.provider = provider
         self.topology = plan.topology
         self.configs: dict[str, Config] = dict(plan.configs)

@@ -18,4 +18,5 @@ class Plan:
     topology: Topology
     files: Mapping[str, Sequence[File]]
     configs: Mapping[str, Config]
+    python: str  # how scripts in nodes start the interpreter
     owned: bool = False  # the lab ends with the process that raised it

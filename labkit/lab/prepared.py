@@ -1,5 +1,6 @@
 """From a lab's name to a plan that a supervisor can raise: loaded, rendered, checked."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,6 +46,7 @@ class Prepared:
     topology: Topology
     files: Mapping[str, Sequence[File]]
     configs: Mapping[str, Config]
+    python: str
     warnings: Sequence[Diagnostic]
 
     @property
@@ -63,17 +65,27 @@ class Prepared:
             topology=self.topology,
             files=self.files,
             configs=self.configs,
+            python=self.python,
             owned=owned,
         )
 
 
-def prepare(lab: str, variant: str | None, settings: Mapping[str, str], daemons: Mapping[str, str]) -> Prepared:
-    """Load a lab, render its files and check them.
+def prepare(
+    lab: str,
+    variant: str | None,
+    settings: Mapping[str, str],
+    daemons: Mapping[str, str],
+    *,
+    python: str = sys.executable,
+) -> Prepared:
+    """Load a lab, render its files and check them; `python` is how scripts in nodes start the interpreter.
 
     Raises:
         LabkitError: anything is wrong with the lab, its templates or a rendered keepalived.conf.
     """
     topology, folder = load(lab, variant, settings, daemons)
-    files = render.render(topology, folder)
+    files = render.render(topology, folder, python=python)
     configs, warnings = render.check(files)
-    return Prepared(folder=folder.resolve(), topology=topology, files=files, configs=configs, warnings=warnings)
+    return Prepared(
+        folder=folder.resolve(), topology=topology, files=files, configs=configs, python=python, warnings=warnings
+    )

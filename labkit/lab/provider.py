@@ -79,6 +79,10 @@ class DeployError(LabkitError):
 class World(Protocol):
     """A kind of place that labs can be raised in."""
 
+    @property
+    def python(self) -> str:
+        """How scripts in its nodes start the interpreter."""
+
     def missing(self) -> list[str]:
         """Return what this machine lacks for the provider, each in words with what to do; empty: ready."""
 

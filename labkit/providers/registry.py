@@ -1,11 +1,14 @@
 """Which providers there are."""
 
+import os
 from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
 
 from labkit.diagnostics import LabkitError, did_you_mean
 from labkit.lab.provider import World
 
-NAMES = ("netns", "uml", "sim")
+NAMES = ("netns", "docker", "uml", "sim")
 
 
 def lacking(made: World, needs: Sequence[str]) -> str:
@@ -30,12 +33,35 @@ def provider(name: str) -> World:
     return made
 
 
+def sweep() -> list[str]:
+    """Remove what labs of this user left outside this machine's kernel when they were killed; return their names.
+
+    Raises:
+        LabkitError: the engine of containers refused.
+    """
+    if not os.environ.get("DOCKER_HOST") and not Path("/var/run/docker.sock").exists():
+        return []
+    from labkit.providers.docker import engine
+
+    try:
+        orphans = engine.Engine().orphans()
+    except engine.EngineError:
+        return []  # who has no engine has no containers
+    for container in chain.from_iterable(orphans.values()):
+        engine.remove(container)
+    return sorted(orphans)
+
+
 def _made(name: str) -> World:
     match name:
         case "netns":
             from labkit.providers.netns.provider import NetnsProvider  # not before it is wanted
 
             return NetnsProvider()
+        case "docker":
+            from labkit.providers.docker.world import DockerWorld
+
+            return DockerWorld()
         case "uml":
             from labkit.providers.uml.world import UmlWorld
 

@@ -3,6 +3,7 @@
 A provider that cannot work here is skipped with the words of its own `missing()`.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -17,12 +18,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import docker
 import pytest
 
 from labkit.diagnostics import LabkitError
 from labkit.providers import registry
+from labkit.providers.docker import image
 from tests.conftest import NOBODY, Labkit, end, eventually, tool_of
+from tests.providers import engine as engines
 
 pytestmark = [pytest.mark.e2e, pytest.mark.kernel]
 
@@ -39,6 +44,7 @@ WORLDS = {
     "netns-root": World("netns", None),
     "netns-rootless": World("netns", NOBODY),
     "uml-rootless": World("uml", NOBODY),
+    "docker": World("docker", None),
 }
 
 
@@ -49,7 +55,7 @@ class Raised:
     world: World
     labkit: Labkit
 
-    def exec(self, node: str, *argv: str, status: int = 0) -> str:
+    def exec(self, node: str, *argv: str, status: int | None = 0) -> str:
         """Run a command in a node, by the command line."""
         return self.labkit("exec", "--name", "one", node, "--", *argv, status=status)
 
@@ -66,12 +72,22 @@ def _raised(world: World) -> Iterator[Raised]:
         yield Raised(world, tool)
 
 
+@pytest.fixture(scope="module")
+def engine() -> Iterator[None]:
+    """A Docker engine with the image of nodes, to which DOCKER_HOST points."""
+    with engines.engine() as host, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DOCKER_HOST", host)
+        yield
+
+
 @pytest.fixture(
     scope="module",
     params=[pytest.param(world, id=name) for name, world in WORLDS.items()],
 )
 def lab(request: pytest.FixtureRequest) -> Iterator[Raised]:
     """One lab for all tests of a world, which leave it as they found it."""
+    if request.param.provider == "docker":
+        request.getfixturevalue("engine")
     yield from _raised(request.param)
 
 
@@ -181,6 +197,13 @@ def test_a_slow_link_is_slow_or_it_is_said_why_not(lab: Raised) -> None:
     assert float(times.partition("time=")[2].split()[0]) >= 120  # there and back, each way in milliseconds
 
 
+def test_a_reload_renders_the_labs_templates_again(lab: Raised) -> None:
+    lab.labkit("fault", "--name", "one", "server3", "reload", "priority=77")
+    assert "priority 77" in lab.exec("server3", "cat", "/etc/keepalived/keepalived.conf")
+    lab.labkit("heal", "--name", "one", "server3")
+    assert "priority 100" in lab.exec("server3", "cat", "/etc/keepalived/keepalived.conf")
+
+
 def test_mistakes_are_named(lab: Raised) -> None:
     assert "did you mean 'server1'" in lab.exec("server11", "true", status=2)
     again = lab.labkit("up", "failover", "-q", "--name", "one", "--provider", lab.world.provider, status=2)
@@ -206,3 +229,78 @@ def test_a_scenario_gives_the_same_verdict(lab: Raised) -> None:
         if json.loads(said)[0]["verdict"] in ("PASS", "INCONCLUSIVE"):
             return
     pytest.fail(said + errors)
+
+
+# --- containers only --------------------------------------------------------------------------------------------------
+
+in_containers = pytest.mark.parametrize("lab", [pytest.param(WORLDS["docker"], id="docker")], indirect=True)
+
+
+def _containers(**labels: str) -> list[Any]:
+    with contextlib.closing(docker.from_env()) as client:
+        found: list[Any] = client.containers.list(
+            all=True, filters={"label": [f"labkit.{key}={value}" for key, value in labels.items()]}
+        )
+    return found
+
+
+@in_containers
+def test_nodes_may_change_their_network_and_nothing_else(lab: Raised) -> None:
+    settings = {container.name: container.attrs["HostConfig"] for container in _containers(lab="one")}
+    hub = settings.pop("labkit-one")
+    assert set(settings) == {f"labkit-one-{node}" for node in ("host", "server1", "server2", "server3")}
+    for each in settings.values():
+        assert (each["Privileged"], each["CapAdd"], each["NetworkMode"]) == (False, ["NET_ADMIN", "NET_RAW"], "none")
+    assert (hub["Privileged"], hub["CapAdd"]) == (False, ["NET_ADMIN", "NET_RAW", "SYS_ADMIN"])
+    assert "Read-only" in lab.exec("server1", "sh", "-c", "echo x > /proc/sys/kernel/domainname", status=None)
+
+
+@in_containers
+def test_a_name_that_is_taken_is_told_and_nothing_is_left(lab: Raised) -> None:
+    with contextlib.closing(docker.from_env()) as client:
+        other = client.containers.create("labkit-node", name="labkit-four-server2")
+    said = lab.labkit("up", "failover", "-q", "--name", "four", "--provider", "docker", status=2)
+    assert "container labkit-four-server2 is not made" in said
+    assert "already in use" in said
+    assert _containers(lab="four") == []
+    other.remove()
+
+
+@in_containers
+def test_containers_end_with_the_keeper_and_orphans_are_swept(lab: Raised) -> None:
+    """The last one: lab one is down then."""
+    lab.labkit("up", "failover", "-q", "--name", "two", "--provider", "docker")
+    (first, *_) = _containers(lab="two")
+    end(lab.labkit.supervisor("two"))
+    assert eventually(lambda: not _containers(lab="two"), within=20)
+    with contextlib.closing(docker.from_env()) as client:  # as after the death of an engine: nobody removes it
+        labels = {"labkit.lab": "three", "labkit.owner": first.labels["labkit.owner"]}
+        client.containers.create("labkit-node", labels=labels)
+        client.containers.create("labkit-node", labels=labels | {"labkit.owner": "another"})
+    assert "three had left containers" in lab.labkit("down", "--all")
+    assert [container.labels["labkit.owner"] for container in _containers(lab="three")] == ["another"]
+
+
+def test_no_engine_and_no_image_are_told(monkeypatch: pytest.MonkeyPatch, own: Labkit) -> None:
+    monkeypatch.setitem(own.environment, "DOCKER_HOST", "unix:///nowhere.sock")
+    said = own("up", "failover", "--provider", "docker", status=2)
+    assert "no Docker engine answers at unix:///nowhere.sock" in said
+    assert "sudo apt-get install docker.io" in said
+    assert "no Docker engine answers" in own("image", status=2)
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        pytest.param(None, "has no image labkit-node: build it with `labkit image`", id="none"),
+        pytest.param("of old", "is of another labkit: build it anew", id="another"),
+        pytest.param("", "is of another labkit", id="by-hand"),
+    ],
+)
+def test_an_image_is_of_this_labkit(label: str | None, told: str) -> None:
+    class Engine:
+        def image_label(self, name: str) -> str | None:
+            assert name == "labkit.sources"
+            return label
+
+    assert told in image.missing(Engine())

@@ -48,6 +48,9 @@ class _Descriptor(Protocol):
     def close(self) -> None: ...
 
 
+MAILBOX_LENGTH = ("net.unix.max_dgram_qlen", "1024")
+"""A kernel setting of every node: so many records and log lines may wait for who reads them."""
+
 OUTPUT_LIMIT = 60_000  # bytes of a command's output that are kept
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -65,10 +68,10 @@ class NodeSpec:
 
     name: str
     hosts: str
-    root: Path  # an empty directory, covered by the node's own tmpfs
     files: tuple[File, ...]
     programs: Mapping[str, Program]
-    one_user: bool  # made without root: there is no other user to change to
+    root: Path | None = None  # an empty directory, covered by the node's own tmpfs; none: in a container already
+    one_user: bool = False  # made without root: there is no other user to change to
     sysctls: tuple[tuple[str, str], ...] = ()
 
 
@@ -117,16 +120,16 @@ class _Node:
         self.left: set[int] = set()  # running processes that were told of
 
     def build(self) -> None:
-        """Make the namespaces and the root, and hand the sockets over."""
-        namespaces = linux.CLONE_NEWNET | linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC
-        linux.unshare(namespaces)
-        socket.sethostname(self.spec.name)
+        """Make the namespaces and the root, where they are not made, and hand the sockets over."""
+        if self.spec.root is not None:
+            self._unshare()
         linux.set_process_name("init")
-        for name, value in (*self.spec.sysctls, ("net.unix.max_dgram_qlen", "1024")):
-            Path("/proc/sys", name.replace(".", "/")).write_text(value)
         handed = self._sockets()
         self._send({"sockets": list(handed)}, handed.values())
-        root.enter(self.spec.root, self.spec.name, self.spec.hosts, self.spec.files)
+        if self.spec.root is not None:
+            root.enter(self.spec.root, self.spec.name, self.spec.hosts, self.spec.files)
+        else:
+            root.furnish(self.spec.hosts, self.spec.files)
         self.log = _mailbox("/run/labkit/log")
         self.trace = _mailbox("/run/labkit/trace")
         self.syslog = Path("/var/log/syslog").open("ab", buffering=0)  # noqa: SIM115 - held for life
@@ -135,6 +138,13 @@ class _Node:
             each.close()
         if self.spec.one_user:
             linux.pretend_to_change_users()
+
+    def _unshare(self) -> None:
+        namespaces = linux.CLONE_NEWNET | linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC
+        linux.unshare(namespaces)
+        socket.sethostname(self.spec.name)
+        for name, value in (*self.spec.sysctls, MAILBOX_LENGTH):
+            Path("/proc/sys", name.replace(".", "/")).write_text(value)
 
     def _sockets(self) -> dict[str, _Descriptor]:
         """Open what the supervisor watches and drives the node by; a socket stays in the namespace it was made in."""

@@ -37,10 +37,9 @@ _SCRATCH = Path("/run")  # covered while nodes are made, in a mount namespace th
 class NetnsNode:
     """The supervisor's side of one node: its first process, the channel to it and the sockets in its namespace."""
 
-    def __init__(self, topology: Node, pid: int, channel: socket.socket) -> None:
+    def __init__(self, topology: Node, channel: socket.socket, pidfd: int | None) -> None:
         self.topology = topology
-        self.pid = pid
-        self.pidfd = os.pidfd_open(pid)
+        self.pidfd = pidfd
         self.channel = channel
         self.descriptors: dict[str, int] = {}
         self.interfaces = {2 + n: link.interface for n, link in enumerate(topology.links)} | {_LOOPBACK: "lo"}
@@ -102,6 +101,7 @@ class NetnsProvider:
     """Implements `labkit.lab.provider.Provider` with namespaces; see design.md, section 5."""
 
     slack: Micros = SLACK
+    python = sys.executable
 
     def __init__(self) -> None:
         self.nodes: dict[str, NetnsNode] = {}
@@ -152,19 +152,35 @@ class NetnsProvider:
         """Make segments and nodes, cable them, wait until every switch port forwards, and listen from then on."""
         self._emit = emit
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._bury)
-        linux.mount("tmpfs", _SCRATCH, "tmpfs", linux.MS_NOSUID, "mode=755")  # only this process sees it
         try:
-            self._build(topology, files)
+            self.build(topology, files)
         except (KernelRefusedError, linux.NamespaceError, OSError) as error:
             raise DeployError(f"the lab could not be built: {error}") from error
-        finally:
-            linux.unmount(_SCRATCH)
         self._listen()
 
-    def _build(self, topology: Topology, files: Mapping[str, Sequence[File]]) -> None:
-        hosts = _hosts(topology)
-        for each in topology.nodes:
-            self.nodes[each.name] = self._fork(each, hosts, tuple(files.get(each.name, ())))
+    def build(self, topology: Topology, files: Mapping[str, Sequence[File]]) -> None:
+        """Fork the nodes, and connect them.
+
+        Raises:
+            KernelRefusedError, NamespaceError, OSError: the kernel refused something.
+            DeployError: a node could not be made.
+        """
+        linux.mount("tmpfs", _SCRATCH, "tmpfs", linux.MS_NOSUID, "mode=755")  # only this process sees it
+        try:
+            hosts = hosts_file(topology)
+            for each in topology.nodes:
+                self.nodes[each.name] = self._fork(each, hosts, tuple(files.get(each.name, ())))
+            self.connect(topology)
+        finally:
+            linux.unmount(_SCRATCH)
+
+    def connect(self, topology: Topology) -> None:
+        """Make the networks, cable the nodes, and wait until all is ready.
+
+        Raises:
+            KernelRefusedError, NamespaceError, OSError: the kernel refused something.
+            DeployError: a node could not be made, or a network does not forward.
+        """
         for network in topology.networks:
             self.segments[network.name] = Segment(network.name)
         for made in self.nodes.values():
@@ -194,7 +210,7 @@ class NetnsProvider:
             node.main(spec, theirs)
         linux.setns(self._own_pids, linux.CLONE_NEWPID)
         theirs.close()
-        return NetnsNode(topology, pid, ours)
+        return NetnsNode(topology, ours, os.pidfd_open(pid))
 
     def _cable(self, topology: Topology) -> None:
         """Make every veth, then set up each node's end by one batch.
@@ -410,7 +426,7 @@ def _expect(each: NetnsNode, key: str) -> None:
         raise DeployError(f"node {each.topology.name} could not be made: {why}")
 
 
-def _hosts(topology: Topology) -> str:
+def hosts_file(topology: Topology) -> str:
     """Return the /etc/hosts of every node: all nodes by name, each with its first address."""
     lines = ["127.0.0.1 localhost"]
     lines += [f"{each.links[0].address.ip} {each.name}" for each in topology.nodes if each.links]

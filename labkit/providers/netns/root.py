@@ -27,6 +27,7 @@ _FOLDERS = (
     *("proc", "sys", "run/lock", "run/labkit", "tmp", "dev/pts", "dev/shm", "dev/net"),
     *("var/log", "var/tmp", "var/www/html", "var/mail", "etc/keepalived", "etc/init.d"),
 )
+_LOG = "/run/labkit/log"
 _MODES = {"tmp": 0o1777, "var/tmp": 0o1777, "dev/shm": 0o1777}
 
 
@@ -52,6 +53,20 @@ def enter(root: Path, hostname: str, hosts: str, files: Iterable[File]) -> None:
     for file in files:
         _write(root, file)
     linux.pivot_root(root)
+
+
+def furnish(hosts: str, files: Iterable[File]) -> None:
+    """Write a node's files where its root is there already, as in a container.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    for folder in ("run/lock", "run/labkit", "var/log", "var/www/html", "etc/keepalived", "etc/init.d"):
+        Path("/", folder).mkdir(parents=True, exist_ok=True)
+    Path("/dev/log").symlink_to(_LOG)
+    Path("/etc/hosts").write_text(hosts)  # in place: the engine has mounted it
+    for file in files:
+        _write(Path("/"), file)
 
 
 def _bind_host(root: Path) -> None:
@@ -86,20 +101,7 @@ def _graft(root: Path, folder: str, own: frozenset[str]) -> None:
 
 
 def _make_own(root: Path) -> None:
-    for folder in (
-        "proc",
-        "sys",
-        "run",
-        "run/lock",
-        "run/labkit",
-        "tmp",
-        "var/log",
-        "var/tmp",
-        "var/www/html",
-        "var/mail",
-    ):
-        (root / folder).mkdir(parents=True, exist_ok=True)
-    for folder in ("etc/keepalived", "etc/init.d", "dev/pts", "dev/shm", "dev/net"):
+    for folder in _FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
     for link, target in (("var/run", "/run"), ("var/lock", "/run/lock")):
         with contextlib.suppress(FileExistsError):
@@ -117,7 +119,7 @@ def _devices(root: Path) -> None:
     linux.mount(
         "devpts", root / "dev/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620"
     )
-    links = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "log": "/run/labkit/log"}
+    links = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "log": _LOG}
     links |= {"stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"}
     for name, target in links.items():
         (root / "dev" / name).symlink_to(target)

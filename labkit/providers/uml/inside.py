@@ -14,15 +14,13 @@ import tty
 from collections.abc import Sequence
 from pathlib import Path
 
-from labkit.lab.plan import Plan
 from labkit.lab.provider import Completed
+from labkit.providers import distant
 from labkit.providers.netns.provider import NetnsProvider
-from labkit.providers.uml.relay import Connection, Relay
 from labkit.trace import Micros
 
 SHARE = Path("/run/share")
 PLAN = "plan"
-ENDED = b'{"ended": true}\n'
 _LINE, _MAJOR, _MINOR = Path("/run/line"), 4, 64  # the first serial line, /dev/ttyS0
 _CONTROL = Path("/run/labkit.sock")
 
@@ -49,49 +47,22 @@ class GuestProvider(NetnsProvider):
         return None
 
 
-def _supervise(plan: Plan) -> socket.socket:
-    """Fork the supervisor; return our end of its leash."""
-    leash, theirs = socket.socketpair()
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(_CONTROL))
-    listener.listen(64)
-    if os.fork() == 0:
-        leash.close()
-        GuestProvider().supervise(plan, listener, _CONTROL, theirs)
-    theirs.close()
-    listener.close()
-    return leash
-
-
-async def _line() -> Connection:
+def _line() -> tuple[int, int]:
+    """Open the serial line for reading and for writing."""
     os.mknod(_LINE, 0o600 | stat.S_IFCHR, os.makedev(_MAJOR, _MINOR))
     descriptor = os.open(_LINE, os.O_RDWR | os.O_NOCTTY)
     tty.setraw(descriptor)
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    protocol = asyncio.StreamReaderProtocol(reader)
-    await loop.connect_read_pipe(lambda: protocol, os.fdopen(descriptor, "rb", buffering=0))
-    out = os.fdopen(os.open(_LINE, os.O_WRONLY | os.O_NOCTTY), "wb", buffering=0)
-    transport, writing = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, out)
-    return reader, asyncio.StreamWriter(transport, writing, reader, loop)
+    return descriptor, os.open(_LINE, os.O_WRONLY | os.O_NOCTTY)
 
 
 async def _relay(leash: socket.socket) -> None:
-    """Tell the host how raising went, then carry its clients to the supervisor until either is gone."""
-    relay = Relay(await _line(), lambda _: None, lambda: asyncio.open_unix_connection(_CONTROL))
-    from_supervisor, to_supervisor = await asyncio.open_connection(sock=leash)
-    relay.say(await from_supervisor.readline() or b'{"error": "the supervisor died while it raised the lab"}\n')
-    ends = [asyncio.ensure_future(relay.run()), asyncio.ensure_future(from_supervisor.read())]
-    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    relay.say(ENDED)
-    to_supervisor.close()
-    await relay.flush()
+    await distant.serve(await distant.connection(*_line()), leash, _CONTROL)
 
 
 def main() -> None:
     """Raise the lab and relay until its end."""
     plan = pickle.loads((SHARE / PLAN).read_bytes())  # the host's own, in a folder that only it sees
-    asyncio.run(_relay(_supervise(plan)))
+    asyncio.run(_relay(distant.supervise(plan, GuestProvider(), _CONTROL)))
 
 
 if __name__ == "__main__":

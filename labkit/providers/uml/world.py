@@ -8,27 +8,25 @@ the first of a PID namespace and owns the mounts of the guest's files, so that n
 """
 
 import asyncio
-import json
 import os
 import pickle
-import signal
 import socket
 import subprocess
 import sys
-import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from labkit.lab.holding import hear_owner, hold
+from labkit.diagnostics import LabkitError
+from labkit.lab.holding import hold
 from labkit.lab.plan import Plan
+from labkit.providers import distant
 from labkit.providers.netns import linux
 from labkit.providers.netns.provider import why_no_namespaces
+from labkit.providers.relay import Connection
 from labkit.providers.uml import guest
 from labkit.providers.uml.guest import GuestError
-from labkit.providers.uml.inside import ENDED, PLAN
-from labkit.providers.uml.relay import Relay
+from labkit.providers.uml.inside import PLAN
 
 MEMORY_MB = 512
 """What the guest may use; the host gives it as it is touched.  The guest has one processor."""
@@ -48,6 +46,8 @@ _CAPABILITIES = {
 class UmlWorld:
     """Implements `labkit.lab.provider.World` with user-mode Linux."""
 
+    python = sys.executable
+
     def missing(self) -> list[str]:
         """Return what keeps a guest from booting here, in words."""
         return [*filter(None, [guest.missing()]), *why_no_namespaces()]
@@ -66,60 +66,25 @@ class UmlWorld:
 
 
 async def _keep(plan: Plan, listener: socket.socket, leash: socket.socket) -> None:
-    """Boot the guest, and carry clients to it until the lab's end."""
-    began = time.monotonic_ns()
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, ended.set)
-    loop.add_reader(leash, ended.set)  # nothing is sent to us before we answer: who wanted the lab is gone
-    answer: asyncio.Future[dict[str, dict[str, int]]] = loop.create_future()
-
-    def hear(data: bytes) -> None:
-        if data == ENDED:
-            ended.set()
-        elif not answer.done():
-            answer.set_result(json.loads(data))
-
-    relay = Relay(await asyncio.open_connection(sock=_boot(plan)), hear)
-    line = asyncio.ensure_future(relay.run())
-    line.add_done_callback(lambda _: ended.set())
-    raised = await _first(answer, ended)
-    loop.remove_reader(leash)
-    leash.sendall(json.dumps(_whole_times(raised, (time.monotonic_ns() - began) // 1000)).encode() + b"\n")
-    loop.add_reader(leash, hear_owner, ended, leash)
-    server = await asyncio.start_unix_server(relay.carry, sock=listener)
-    await ended.wait()
-    server.close()
-
-
-async def _first(
-    answer: "asyncio.Future[dict[str, dict[str, int]]]", ended: asyncio.Event
-) -> dict[str, dict[str, int]]:
-    """Wait for the word of the guest's supervisor.
+    """Boot the guest, and carry clients to it until the lab's end.
 
     Raises:
-        GuestError: none came; says what the guest said last.
+        GuestError: the lab was not raised; says what the guest said last.
     """
-    waits: list[asyncio.Future[Any]] = [answer, asyncio.ensure_future(ended.wait())]
-    await asyncio.wait(waits, timeout=_READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-    if not answer.done():
-        raise GuestError(f"the guest did not raise the lab{guest.last_words(_HOME)}")
-    return answer.result()
 
+    async def boot() -> Connection:
+        return await asyncio.open_connection(sock=_boot(plan))
 
-def _whole_times(raised: dict[str, dict[str, int]], took_us: int) -> dict[str, dict[str, int]]:
-    """Return the guest's answer with times that count from when the boot began."""
-    times = raised.get("ok")
-    if times is None:
-        return raised
-    return {"ok": {name: took_us - times["ready_us"] + value for name, value in times.items()}}
+    try:
+        await distant.keep(boot, listener, leash, _READY_WITHIN_S)
+    except LabkitError as error:
+        raise GuestError(f"{error}{guest.last_words(_HOME)}") from error
 
 
 def _boot(plan: Plan) -> socket.socket:
     """Start the guest; return the host's end of its serial line."""
     linux.mount("tmpfs", _HOME, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"mode=700,size={MEMORY_MB + 64}m")
-    (_HOME / PLAN).write_bytes(pickle.dumps(replace(plan, configs={})))  # the guest judges nothing
+    (_HOME / PLAN).write_bytes(pickle.dumps(plan))
     settings = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"}
     guest.write_job(_HOME, [sys.executable, "-m", "labkit.providers.uml.inside"], settings)
     line, theirs = socket.socketpair()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,12 +56,13 @@ class Attempt:
         from labkit.providers import registry
 
         variant = vocabulary.variant_of(self.path) or self.variant
-        prepared = prepare(self.lab, variant, self.settings, self.daemons)
+        provider = None if self.provider == "sim" else registry.provider(self.provider)
+        python = provider.python if provider else sys.executable
+        prepared = prepare(self.lab, variant, self.settings, self.daemons, python=python)
         scenario = vocabulary.load(self.path, self.scenario, prepared.topology)
         say(f"{self.lab} {self.scenario}: {scenario.title}")
-        if self.provider == "sim":
+        if provider is None:
             return self._simulate(prepared, scenario, say)
-        provider = registry.provider(self.provider)
         if lacking := registry.lacking(provider, prepared.needs):
             result = skipped(self.scenario, scenario.title, lacking)
             return report.Run(lab=self.lab, number=self.number, result=result)

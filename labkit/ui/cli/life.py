@@ -25,14 +25,14 @@ def up_command(
     """Raise LAB: build its nodes, start its daemons, and leave it running until `labkit down`."""
     from labkit.providers import registry  # not before it is wanted
 
-    prepared = prepare(lab, variant, settings, daemons)
+    provider = registry.provider(provider_name)
+    prepared = prepare(lab, variant, settings, daemons, python=provider.python)
     topology = prepared.topology
     if not quiet:
         show_warnings(prepared.warnings)
     instance = name or topology.name.replace("/", "-")
     if not instance.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise LabkitError(f"'{instance}' is no name for a lab; use letters, digits, '-', '_' and '.'")
-    provider = registry.provider(provider_name)
     if lacking := registry.lacking(provider, prepared.needs):
         raise LabkitError(f"{lab} cannot run here: {lacking}")
     times, leash = client.start(prepared.plan(instance), provider)
@@ -50,7 +50,7 @@ def up_command(
 
 @click.command("down")
 @click.argument("name", required=False)
-@click.option("--all", "everything", is_flag=True, help="Every lab of yours that is up.")
+@click.option("--all", "everything", is_flag=True, help="Every lab of yours, and what killed ones left.")
 def down_command(name: str | None, everything: bool) -> None:
     """End the running lab NAME (not needed when only one is up); nothing of it is left."""
     if everything and name:
@@ -58,3 +58,8 @@ def down_command(name: str | None, everything: bool) -> None:
     for instance in client.running() if everything else [client.choose(name)]:
         client.take_down(instance)
         click.echo(f"{instance} is down")
+    if everything:
+        from labkit.providers import registry  # not before it is wanted
+
+        for instance in registry.sweep():
+            click.echo(f"{instance} had left containers; they are removed")

@@ -12,6 +12,7 @@ COMMANDS = {
     "labs": ("labs", "List the labs and their variants."),
     "render": ("labs", "Print or write the files that a lab gives each node."),
     "export": ("export", "Write a lab for containerlab, Kathará, Docker Compose or real hosts."),
+    "image": ("image", "Build the image of nodes that are containers."),
     "import": ("importing", "Make a lab of a containerlab topology or a Kathará lab."),
     "up": ("life", "Raise a lab."),
     "down": ("life", "End a lab, or all of them."),

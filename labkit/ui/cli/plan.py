@@ -1,5 +1,6 @@
 """From a lab's name to a plan that a supervisor can raise: the options that several commands share."""
 
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -62,15 +63,17 @@ def load(lab: str, variant: str | None, settings: Iterable[str], daemons: Iterab
     return prepared.load(lab, variant, pairs(settings, "--set"), pairs(daemons, "--daemon"))
 
 
-def prepare(lab: str, variant: str | None, settings: Iterable[str], daemons: Iterable[str]) -> "Prepared":
-    """Load a lab, render its files and check them.
+def prepare(
+    lab: str, variant: str | None, settings: Iterable[str], daemons: Iterable[str], *, python: str = sys.executable
+) -> "Prepared":
+    """Load a lab, render its files and check them; `python` is that of the nodes.
 
     Raises:
         LabkitError: anything is wrong with the lab, its templates or a rendered keepalived.conf.
     """
     from labkit.lab import prepared  # see above
 
-    return prepared.prepare(lab, variant, pairs(settings, "--set"), pairs(daemons, "--daemon"))
+    return prepared.prepare(lab, variant, pairs(settings, "--set"), pairs(daemons, "--daemon"), python=python)
 
 
 def show_warnings(warnings: Iterable[Diagnostic]) -> None:

@@ -1,11 +1,11 @@
-"""Many connections over one line: what a guest's serial line carries between the host and the supervisor in the guest.
+"""Many connections over one line, between this machine and a supervisor that is elsewhere.
 
 Both ends speak frames, and both may be in the middle of any number of channels:
 
     kind (1 byte) · channel (2) · length (2) · that many bytes
 
-OPEN begins a channel (the host's end only), DATA carries bytes, CLOSE ends it.  Channel 0 is always open: it carries
-what the two ends have to say to each other.
+OPEN begins a channel (the end on this machine only), DATA carries bytes, CLOSE ends it.  Channel 0 is always open: it
+carries what the two ends have to say to each other.
 
 A terminal of the guest holds 4096 bytes (n_tty) and then stops its line; the driver of user-mode Linux does not start
 it again.  So the host never has more than `WINDOW` bytes under way: the guest tells by TAKEN how many it has read.

@@ -1,0 +1,1 @@
+"""The docker provider: nodes are containers of a Docker engine, here or elsewhere."""
