@@ -178,7 +178,10 @@ class Judge:
             return None
         note = _counts(tries.by)
         if not _fits(wanted, tries.by, tries.answered):
-            return Finding(what=str(wanted), verdict=Verdict.VIOLATED, bound=bound, took=at - self.mark, note=note)
+            verdict = Verdict.VIOLATED
+            if self.sight.stalled > SLACK and {*tries.by} <= {who for who, _ in wanted.weights}:  # answers came late
+                verdict, note = Verdict.INCONCLUSIVE, f"{note}; {self._stalled()}"
+            return Finding(what=str(wanted), verdict=verdict, bound=bound, took=at - self.mark, note=note)
         return self._finding(str(wanted), bound, max(0, at - self.mark), note)
 
     def _too_few(self, wanted: Distribution, bound: Micros) -> Finding:

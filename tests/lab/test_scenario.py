@@ -314,6 +314,20 @@ def test_who_answers(run: Run, wanted: str, answers: str, verdict: Verdict, note
     assert finding(result) == (verdict, note)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "verdict"),
+    [
+        pytest.param("{server2: 1, server3: 1}", Verdict.INCONCLUSIVE, id="uneven"),
+        pytest.param("{server2: 1}", Verdict.VIOLATED, id="somebody-else"),
+        pytest.param("same", Verdict.VIOLATED, id="not-one"),
+    ],
+)
+def test_a_stall_excuses_answers_out_of_turn_and_no_strangers(run: Run, wanted: str, verdict: Verdict) -> None:
+    story = [(1_000 * n, *tried(by=f"server{digit}")) for n, digit in enumerate("222223", 2)]
+    stall: dict[str, Value] = {"stalled_us": 150_000}
+    assert finding(run(LOAD % (wanted, "10%"), (1_000, Kind.STALL, "", stall), *story))[0] is verdict
+
+
 def test_answers_to_earlier_tries_do_not_count(run: Run) -> None:
     old = [(1_000, *tried(took=20_000, by="server1")) for _ in range(6)]
     new = [(2_000, *tried(by="server2")) for _ in range(6)]
