@@ -9,7 +9,7 @@ import signal
 import socket
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -256,8 +256,12 @@ def take_down(instance: str) -> None:
         runtime_folder().rmdir()
 
 
-def start(plan: "Plan", world: World) -> tuple[dict[str, float], socket.socket]:
+def start(
+    plan: "Plan", world: World, say: Callable[[str], object] = lambda _: None
+) -> tuple[dict[str, float], socket.socket]:
     """Raise a lab; return how long each part took (seconds), and the leash: an owned lab ends when it is closed.
+
+    Where it takes more than a moment, `say` is told how far it is.
 
     Raises:
         LabkitError: a lab of that name is up, or it cannot be raised.
@@ -273,7 +277,7 @@ def start(plan: "Plan", world: World) -> tuple[dict[str, float], socket.socket]:
     theirs.close()
     listener.close()
     try:
-        answer = _first_line(leash)
+        answer = _answer(leash, say)
         if "error" in answer:
             raise LabkitError(str(answer["error"]))
         if not plan.owned:
@@ -334,12 +338,12 @@ def _await_end(leash: socket.socket) -> None:
     leash.close()
 
 
-def _first_line(leash: socket.socket) -> dict[str, dict[str, int]]:
-    data = b""
-    while not data.endswith(b"\n"):
-        piece = leash.recv(4096)
-        if not piece:
-            raise LabkitError("the supervisor died while it raised the lab")
-        data += piece
-    answer: dict[str, dict[str, int]] = json.loads(data)
-    return answer
+def _answer(leash: socket.socket, say: Callable[[str], object]) -> dict[str, dict[str, int]]:
+    """Return what the supervisor says when it is done with raising the lab."""
+    with leash.makefile("rb") as lines:
+        for line in lines:
+            answer: dict[str, Any] = json.loads(line)
+            if "progress" not in answer:
+                return answer
+            say(answer["progress"])
+    raise LabkitError("the supervisor died while it raised the lab")

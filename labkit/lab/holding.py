@@ -21,6 +21,12 @@ def hear_owner(ended: asyncio.Event, leash: socket.socket) -> None:
         ended.set()
 
 
+def tell(leash: socket.socket, progress: str) -> None:
+    """Tell who raises the lab how far it is."""
+    with contextlib.suppress(OSError):
+        leash.sendall(json.dumps({"progress": progress}).encode() + b"\n")
+
+
 def hold(
     path: Path, leash: socket.socket, enclose: Callable[[], object], live: Callable[[], Coroutine[None, None, None]]
 ) -> NoReturn:

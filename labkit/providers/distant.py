@@ -13,11 +13,12 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from labkit.diagnostics import LabkitError
-from labkit.lab.holding import hear_owner
+from labkit.lab.holding import hear_owner, tell
 from labkit.lab.plan import Plan
 from labkit.lab.provider import World
 from labkit.providers.relay import Connection, Relay
@@ -27,9 +28,14 @@ _Raised = dict[str, dict[str, int]]
 
 
 async def keep(
-    reach: Callable[[], Awaitable[Connection]], listener: socket.socket, leash: socket.socket, within_s: float
+    reach: Callable[[Callable[[str], None]], Awaitable[Connection]],
+    listener: socket.socket,
+    leash: socket.socket,
+    within_s: float,
 ) -> None:
     """Reach the relay of a supervisor that is elsewhere, and carry clients to it until the lab's end.
+
+    `reach` tells how far it is.
 
     Raises:
         LabkitError: the supervisor did not raise the lab within the time.
@@ -48,7 +54,8 @@ async def keep(
         elif not answer.done():
             answer.set_result(json.loads(data))
 
-    relay = Relay(await _unless(ended, reach()), hear)
+    relay = Relay(await _unless(ended, reach(partial(tell, leash))), hear)
+    tell(leash, "raising the lab there")
     line = asyncio.ensure_future(relay.run())
     line.add_done_callback(lambda _: ended.set())
     raised = await _first(answer, ended, within_s)

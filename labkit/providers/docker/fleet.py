@@ -32,12 +32,13 @@ class Fleet:
         self._pool = ThreadPoolExecutor(_THREADS)
         self._line: Line | None = None
 
-    async def raise_up(self) -> Connection:
+    async def raise_up(self, tell: Callable[[str], None]) -> Connection:
         """Start the hub, then the nodes when it listens; return the line to the hub.
 
         Raises:
             EngineError: the engine refused a container, or the hub ended.
         """
+        tell(f"making {len(self._plan.topology.nodes) + 1} containers")
         await self._in_thread(self._clear)
         made = await self._in_thread(self._create_hub)
         nodes = asyncio.gather(*(self._in_thread(self._create_node, node, made) for node in self._plan.topology.nodes))
@@ -48,7 +49,9 @@ class Fleet:
         writer.write(hub.LENGTH.pack(len(order)) + order)
         if await reader.read(1) != hub.LISTENING:
             raise EngineError("the hub ended")
-        await asyncio.gather(*(self._in_thread(_start, node) for node in await nodes))
+        made_nodes = await nodes
+        tell("starting them")
+        await asyncio.gather(*(self._in_thread(_start, node) for node in made_nodes))
         return reader, writer
 
     def last_words(self) -> str:

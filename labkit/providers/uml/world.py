@@ -13,6 +13,7 @@ import pickle
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -72,7 +73,8 @@ async def _keep(plan: Plan, listener: socket.socket, leash: socket.socket) -> No
         GuestError: the lab was not raised; says what the guest said last.
     """
 
-    async def boot() -> Connection:
+    async def boot(tell: Callable[[str], None]) -> Connection:
+        tell("booting a guest kernel")
         return await asyncio.open_connection(sock=_boot(plan))
 
     try:

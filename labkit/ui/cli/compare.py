@@ -50,7 +50,9 @@ class Column:
 @click.option("--variant", metavar="NAME", help="A variant of the lab; see `labkit labs`.")
 @click.option("--set", "settings", metavar="VARIABLE=VALUE", multiple=True, help="Change a variable of lab.yml.")
 @click.option("--scenario", "-s", "wanted", metavar="S", multiple=True, help="Only this one; may be repeated.")
-@click.option("--provider", default="netns", show_default=True, help="What nodes are made of.")
+@click.option(
+    "--provider", default="netns", show_default=True, help="What nodes are made of: netns, docker, uml or sim."
+)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def compare_command(
     lab: str,

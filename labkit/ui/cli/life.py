@@ -1,5 +1,7 @@
 """`labkit up` and `labkit down`."""
 
+from functools import partial
+
 import click
 
 from labkit.diagnostics import LabkitError
@@ -11,7 +13,13 @@ from labkit.ui.cli.plan import lab_options, prepare, show_warnings
 @click.argument("lab")
 @lab_options
 @click.option("--name", metavar="NAME", help="A name for this running lab; the lab's own by default.")
-@click.option("--provider", "provider_name", default="netns", show_default=True, help="What nodes are made of.")
+@click.option(
+    "--provider",
+    "provider_name",
+    default="netns",
+    show_default=True,
+    help="What nodes are made of: netns, docker or uml.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing when all is well.")
 def up_command(
     lab: str,
@@ -35,7 +43,8 @@ def up_command(
         raise LabkitError(f"'{instance}' is no name for a lab; use letters, digits, '-', '_' and '.'")
     if lacking := registry.lacking(provider, prepared.needs):
         raise LabkitError(f"{lab} cannot run here: {lacking}")
-    times, leash = client.start(prepared.plan(instance), provider)
+    say = (lambda _: None) if quiet else partial(click.echo, err=True)
+    times, leash = client.start(prepared.plan(instance), provider, say)
     leash.close()
     if not quiet:
         nodes = ", ".join(node.name for node in topology.nodes)

@@ -24,7 +24,13 @@ _COLOURS = {"PASS": "green", "INCONCLUSIVE": "yellow", "SKIP": "yellow"}
 @click.argument("lab", default="failover")
 @lab_options
 @click.option("--scenario", "-s", "wanted", metavar="S", multiple=True, help="Only this one; may be repeated.")
-@click.option("--provider", "provider_name", default="netns", show_default=True, help="What nodes are made of.")
+@click.option(
+    "--provider",
+    "provider_name",
+    default="netns",
+    show_default=True,
+    help="What nodes are made of: netns, docker, uml or sim.",
+)
 @click.option(
     "--json",
     "json_file",
