@@ -60,7 +60,7 @@ def raised(
     except LabkitError as error:
         raise LackingHereError(str(error)) from error
     prepared = prepare(name, variant, values, daemons or {}, python=made.python)
-    if lacking := registry.lacking(made, (*prepared.needs, *needs)):
+    if lacking := prepared.lacking or registry.lacking(made, (*prepared.needs, *needs)):
         raise LackingHereError(lacking)
     instance = f"{prepared.topology.name.replace('/', '-')}-{os.getpid()}-{next(_numbers)}"
     _, leash = client.start(prepared.plan(instance, owned=True), made)

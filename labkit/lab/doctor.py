@@ -1,10 +1,11 @@
 """What this machine can do for labkit, and what to install for the rest."""
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from labkit.lab.daemons import present
 
 _NEEDED_KERNEL = (5, 12)  # mount_setattr(2); setns(2) with a pidfd came in 5.8
 
@@ -16,6 +17,7 @@ _TOOLS = {  # program: (Debian package, what it is for)
     "killall": ("psmisc", "check scripts such as `killall -0 apache2`"),
     "logger": ("bsdutils", "the guide's notify script"),
     "keepalived": ("keepalived", "running C keepalived in a node: --daemon server2=keepalived"),
+    "vrrpd": ("frr", "running FRR in a node: --daemon server2=frr"),
     "apache2": ("apache2-bin", "the real web server: --set web=apache2"),
     "nginx": ("nginx-light", "the real web server: --set web=nginx"),
     "tshark": ("tshark", "tests that compare packets"),
@@ -30,7 +32,6 @@ _KERNEL = {  # capability: (needed for the failover lab, what it is for)
     "netem": (False, "loss and delay on links"),
     "ipvs": (False, "load balancing as in the guides; without it by nftables"),
 }
-_SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,6 @@ def examine(namespaces: list[str], kernel: Mapping[str, str]) -> list[Check]:
             said = f"this kernel lacks it ({kernel[name]})" if kernel[name] else ""
             checks.append(Check(name=name, ok=not kernel[name], needed=needed, purpose=purpose, cure=said))
     for program, (package, purpose) in _TOOLS.items():
-        present = shutil.which(program, path=_SEARCH) is not None
         cure = f"sudo apt-get install {package}"
-        checks.append(Check(name=program, ok=present, needed=False, purpose=purpose, cure=cure))
+        checks.append(Check(name=program, ok=present(program), needed=False, purpose=purpose, cure=cure))
     return checks

@@ -43,7 +43,7 @@ def nearest(condition: Condition, sight: Sight) -> str:
             return f"adverts from {', '.join(_heard(sight)) or 'nobody'}"
         case "arp":
             lladdr = watch.nodes[node].neighbours.get(condition.address or watch.vip, "")
-            return f"ARP of {node} points to {_owner(lladdr, sight) or lladdr or 'nobody'}"
+            return f"ARP of {node} points to {watch.behind.get(lladdr) or lladdr or 'nobody'}"
         case "state":
             known = watch.nodes[node]
             return f"{node} is {known.state or 'silent'}" + (f": {known.why}" if known.why else "")
@@ -55,13 +55,6 @@ def _heard(sight: Sight) -> list[str]:
     names = {str(link.address.ip): node.name for node in sight.topology.nodes for link in node.links}
     newest = sorted(sight.heard, key=lambda source: sight.heard[source])
     return [names.get(source, source) for source in newest[-1:]]
-
-
-def _owner(lladdr: str, sight: Sight) -> str:
-    for node in sight.topology.nodes:
-        if any(link.lladdr.hex(":") == lladdr for link in node.links):
-            return node.name
-    return ""
 
 
 def _hints(finding: Finding, conditions: Iterable[Condition], sight: Sight) -> Iterator[str]:

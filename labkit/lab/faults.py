@@ -12,14 +12,13 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import Final, TypeAlias
 
 from labkit.diagnostics import LabkitError, did_you_mean
-from labkit.lab import render
+from labkit.lab import frr, render
 from labkit.lab.actions import Action, duration
+from labkit.lab.daemons import Kind, kind_of
 from labkit.lab.forged import forge
 from labkit.lab.hands import Hands, Undo
-from labkit.lab.provider import Drop, Impairment, LackingError
+from labkit.lab.provider import Drop, File, Impairment, LackingError
 from labkit.lab.topology import Node
-
-_INIT = "/etc/init.d/keepalived"
 
 _MASK = """\
 set -e
@@ -57,55 +56,71 @@ A container may not mount, but its programs are its own: there it is a copy.
 """
 
 
+def _kind(hands: Hands, node: str) -> Kind:
+    return kind_of(hands.topology.node(node))
+
+
+async def _signal(hands: Hands, node: str, number: signal.Signals) -> int:
+    """Send a signal to all processes of a node's daemon; return how many there are."""
+    return sum([await hands.provider.signal(node, name, number) for name in _kind(hands, node).processes])
+
+
+def _must_run(hands: Hands, node: str, count: int) -> None:
+    if not count:
+        kind = _kind(hands, node)
+        raise LabkitError(f"no {kind.processes[-1]} runs on {node}; start it: {kind.script} start")
+
+
 async def _kill(hands: Hands, action: Action) -> Undo:
-    if not await hands.provider.signal(action.node, "keepalived", signal.SIGKILL):
-        raise LabkitError(f"no keepalived runs on {action.node}; start it: {_INIT} start")
-    return hands.undo(action.node, _INIT, "start")
+    _must_run(hands, action.node, await _signal(hands, action.node, signal.SIGKILL))
+    return hands.undo(action.node, _kind(hands, action.node).script, "start")
 
 
 async def _stop(hands: Hands, action: Action) -> Undo:
-    await hands.command(action.node, _INIT, "stop")
-    return hands.undo(action.node, _INIT, "start")
+    script = _kind(hands, action.node).script
+    await hands.command(action.node, script, "stop")
+    return hands.undo(action.node, script, "start")
 
 
 async def _start(hands: Hands, action: Action) -> None:
-    await hands.command(action.node, _INIT, action.verb)
+    await hands.command(action.node, _kind(hands, action.node).script, action.verb)
 
 
 async def _freeze(hands: Hands, action: Action) -> Undo:
     """SIGSTOP: it neither hears nor says anything, and all its addresses stay."""
-    node = action.node
-    if not await hands.provider.signal(node, "keepalived", signal.SIGSTOP):
-        raise LabkitError(f"no keepalived runs on {node}; start it: {_INIT} start")
+    _must_run(hands, action.node, await _signal(hands, action.node, signal.SIGSTOP))
 
     async def undo() -> None:
-        await hands.provider.signal(node, "keepalived", signal.SIGCONT)
+        await _signal(hands, action.node, signal.SIGCONT)
 
     return undo
 
 
 async def _reload(hands: Hands, action: Action) -> Undo:
-    """Render the node's keepalived.conf with other variables, have the daemon read it; undone, it reads the old one."""
+    """Render the files of a node's daemon with other variables, have it read them; undone, it reads the old ones."""
+    node, script = action.node, _kind(hands, action.node).script
     before = hands.topology, dict(hands.configs)
     nodes = tuple(
-        replace(node, variables={**node.variables, **dict(action.words)}) if node.name == action.node else node
-        for node in hands.topology.nodes
+        replace(each, variables={**each.variables, **dict(action.words)}) if each.name == node else each
+        for each in hands.topology.nodes
     )
-    topology = replace(hands.topology, nodes=nodes)
-    old = configuration(hands, action.node)
-    hands.topology = topology
+    old = _configuring(hands, node)
+    hands.topology = replace(hands.topology, nodes=nodes)
     try:
-        new = configuration(hands, action.node)
+        new = _configuring(hands, node)
+        frr.refuse_reload(hands.topology.node(node), before[1][node], hands.configs[node])
     except LabkitError:
-        hands.topology = before[0]
+        hands.topology, hands.configs = before
         raise
-    await hands.write(action.node, render.CONFIG, new)
-    await hands.command(action.node, _INIT, "reload")
+    for file in new:
+        await hands.write(node, file.path, file.text)
+    await hands.command(node, script, "reload")
 
     async def undo() -> None:
         hands.topology, hands.configs = before
-        await hands.write(action.node, render.CONFIG, old)
-        await hands.provider.run(action.node, [_INIT, "reload"])
+        for file in old:
+            await hands.write(node, file.path, file.text)
+        await hands.provider.run(node, [script, "reload"])
 
     return undo
 
@@ -117,12 +132,16 @@ def configuration(hands: Hands, node: str) -> str:
         RefusedError: it would be wrong.
         LabkitError: the node has none.
     """
-    files = {node: render.render(hands.topology, hands.folder, python=hands.python)[node]}
-    hands.configs |= render.check(files)[0]
-    for file in files[node]:
-        if file.path == render.CONFIG:
-            return file.text
-    raise LabkitError(f"{node} has no {render.CONFIG} that could be reloaded")
+    return next(file.text for file in _configuring(hands, node) if file.path == render.CONFIG)
+
+
+def _configuring(hands: Hands, node: str) -> list[File]:
+    """Return the files that configure the node's daemon, keepalived.conf among them."""
+    files = render.render(hands.topology, hands.folder, python=hands.python)[node]
+    hands.configs |= render.check({node: files})[0]
+    if not any(file.path == render.CONFIG for file in files):
+        raise LabkitError(f"{node} has no {render.CONFIG} that could be reloaded")
+    return [file for file in files if file.path in (render.CONFIG, *_kind(hands, node).files)]
 
 
 def _web(hands: Hands) -> str:
@@ -173,17 +192,19 @@ async def _load(hands: Hands, action: Action) -> Undo:
 async def _change_address(hands: Hands, action: Action) -> Undo:
     node, address = action.node, action.word("address")
     shown = await hands.command(node, "ip", "-o", "-4", "address", "show")
-    found = re.search(rf"^\d+: (\S+) +inet ({re.escape(address)}/\d+)", shown, re.MULTILINE)
+    places = dict(re.findall(rf"^\d+: (\S+) +inet ({re.escape(address)}/\d+)", shown, re.MULTILINE))
     if action.verb == "vip_add":
-        if found:
-            raise LabkitError(f"{node} holds {address} already, on {found[1]}")
-        here = [link.interface for link in hands.topology.node(node).links if _covers(link.address, address)]
-        place = (f"{address}/32", "dev", here[0] if here else hands.topology.node(node).links[0].interface)
+        links = hands.topology.node(node).links
+        here = next((link.interface for link in links if _covers(link.address, address)), links[0].interface)
+        if here in places:
+            raise LabkitError(f"{node} holds {address} already, on {here}")
+        place = (f"{address}/32", "dev", here)
         await hands.command(node, "ip", "address", "add", *place)
         return hands.undo(node, "ip", "address", "del", *place)
-    if not found:
+    if not places:
         raise LabkitError(f"{node} does not hold {address}; `labkit status` shows who does")
-    place = (found[2], "dev", found[1])
+    interface, found = places.popitem()
+    place = (found, "dev", interface)
     await hands.command(node, "ip", "address", "del", *place)
     return hands.undo(node, "ip", "address", "add", *place)
 

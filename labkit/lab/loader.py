@@ -182,7 +182,7 @@ _EXPECTED = {
     "address": "an IPv4 address such as 192.168.1.21, without a prefix",
     "gateway": "an IPv4 address such as 192.168.1.1, or none",
     "role": "one of: router, client, server",
-    "daemon": "one of: labkit, keepalived",
+    "daemon": "one of: labkit, keepalived, frr",
 }
 
 

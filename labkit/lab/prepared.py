@@ -7,10 +7,11 @@ from pathlib import Path
 
 from labkit.conf.model import Config
 from labkit.diagnostics import Diagnostic, LabkitError, did_you_mean
-from labkit.lab import catalog, loader, render
+from labkit.lab import catalog, frr, loader, render
+from labkit.lab.daemons import KINDS, kind_of
 from labkit.lab.plan import Plan
 from labkit.lab.provider import File
-from labkit.lab.topology import Daemon, Node, Topology
+from labkit.lab.topology import Daemon, Node, Role, Topology
 
 
 def load(
@@ -35,7 +36,10 @@ def load(
 
 
 def _with_daemon(node: Node, daemons: Mapping[str, str]) -> Node:
-    return replace(node, daemon=Daemon(daemons[node.name])) if node.name in daemons else node
+    """Return the node with the daemon that was asked for, and the kernel settings that its daemon needs."""
+    daemon = Daemon(daemons.get(node.name, node.daemon))
+    sysctls = KINDS[daemon].sysctls if node.role is Role.ROUTER else {}
+    return replace(node, daemon=daemon, sysctls=tuple({**sysctls, **dict(node.sysctls)}.items()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +55,22 @@ class Prepared:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What the kernel must be able to do: the lab's word, and that C keepalived balances with IPVS only."""
+        """What must be there: what the lab says the kernel must be able to do, the daemons, and what they need of it.
+
+        C keepalived balances with IPVS only, and FRR keeps virtual addresses on macvlans.
+        """
         balancing = [name for name, config in self.configs.items() if config.virtual_servers]
+        needs = [*self.topology.needs, *(kind_of(node).program for node in self.topology.routers)]
         if any(self.topology.node(name).daemon is Daemon.KEEPALIVED for name in balancing):
-            return tuple(dict.fromkeys((*self.topology.needs, "ipvs")))
-        return self.topology.needs
+            needs.append("ipvs")
+        if any(node.daemon is Daemon.FRR for node in self.topology.routers):
+            needs.append("macvlan")
+        return tuple(dict.fromkeys(need for need in needs if need))
+
+    @property
+    def lacking(self) -> str:
+        """What the lab wants of daemons that they cannot do, in words; empty: they can do all of it."""
+        return frr.lacking(self.topology, self.configs)
 
     def plan(self, instance: str, *, owned: bool = False) -> Plan:
         """Return the plan of a running lab of that name."""
@@ -86,6 +101,7 @@ def prepare(
     topology, folder = load(lab, variant, settings, daemons)
     files = render.render(topology, folder, python=python)
     configs, warnings = render.check(files)
+    frr.refuse(topology, configs)
     return Prepared(
         folder=folder.resolve(), topology=topology, files=files, configs=configs, python=python, warnings=warnings
     )

@@ -87,7 +87,10 @@ class World(Protocol):
         """Return what this machine lacks for the provider, each in words with what to do; empty: ready."""
 
     def capabilities(self) -> dict[str, str]:
-        """Return what the nodes' kernel can do: an empty string where it works, else what the kernel said."""
+        """Return what nodes can do: an empty string where it works, else what is missing.
+
+        By the names of `labkit doctor`: what the kernel can do, and programs where the provider knows.
+        """
 
     def supervise(self, plan: "Plan", listener: socket.socket, path: Path, leash: socket.socket) -> NoReturn:
         """Turn this forked process into the owner of a running lab, which answers on `listener`; never returns.

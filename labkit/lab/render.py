@@ -1,7 +1,7 @@
 """Templates: the files they render to for each node, checked before anything starts."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import jinja2
@@ -10,8 +10,9 @@ from labkit.conf import loader as conf
 from labkit.conf.model import Config
 from labkit.diagnostics import Diagnostic, RefusedError, Span, did_you_mean
 from labkit.lab.catalog import share
+from labkit.lab.daemons import SCRIPTS, kind_of
 from labkit.lab.provider import File
-from labkit.lab.topology import Node, Topology
+from labkit.lab.topology import Node, Role, Topology
 
 CONFIG = "/etc/keepalived/keepalived.conf"
 _TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -26,30 +27,52 @@ def render(topology: Topology, folder: Path, *, python: str = sys.executable) ->
     Raises:
         RefusedError: a template is missing or wrong; holds the first complaint of each file.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([folder / "templates", share() / "templates"]),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    files: dict[str, tuple[File, ...]] = {}
-    complaints: list[Diagnostic] = []
-    for node in topology.nodes:
-        rendered = []
-        for path, template in node.templates:
-            try:
-                file = _render(environment, path, template, _context(node, topology, python))
-                if not file.path.startswith("/") or ".." in file.path.split("/") or file.path.endswith("/"):
-                    complaints.append(_no_path(file.path, folder))
-                rendered.append(file)
-            except _TEMPLATE_ERRORS as error:
-                complaints.append(_complaint(error, template, folder))
-        files[node.name] = tuple(rendered)
-    if complaints:
-        raise RefusedError(dict.fromkeys(complaints))
+    renderer = _Renderer(folder)
+    files = {node.name: tuple(renderer.files(node, _context(node, topology, python))) for node in topology.nodes}
+    if renderer.complaints:
+        raise RefusedError(dict.fromkeys(renderer.complaints))
     return files
+
+
+class _Renderer:
+    """Renders templates, and keeps the first complaint of each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.complaints: list[Diagnostic] = []
+        self._folder = folder
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader([folder / "templates", share() / "templates"]),
+            undefined=jinja2.StrictUndefined,
+            autoescape=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+
+    def files(self, node: Node, context: Mapping[str, object]) -> list[File]:
+        """Return the files of a node: those of the lab file, and those that its daemon needs beside them."""
+        files = list(self._render(node.templates, context))
+        kind = kind_of(node)
+        if node.role is not Role.ROUTER or not kind.files:
+            return files
+        files = [file for file in files if file.path not in SCRIPTS]
+        text = next((file.text for file in files if file.path == CONFIG), "")
+        config = conf.loads(text, file=f"{node.name}:{CONFIG}").config
+        if config is not None:  # what is wrong with it is for `check` to say
+            files += self._render(kind.files.items(), {**context, "config": config})
+        return files
+
+    def _render(self, templates: Iterable[tuple[str, str]], context: Mapping[str, object]) -> Iterator[File]:
+        for path, template in templates:
+            try:
+                text = self._environment.get_template(template).render(context)
+                target = self._environment.from_string(path).render(context)
+            except _TEMPLATE_ERRORS as error:
+                self.complaints.append(_complaint(error, template, self._folder))
+                continue
+            if not target.startswith("/") or ".." in target.split("/") or target.endswith("/"):
+                self.complaints.append(_no_path(target, self._folder))
+            yield File(path=target, text=text, mode=0o755 if text.startswith("#!") else 0o644)
 
 
 def addressing(node: Node) -> list[str]:
@@ -67,12 +90,6 @@ def network(node: Node) -> str:
 
 def _context(node: Node, topology: Topology, python: str) -> dict[str, object]:
     return {**topology.variables, **node.variables, "node": node, "topology": topology, "python": python}
-
-
-def _render(environment: jinja2.Environment, path: str, template: str, context: Mapping[str, object]) -> File:
-    text = environment.get_template(template).render(context)
-    target = environment.from_string(path).render(context)
-    return File(path=target, text=text, mode=0o755 if text.startswith("#!") else 0o644)
 
 
 def _no_path(path: str, folder: Path) -> Diagnostic:

@@ -119,16 +119,10 @@ class Sight:
                 return self.heard.get(address, -1) >= mark
             case "arp":
                 address = condition.address or self.watch.vip
-                return self.watch.nodes[node].neighbours.get(address) == self._lladdr(node, value)
+                return self.watch.behind.get(self.watch.nodes[node].neighbours.get(address, "")) == value
             case "state":
                 return self.watch.nodes[node].state == value
             case "dropped" | "serves":
                 addresses = {str(link.address.ip) for link in self.topology.node(node).links}
                 return bool(addresses & self.watch.nodes[value].dropped) == (condition.what == "dropped")
         return len(self.watch.owners()) >= int(value)
-
-    def _lladdr(self, viewer: str, node: str) -> str:
-        """Return the link-layer address of `node` on the network that it shares with `viewer`."""
-        networks = {link.network for link in self.topology.node(viewer).links}
-        shared = [link for link in self.topology.node(node).links if link.network in networks]
-        return shared[0].lladdr.hex(":")

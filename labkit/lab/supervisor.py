@@ -28,6 +28,7 @@ from typing import NoReturn
 from labkit.diagnostics import LabkitError, did_you_mean
 from labkit.lab import actions
 from labkit.lab.actions import ALL, Action
+from labkit.lab.daemons import kind_of
 from labkit.lab.faults import FAULTS, HEALS, configuration
 from labkit.lab.hands import Hands, Undo
 from labkit.lab.heart import heartbeat
@@ -38,7 +39,7 @@ from labkit.lab.probes.probe import Probe, ProbeSpec
 from labkit.lab.provider import Completed, LackingError, Provider
 from labkit.lab.session import Session
 from labkit.lab.status import Watch
-from labkit.lab.topology import Daemon
+from labkit.lab.topology import Daemon, Node
 from labkit.trace import Kind, Micros, Record
 
 _TRACE_LIMIT = 200_000  # records kept for `events` and for scenarios
@@ -134,15 +135,15 @@ class Lab:
                     group.create_task(self._start_web(node.name))
         async with asyncio.TaskGroup() as group:
             for node in self.plan.topology.routers:
-                group.create_task(self._start_daemon(node.name, node.daemon))
+                group.create_task(self._start_daemon(node))
         self.times["ready_us"] = self.now() - began
 
-    async def _start_daemon(self, node: str, daemon: Daemon) -> None:
-        if daemon is Daemon.LABKIT:
-            done = await self.provider.start(node, "pykeepalived", DAEMON_ARGV)
+    async def _start_daemon(self, node: Node) -> None:
+        if node.daemon is Daemon.LABKIT:
+            done = await self.provider.start(node.name, "pykeepalived", DAEMON_ARGV)
         else:
-            done = await self.provider.run(node, ["/etc/init.d/keepalived", "start"])
-        _must(done, f"{node}: keepalived did not start")
+            done = await self.provider.run(node.name, [kind_of(node).script, "start"])
+        _must(done, f"{node.name}: {kind_of(node).processes[-1]} did not start")
 
     async def _start_web(self, node: str) -> None:
         web = self.plan.topology.variables.get("web", "labkit")

@@ -82,9 +82,13 @@ def timeline(topology: Topology, result: Result) -> Timeline:
     ended = max((record.at for record in trace), default=0)
     states = {node.name: _Line() for node in topology.routers}
     held = {node.name: _Line() for node in topology.routers}
+    announced: dict[str, list[Moment]] = {node.name: [] for node in topology.nodes}
     watch = Watch(topology)
     for record in trace:
         watch.take(record)
+        if record.kind is Kind.ANNOUNCE and (name := watch.behind.get(str(record.data["lladdr"]))):
+            what = f"gratuitous ARP for {record.data['address']} on {record.node}"
+            announced[name].append(Moment(at=record.at, what=what))
         owners = watch.owners()
         for name, line in states.items():
             known = watch.nodes[name]
@@ -96,7 +100,7 @@ def timeline(topology: Topology, result: Result) -> Timeline:
             states=line.end(ended),
             held=held[name].end(ended),
             adverts=_adverts(topology, name, trace),
-            announcements=_announcements(topology, name, trace),
+            announcements=tuple(announced[name]),
         )
         for name, line in states.items()
     )
@@ -117,15 +121,6 @@ def _adverts(topology: Topology, node: str, trace: Iterable[Record]) -> tuple[Mo
         Moment(at=record.at, what=f"advert on {record.node}, priority {record.data['priority']}")
         for record in trace
         if record.kind is Kind.ADVERT and record.data["source"] in own
-    )
-
-
-def _announcements(topology: Topology, node: str, trace: Iterable[Record]) -> tuple[Moment, ...]:
-    own = {link.lladdr.hex(":") for link in topology.node(node).links}
-    return tuple(
-        Moment(at=record.at, what=f"gratuitous ARP for {record.data['address']} on {record.node}")
-        for record in trace
-        if record.kind is Kind.ANNOUNCE and record.data["lladdr"] in own
     )
 
 

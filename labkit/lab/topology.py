@@ -20,6 +20,7 @@ class Daemon(StrEnum):
 
     LABKIT = "labkit"
     KEEPALIVED = "keepalived"
+    FRR = "frr"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,18 +6,26 @@ from itertools import chain
 from pathlib import Path
 
 from labkit.diagnostics import LabkitError, did_you_mean
+from labkit.lab.daemons import programs
 from labkit.lab.provider import World
 
 NAMES = ("netns", "docker", "uml", "sim")
 
 
 def lacking(made: World, needs: Sequence[str]) -> str:
-    """Return in words what the provider's kernel lacks of what a lab needs; empty when it has all."""
+    """Return in words what the provider lacks of what a lab needs; empty when it has all.
+
+    Of programs a provider need not know: where it says nothing, their start will tell.
+    """
     if not needs:
         return ""
     found = made.capabilities()
-    told = [f"{need} ({found.get(need) or 'unknown'})" for need in needs if found.get(need) != ""]
-    return f"the kernel lacks {', '.join(told)}; --provider uml has its own" if told else ""
+    own = programs()
+    told = [found[need] for need in needs if need in own and found.get(need)]
+    lacks = [f"{need} ({found.get(need, 'unknown')})" for need in needs if need not in own and found.get(need) != ""]
+    if lacks:
+        told.append(f"the kernel lacks {', '.join(lacks)}; --provider uml has its own")
+    return "; ".join(told)
 
 
 def provider(name: str) -> World:

@@ -130,6 +130,7 @@ class World:
                 priority=advert.priority,
                 interval_us=advert.interval,
                 addresses=" ".join(map(str, advert.addresses)),
+                lladdr=sender.lladdr,
             )
         for port in segment.hearers(sender, advert=True):
             if to is None or to in port.addresses:

@@ -111,8 +111,8 @@ def test_the_network_is_shown_as_commands() -> None:
 
 def test_c_keepalived_balances_with_ipvs_only() -> None:
     assert prepare("balance/dr", None, [], []).needs == ()
-    assert prepare("balance/dr", None, [], ["director2=keepalived"]).needs == ("ipvs",)
-    assert prepare("failover", None, [], ["server2=keepalived"]).needs == ()
+    assert prepare("balance/dr", None, [], ["director2=keepalived"]).needs == ("keepalived", "ipvs")
+    assert prepare("failover", None, [], ["server2=keepalived"]).needs == ("keepalived",)
 
 
 class Kernel:
@@ -132,4 +132,9 @@ def test_what_a_kernel_lacks_is_named() -> None:
     assert (
         lacking(made, ("ipvs", "netem"))  # type: ignore[arg-type]
         == "the kernel lacks ipvs (No such file or directory); --provider uml has its own"
+    )
+    assert lacking(made, ("keepalived",)) == ""  # type: ignore[arg-type] # it does not say
+    assert (
+        lacking(Kernel(vrrpd="frr is not installed"), ("vrrpd", "macvlan"))  # type: ignore[arg-type]
+        == "frr is not installed; the kernel lacks macvlan (unknown); --provider uml has its own"
     )

@@ -12,9 +12,9 @@ import pytest
 
 from labkit.diagnostics import LabkitError
 from labkit.lab import catalog, loader, render
-from labkit.lab.export import compose, containerlab, hosts, kathara
+from labkit.lab.export import compose, containerlab, hosts, kathara, target
 from labkit.lab.export.target import PYTHON, Export, Lab
-from labkit.lab.topology import Network, Topology
+from labkit.lab.topology import Daemon, Network, Topology
 
 GOLDEN = Path(__file__).parent / "golden"
 TARGETS = ("containerlab", "kathara", "compose", "hosts")
@@ -122,6 +122,14 @@ def test_a_network_without_an_address_for_docker() -> None:
     narrow = replace(topology, networks=(topology.networks[0], Network(name="back", subnet=IPv4Network("10.0.0.0/30"))))
     with pytest.raises(LabkitError, match=r"an address of network back \(10\.0\.0\.0/30\) for itself; none is left"):
         compose.export(lab(narrow))
+
+
+def test_frr_is_not_exported() -> None:
+    topology = little()
+    target.require_keepalived(topology)
+    nodes = tuple(replace(node, daemon=Daemon.FRR) for node in topology.nodes)
+    with pytest.raises(LabkitError, match=r"^a lab is exported without frr, which alpha and beta would run; let them"):
+        target.require_keepalived(replace(topology, nodes=nodes))
 
 
 def test_a_lab_s_name_becomes_a_word() -> None:

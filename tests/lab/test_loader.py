@@ -113,7 +113,7 @@ def complaints(tmp_path: Path, text: str, **options: object) -> list[str]:
         pytest.param(
             "role: client",
             "role: router\n    daemon: bird",
-            ["11:5: daemon ('bird'): input should be 'labkit' or 'keepalived'; one of: labkit, keepalived"],
+            ["11:5: daemon ('bird'): input should be 'labkit', 'keepalived' or 'frr'; one of: labkit, keepalived, frr"],
             id="daemon",
         ),
         pytest.param(

@@ -171,6 +171,21 @@ steps:
     assert [each.what for each in result.steps[0].findings][2] == "adverts from server2"
 
 
+def test_arp_tables_with_a_virtual_mac_address_follow_its_adverts(run: Run) -> None:
+    lladdr = "00:00:5e:00:01:15"
+    neighbour: dict[str, Value] = {"interface": "eth0", "address": "192.168.1.20", "lladdr": lladdr}
+    adverts: list[dict[str, Value]] = [
+        {"source": f"192.168.1.{number}", "priority": 100, "lladdr": lladdr} for number in (21, 22)
+    ]
+    result = run(
+        "steps: [{do: {kill: server1}, expect: [{arp: host, is: server2, within: 1s}]}]",
+        (1_000, Kind.NEIGHBOUR, "host", neighbour),
+        (2_000, Kind.ADVERT, "lan", adverts[0]),
+        (50_000, Kind.ADVERT, "lan", adverts[1]),
+    )
+    assert result.steps[0].findings[0].took == pytest.approx(50_000, abs=10_000)
+
+
 def test_a_check_that_fails_is_the_subjects_fault(run: Run) -> None:
     result = run("steps: [{check: [{host: ask 9 same=9}]}]")  # the fake lab refuses every command
     assert result.verdict is Verdict.VIOLATED

@@ -60,6 +60,54 @@ def test_c_keepalived_is_judged_by_its_log_and_its_addresses(topology: Topology)
     assert (described(watch, "server2")["state"], described(watch, "server2")["why"]) == ("FAULT", "as its log says")
 
 
+@pytest.fixture
+def frr(topology: Topology) -> Watch:
+    return Watch(replace(topology, nodes=tuple(replace(node, daemon=Daemon.FRR) for node in topology.nodes)))
+
+
+def test_frr_holds_an_address_where_its_interface_is_up(frr: Watch) -> None:
+    frr.take(record(Kind.LINK, "server2", interface="vrrp4-1-21", up=False))
+    frr.take(record(Kind.ADDRESS, "server2", interface="vrrp4-1-21", address="192.168.1.20", present=True))
+    assert frr.owners() == []
+    held_down = {"name": "vrrp4-1-21", "network": None, "address": None, "lladdr": None, "up": False}
+    interfaces = described(frr, "server2")["interfaces"]
+    assert isinstance(interfaces, list)
+    assert interfaces[1:] == [held_down | {"virtual": ["192.168.1.20"]}]
+    frr.take(record(Kind.LINK, "server2", interface="vrrp4-1-21", up=True))
+    assert frr.owners() == ["server2"]
+    frr.take(record(Kind.ADDRESS, "server2", interface="vrrp4-1-21", address="192.168.1.20", present=False))
+    assert len(described(frr, "server2")["interfaces"]) == 1  # type: ignore[arg-type]
+
+
+def test_frr_is_judged_by_its_log_and_its_processes(frr: Watch) -> None:
+    for said, state in (
+        ("Initialize -> Backup", "BACKUP"),
+        ("Backup -> Master", "MASTER"),
+        ("Master -> Initialize", "INIT"),
+    ):
+        line = f"Nov 29 09:16:50 server2 vrrpd[15]: [W23ZH-NY264] [CORE] [VRID 21] [IPv4] {said}"
+        frr.take(record(Kind.LOG, "server2", line=line))
+        assert described(frr, "server2")["state"] == state
+    frr.take(record(Kind.PROCESS, "server2", name="zebra", pid=6, event="exit", status=-9))
+    assert described(frr, "server2")["state"] == "INIT"
+    frr.take(record(Kind.PROCESS, "server2", name="vrrpd", pid=7, event="exit", status=-9))
+    assert described(frr, "server2")["why"] == "the daemon ended with status -9"
+
+
+def test_a_virtual_mac_address_is_where_its_last_advert_came_from(frr: Watch) -> None:
+    lladdr = "00:00:5e:00:01:15"
+    assert frr.behind.get(lladdr) is None
+    frr.take(record(Kind.ADVERT, "lan", source="192.168.1.21", priority=150, lladdr=lladdr))
+    assert frr.behind[lladdr] == "server1"
+    frr.take(record(Kind.ADVERT, "lan", source="192.168.1.22", priority=0, lladdr=lladdr))  # it gives it up
+    frr.take(record(Kind.ADVERT, "lan", source="192.168.1.99", priority=200, lladdr=lladdr))  # nobody of the lab
+    assert frr.behind[lladdr] == "server1"
+    frr.take(record(Kind.ADVERT, "lan", source="192.168.1.22", priority=120, lladdr=lladdr))
+    assert frr.behind[lladdr] == "server2"
+    frr.take(record(Kind.ADVERT, "lan", source="192.168.1.22", priority=255, lladdr="02:00:00:00:00:01"))  # forged
+    assert frr.behind["02:00:00:00:00:01"] == "host"
+
+
 @pytest.mark.parametrize("daemon", [Daemon.LABKIT, Daemon.KEEPALIVED])
 def test_a_directors_log_tells_whom_it_dropped(topology: Topology, daemon: Daemon) -> None:
     watch = Watch(replace(topology, nodes=tuple(replace(node, daemon=daemon) for node in topology.nodes)))

@@ -34,7 +34,7 @@ def test_the_trace_tells_everything(lab: Lab) -> None:
     ]
     assert at_takeover[0].to_json() == (
         '{"at":3414062,"kind":"advert","node":"lan","source":"192.168.1.21","vrid":21,"version":2,"priority":150,'
-        '"interval_us":1000000,"addresses":"192.168.1.20"}'
+        '"interval_us":1000000,"addresses":"192.168.1.20","lladdr":"02:00:00:00:00:01"}'
     )
     assert at_takeover[1].data == {"interface": "eth0", "address": "192.168.1.20", "present": True}
     assert at_takeover[2].data == {"address": "192.168.1.20", "lladdr": "02:00:00:00:00:01"}

@@ -6,8 +6,6 @@ keepalived.conf comes along: kernel settings, and the unit that puts the virtual
 Sources: sysctl.d(5), systemd.service(5), Ansible's pages on inventories and on `ansible.builtin`.
 """
 
-from typing import assert_never
-
 from labkit.lab.catalog import share
 from labkit.lab.export.target import Lab, document
 from labkit.lab.provider import File
@@ -15,6 +13,7 @@ from labkit.lab.render import CONFIG
 from labkit.lab.topology import Daemon, Node, Role
 
 _OWN = ("/etc/init.d/", "/etc/labkit/", "/var/www/", "/usr/local/bin/ipvsadm")  # stand-ins for what a host has
+_SERVICES = {Daemon.LABKIT: "pykeepalived", Daemon.KEEPALIVED: "keepalived"}
 _SYSCTL = "/etc/sysctl.d/60-keepalived.conf"
 _LOOPBACK = "virtual-addresses.service"
 _INVENTORY = """\
@@ -78,20 +77,10 @@ def _inventory(lab: Lab, hosts: list[Node]) -> dict[str, object]:
 def _variables(lab: Lab, node: Node) -> dict[str, object]:
     value: dict[str, object] = {"ansible_host": str(node.links[0].address.ip)}
     if node.role is Role.ROUTER:
-        value["service"] = _service(node.daemon)
+        value["service"] = _SERVICES[node.daemon]
     files = [file for file in _files(lab, node) if file.path != CONFIG]
     if files:
         value["files"] = [{"path": file.path, "mode": f"{file.mode:04o}"} for file in files]
     if node.loopback:
         value["units"] = [_LOOPBACK]
     return value
-
-
-def _service(daemon: Daemon) -> str:
-    match daemon:
-        case Daemon.LABKIT:
-            return "pykeepalived"
-        case Daemon.KEEPALIVED:
-            return "keepalived"
-        case _:
-            assert_never(daemon)

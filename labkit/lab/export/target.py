@@ -9,7 +9,7 @@ import yaml
 
 from labkit.diagnostics import LabkitError
 from labkit.lab.provider import File
-from labkit.lab.topology import Node, Role, Topology
+from labkit.lab.topology import Daemon, Node, Role, Topology
 
 PYTHON = "/usr/bin/env -S python3"
 """How scripts start the interpreter where nothing is known of the machine but its PATH."""
@@ -73,6 +73,17 @@ def require(names: Mapping[str, str], pattern: str, words: str) -> None:
     wrong = [f"{what} '{name}'" for name, what in names.items() if not re.fullmatch(pattern, name)]
     if wrong:
         raise LabkitError(f"{words}; rename {', '.join(wrong)} in lab.yml")
+
+
+def require_keepalived(topology: Topology) -> None:
+    """See that routers run what an export can start from a keepalived.conf.
+
+    Raises:
+        LabkitError: some run FRR, whose interfaces must be made and set up on the machine before it starts.
+    """
+    if names := [node.name for node in topology.routers if node.daemon is Daemon.FRR]:
+        cure = "let them run labkit or keepalived, which speak VRRP with it"
+        raise LabkitError(f"a lab is exported without frr, which {' and '.join(names)} would run; {cure}")
 
 
 def require_one_link(topology: Topology, tool: str) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from labkit.kernel import links
 from labkit.kernel.netlink import KernelRefusedError, Netlink
 from labkit.lab import supervisor
+from labkit.lab.daemons import programs
 from labkit.lab.provider import SLACK, Completed, DeployError, Drop, Emit, File, Frame, Impairment
 from labkit.lab.topology import Node, Topology
 from labkit.providers.netns import impairing, linux, node
@@ -116,7 +117,7 @@ class NetnsProvider:
         return why_no_namespaces()
 
     def capabilities(self) -> dict[str, str]:
-        """Return what the kernel can do, tried in namespaces that vanish with the child that tries it."""
+        """Return what the kernel can do, tried in namespaces that vanish with the child, and which daemons are here."""
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -133,7 +134,7 @@ class NetnsProvider:
         with os.fdopen(reader) as answer:
             found: dict[str, str] = json.loads(answer.read() or "{}")
         os.waitpid(pid, 0)
-        return found
+        return found | programs()
 
     def supervise(self, plan: "Plan", listener: socket.socket, path: Path, leash: socket.socket) -> NoReturn:
         """Turn this forked process into the supervisor of a lab."""
@@ -286,6 +287,7 @@ class NetnsProvider:
         name = event.name if isinstance(event, links.LinkEvent) else each.interfaces.get(event.index, str(event.index))
         match event:
             case links.LinkEvent():
+                each.interfaces[event.index] = name
                 self._tell(each, Kind.LINK, interface=name, up=event.running and event.present)
             case links.AddressEvent():
                 self._tell(each, Kind.ADDRESS, interface=name, address=str(event.address.ip), present=event.present)

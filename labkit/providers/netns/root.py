@@ -18,7 +18,7 @@ from labkit.providers.netns import linux
 _OWN = frozenset({"proc", "sys", "dev", "run", "etc", "var", "tmp", "lost+found"})  # never the host's
 _HOST = ".host"  # where the originals of grafted folders are bound
 _GRAFTED = {
-    "etc": frozenset({"keepalived", "init.d", "hosts", "hostname", "resolv.conf"}),
+    "etc": frozenset({"keepalived", "frr", "init.d", "hosts", "hostname", "resolv.conf"}),
     "var": frozenset({"log", "www", "run", "lock", "tmp", "mail", "spool"}),
     "usr/local/bin": frozenset[str](),
 }

@@ -152,6 +152,7 @@ def _read(frame: bytes, at: int, segment: str) -> Record | None:
                     "priority": advert.priority,
                     "interval_us": advert.interval,
                     "addresses": " ".join(str(address) for address in advert.addresses),
+                    "lladdr": frame[6:12].hex(":"),
                 },
             )
         case DecodeError():

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from labkit.diagnostics import LabkitError
+from labkit.lab.daemons import programs
 from labkit.lab.holding import hold
 from labkit.lab.plan import Plan
 from labkit.providers import distant
@@ -54,9 +55,9 @@ class UmlWorld:
         return [*filter(None, [guest.missing()]), *why_no_namespaces()]
 
     def capabilities(self) -> dict[str, str]:
-        """Return what the guest's kernel can do, by the modules that came with it."""
+        """Return what the guest's kernel can do, by the modules that came with it, and which daemons are here."""
         modules = guest.modules()
-        return {
+        return programs() | {
             name: "" if module in modules else f"no module {module} beside the guest's kernel"
             for name, module in _CAPABILITIES.items()
         }

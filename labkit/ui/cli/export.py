@@ -38,9 +38,10 @@ def export_command(
 ) -> None:
     """Write LAB as TARGET reads it: containerlab, kathara, compose, or files for real hosts."""
     from labkit.lab import render  # see plan.load
-    from labkit.lab.export.target import IMAGE, PYTHON, Export, Lab
+    from labkit.lab.export.target import IMAGE, PYTHON, Export, Lab, require_keepalived
 
     topology, folder = load(lab, variant, (*settings, "unicast=yes") if unicast else settings, daemons)
+    require_keepalived(topology)
     files = render.render(topology, folder, python=PYTHON)
     _, warnings = render.check(files)
     exported = Lab(topology=topology, files=files, image=image or IMAGE)

@@ -66,7 +66,7 @@ def render_command(
     output: Path | None,
 ) -> None:
     """Print the files that LAB gives each node, or write them into a folder; keepalived.conf is checked."""
-    from labkit.lab import render  # see plan.load
+    from labkit.lab import frr, render  # see plan.load
 
     topology, folder = load(lab, variant, settings, daemons)
     files = render.render(topology, folder)
@@ -86,6 +86,8 @@ def render_command(
                 continue
             write(output / name, file)
     try:
-        show_warnings(render.check(files)[1])
+        configs, warnings = render.check(files)
+        show_warnings(warnings)
+        frr.refuse(topology, configs)
     except RefusedError as error:
         raise LabkitError(f"{error}\nthe rendered files are wrong") from error

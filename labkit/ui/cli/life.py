@@ -41,7 +41,7 @@ def up_command(
     instance = name or topology.name.replace("/", "-")
     if not instance.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise LabkitError(f"'{instance}' is no name for a lab; use letters, digits, '-', '_' and '.'")
-    if lacking := registry.lacking(provider, prepared.needs):
+    if lacking := prepared.lacking or registry.lacking(provider, prepared.needs):
         raise LabkitError(f"{lab} cannot run here: {lacking}")
     say = (lambda _: None) if quiet else partial(click.echo, err=True)
     times, leash = client.start(prepared.plan(instance), provider, say)

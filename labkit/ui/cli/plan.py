@@ -29,7 +29,7 @@ def lab_options(command: _F) -> _F:
                 "daemons",
                 metavar="NODE=KIND",
                 multiple=True,
-                help="Which daemon a node runs: labkit (ours) or keepalived (the C one, where it is installed).",
+                help="Which daemon a node runs: labkit (ours), or keepalived (the C one) or frr where installed.",
             ),
         )
     ):

@@ -46,7 +46,8 @@ def _show_node(node: dict[str, Any], vip: str) -> None:
     for interface in node["interfaces"]:
         up = "" if interface["up"] else click.style("  DOWN", fg="red")
         virtual = "".join(f"  +{address}" for address in interface["virtual"])
-        click.echo(f"  {interface['name']}  {interface['address']:<18} {interface['lladdr']}{virtual}{up}")
+        of_the_lab = f"  {interface['address']:<18} {interface['lladdr']}" if interface["address"] else ""
+        click.echo(f"  {interface['name']}{of_the_lab}{virtual}{up}")
 
 
 @click.command("logs")
