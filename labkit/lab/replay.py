@@ -63,7 +63,8 @@ def replay(
 def _prepare(head: Record, file: Path, lab: str | None) -> Prepared:
     recorded = str(head.data["lab"])
     place = lab or (recorded if recorded in catalog.lab_names() else str(file.parent.parent))
-    return prepare(place, str(head.data["variant"]), json.loads(str(head.data["variables"])), {})
+    daemons = json.loads(str(head.data.get("daemons", "{}")))
+    return prepare(place, str(head.data["variant"]), json.loads(str(head.data["variables"])), daemons)
 
 
 @dataclass(slots=True)

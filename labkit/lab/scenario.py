@@ -106,6 +106,7 @@ class Experiment:
             lab=self.topology.name,
             variant=self.topology.variant,
             variables=json.dumps(self.topology.variables),
+            daemons=json.dumps({node.name: node.daemon for node in self.topology.routers}),
         )
         results: list[StepResult] = []
         error = ""
