@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from labkit.diagnostics import LabkitError
 from labkit.lab.client import Client
+from labkit.lab.daemons import kind_of
+from labkit.lab.topology import Node
 
 _TICKS = 100  # a second: USER_HZ, the same on every Linux that Python runs on
 _COMMAND = """
 for process in /proc/[0-9]*; do
     read -r name <$process/comm
-    case $name in keepalived*) cat $process/stat; grep ^Pss: $process/smaps_rollup ;; esac
+    case $name in PROCESSES) cat $process/stat $process/task/*/schedstat; grep ^Pss: $process/smaps_rollup ;; esac
 done 2>/dev/null
 cat /proc/uptime
 """
@@ -28,18 +30,25 @@ class Usage:
     memory_kb: int
 
 
-def measure(client: Client, nodes: Iterable[str]) -> dict[str, Usage]:
+def measure(client: Client, nodes: Iterable[Node]) -> dict[str, Usage]:
     """Return what the daemon of each node costs; a node where none runs is left out.
 
     Raises:
         LabkitError: the lab is gone.
     """
-    found = {node: read(client.run(node, ["/bin/sh", "-c", _COMMAND]).output) for node in nodes}
+    found = {node.name: read(client.run(node.name, ["/bin/sh", "-c", _command(node)]).output) for node in nodes}
     return {node: usage for node, usage in found.items() if usage is not None}
 
 
+def _command(node: Node) -> str:
+    return _COMMAND.replace("PROCESSES", "|".join(f"{name}*" for name in kind_of(node).processes))
+
+
 def read(text: str) -> Usage | None:
-    """Read what the command printed: each process's `stat` and its Pss, then the time since boot; None for no process.
+    """Read what the command printed: `stat`, threads' `schedstat` and Pss of each process, then the time since boot.
+
+    None for no process.  `stat` counts hundredths of a second, `schedstat` nanoseconds, where the kernel has it; what
+    ended children used is in `stat` only.
 
     Raises:
         LabkitError: it is something else.
@@ -48,8 +57,10 @@ def read(text: str) -> Usage | None:
     try:
         now = float(uptime.split()[0])
         # proc(5): after the name in brackets field 3 is the first; 14 to 17 are processor time, 22 the start
-        processes = [line.rpartition(")")[2].split() for line in lines if not line.startswith("Pss:")]
-        used = sum(int(field) for fields in processes for field in fields[11:15]) / _TICKS
+        processes = [line.rpartition(")")[2].split() for line in lines if ")" in line]
+        threads = [int(line.split()[0]) / 1e9 for line in lines if re.fullmatch(r"\d+ \d+ \d+", line)]
+        used = sum(int(field) for fields in processes for field in fields[13 if threads else 11 : 15]) / _TICKS
+        used += sum(threads)
         started = [int(fields[19]) / _TICKS for fields in processes]
         memory = sum(int(size) for size in re.findall(r"^Pss:\s+(\d+) kB$", text, re.MULTILINE))
     except (ValueError, IndexError) as error:

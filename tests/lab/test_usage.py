@@ -18,6 +18,12 @@ def test_processor_time_counts_from_the_start_of_the_first_process() -> None:
     assert found == Usage(cpu_percent=pytest.approx(5.0), memory_kb=3500)
 
 
+def test_processor_time_is_to_the_nanosecond_where_the_kernel_counts_so() -> None:
+    """Two threads of 4 ms in all, and the child's children's 0.05 s, in 10 s."""
+    found = read(f"{PARENT}\n1000000 55 3\n3000000 7 1\nPss:     1000 kB\n{CHILD}\n0 0 0\nPss: 5 kB\n20.00 70.00\n")
+    assert found == Usage(cpu_percent=pytest.approx(0.54), memory_kb=1005)
+
+
 def test_where_no_daemon_runs_nothing_is_measured() -> None:
     assert read("20.00 70.00\n") is None
 
@@ -39,11 +45,13 @@ def result(took: int | None) -> Run:
 def test_a_column_has_the_longest_times_and_the_mean_cost() -> None:
     expected = Column(verdict="PASS", takeover_s=0.55, outage_s=0.55, cpu_percent=1.5, memory_kb=1536)
     assert column(result(550_000)) == expected
+    lacking = Column(verdict="SKIP", takeover_s=None, outage_s=None, cpu_percent=None, memory_kb=None, why="no FAULT")
+    assert list(table("x", {"frr": lacking}))[-1] == "  frr: no FAULT"
     assert list(table("failover stop", {"labkit": column(result(550_000)), "keepalived": column(result(None))})) == [
         "failover stop                     labkit    keepalived",
         "  verdict                           PASS          PASS",
         "  takeover                       0.550 s             -",
         "  outage                         0.550 s             -",
-        "  CPU                              1.5 %             -",
+        "  CPU                             1.50 %             -",
         "  memory                          1.5 MB             -",
     ]

@@ -16,6 +16,7 @@ from labkit.ui.cli.plan import prepare
 
 if TYPE_CHECKING:
     from labkit.lab.prepared import Prepared
+    from labkit.lab.provider import World
     from labkit.lab.report import Run
     from labkit.lab.story import Scenario
     from labkit.lab.verdict import Result
@@ -44,6 +45,17 @@ class Attempt:
         lines: list[str] = []
         return lines, self.run(lines.append)
 
+    def prepared(self, python: str = sys.executable) -> "Prepared":
+        """Load its lab, in the variant that the scenario is for; `python` is how nodes start the interpreter.
+
+        Raises:
+            LabkitError: something is wrong with the lab, or it cannot be what was asked for.
+        """
+        from labkit.lab import vocabulary
+
+        variant = vocabulary.variant_of(self.path) or self.variant
+        return prepare(self.lab, variant, self.settings, self.daemons, python=python)
+
     def run(self, say: Callable[[str], None]) -> "Run":
         """Run it, saying how it goes.
 
@@ -55,15 +67,13 @@ class Attempt:
         from labkit.lab.verdict import skipped
         from labkit.providers import registry
 
-        variant = vocabulary.variant_of(self.path) or self.variant
         provider = None if self.provider == "sim" else registry.provider(self.provider)
-        python = provider.python if provider else sys.executable
-        prepared = prepare(self.lab, variant, self.settings, self.daemons, python=python)
+        prepared = self.prepared(provider.python if provider else sys.executable)
         scenario = vocabulary.load(self.path, self.scenario, prepared.topology)
         say(f"{self.lab} {self.scenario}: {scenario.title}")
         if provider is None:
             return self._simulate(prepared, scenario, say)
-        if lacking := registry.lacking(provider, prepared.needs):
+        if lacking := _lacking(prepared, scenario, provider):
             result = skipped(self.scenario, scenario.title, lacking)
             return report.Run(lab=self.lab, number=self.number, result=result)
         instance = f"{prepared.topology.name.replace('/', '-')}-{self.scenario}-{os.getpid()}"
@@ -74,8 +84,7 @@ class Attempt:
                 result = Experiment(scenario, prepared.topology, prepared.configs, connection, say).run()
                 run = self._finish(result, prepared, connection, say)
                 if self.with_usage:
-                    routers = [node.name for node in prepared.topology.routers]
-                    run = replace(run, usage=usage.measure(connection, routers))
+                    run = replace(run, usage=usage.measure(connection, prepared.topology.routers))
             with contextlib.suppress(LabkitError):  # a lab that broke is gone already; the verdict says so
                 client.take_down(instance)
         finally:
@@ -107,3 +116,12 @@ class Attempt:
             except LabkitError as error:
                 click.echo(f"labkit: {error}", err=True)
         return run if self.with_trace else replace(run, result=replace(result, trace=()))
+
+
+def _lacking(prepared: "Prepared", scenario: "Scenario", provider: "World") -> str:
+    """Return in words what keeps a scenario from being run: of the daemons, then of the machine; or nothing."""
+    from labkit.lab import frr
+    from labkit.providers import registry
+
+    unable = prepared.lacking or frr.lacking_for(scenario, prepared.topology)
+    return unable or registry.lacking(provider, prepared.needs)

@@ -1,15 +1,15 @@
 """`labkit compare`: the same scenarios with different daemons, side by side."""
 
 import json
-import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from labkit.diagnostics import LabkitError, did_you_mean
+from labkit.lab.daemons import missing
 from labkit.lab.topology import Daemon
 from labkit.ui.cli.attempt import Attempt
 from labkit.ui.cli.plan import load
@@ -17,26 +17,29 @@ from labkit.ui.cli.plan import load
 if TYPE_CHECKING:
     from labkit.lab.report import Run
 
-_SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ROWS = ("verdict", "takeover", "outage", "CPU", "memory")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """What one daemon did in one scenario; takeover and outage are the longest, CPU and memory a node's mean."""
+    """What one daemon did in one scenario; takeover and outage are the longest, CPU and memory a node's mean.
+
+    `why` says what kept the scenario from running, or broke it.
+    """
 
     verdict: str
     takeover_s: float | None
     outage_s: float | None
     cpu_percent: float | None
     memory_kb: int | None
+    why: str = ""
 
     def cells(self) -> dict[str, str]:
         """Return it in words, by row."""
         figures = {
             "takeover": _figure(self.takeover_s, "{:.3f} s"),
             "outage": _figure(self.outage_s, "{:.3f} s"),
-            "CPU": _figure(self.cpu_percent, "{:.1f} %"),
+            "CPU": _figure(self.cpu_percent, "{:.2f} %"),
             "memory": _figure(self.memory_kb and self.memory_kb / 1024, "{:.1f} MB"),
         }
         return {"verdict": self.verdict, **figures}
@@ -70,27 +73,34 @@ def compare_command(
     from labkit.lab import catalog, report  # yaml only where a lab is read
 
     kinds = _kinds(daemons)
-    runs: list[Run] = []
-    found: list[dict[str, Any]] = []
+    chosen: dict[tuple[str, str], dict[str, Attempt]] = {}
     for each, name, path in catalog.wanted_scenarios(lab, wanted):
         routers = [node.name for node in load(each, variant, settings, ())[0].routers]
-        columns: dict[str, Column] = {}
-        for kind in kinds:
-            attempt = Attempt(
-                lab=each,
-                scenario=name,
-                path=path,
-                number=0,
-                variant=variant,
-                settings=settings,
-                daemons=tuple(f"{router}={kind}" for router in routers),
-                provider=provider,
-                evidence=None,
-                with_trace=False,
-                with_usage=True,
-            )
-            runs.append(attempt.run(lambda _: None))
-            columns[kind] = column(runs[-1])
+        common = Attempt(
+            lab=each,
+            scenario=name,
+            path=path,
+            number=0,
+            variant=variant,
+            settings=settings,
+            daemons=(),
+            provider=provider,
+            evidence=None,
+            with_trace=False,
+            with_usage=True,
+        )
+        chosen[each, name] = {
+            kind: replace(common, daemons=tuple(f"{router}={kind}" for router in routers)) for kind in kinds
+        }
+    for attempts in chosen.values():
+        for attempt in attempts.values():
+            attempt.prepared()  # what a daemon cannot be part of is told before anything runs
+    runs: list[Run] = []
+    found: list[dict[str, Any]] = []
+    for (each, name), attempts in chosen.items():
+        made = {kind: attempt.run(lambda _: None) for kind, attempt in attempts.items()}
+        runs += made.values()
+        columns = {kind: column(run) for kind, run in made.items()}
         found.append({"lab": each, "scenario": name, "daemons": columns})
         if not as_json:
             click.echo("\n".join(table(f"{each} {name}", columns)))
@@ -99,18 +109,18 @@ def compare_command(
     raise SystemExit(report.exit_code([run.result for run in runs]))
 
 
-def _kinds(daemons: str) -> list[str]:
+def _kinds(wanted: str) -> list[str]:
     """Return the kinds of daemon that were asked for.
 
     Raises:
         LabkitError: there is no such daemon, or it is not installed.
     """
-    kinds = list(dict.fromkeys(daemons.split(",")))
+    kinds = list(dict.fromkeys(wanted.split(",")))
     for kind in kinds:
         if kind not in tuple(Daemon):
             raise LabkitError(f"no daemon '{kind}'; {did_you_mean(kind, Daemon)}")
-    if Daemon.KEEPALIVED in kinds and shutil.which("keepalived", path=_SEARCH) is None:
-        raise LabkitError("keepalived is not installed on this machine; install it: sudo apt-get install keepalived")
+        if lack := missing(Daemon(kind)):
+            raise LabkitError(lack)
     return kinds
 
 
@@ -127,6 +137,7 @@ def column(run: "Run") -> Column:
         outage_s=max(outages, default=None),
         cpu_percent=round(mean(each.cpu_percent for each in usage), 2) if usage else None,
         memory_kb=round(mean(each.memory_kb for each in usage)) if usage else None,
+        why=run.result.error,
     )
 
 
@@ -137,6 +148,7 @@ def table(title: str, columns: Mapping[str, Column]) -> Iterable[str]:
     yield f"{title:<26}" + "".join(f"{kind:>{width}}" for kind in cells)
     for row in _ROWS:
         yield f"  {row:<24}" + "".join(f"{each[row]:>{width}}" for each in cells.values())
+    yield from (f"  {kind}: {each.why}" for kind, each in columns.items() if each.why)
 
 
 def _figure(value: float | None, form: str) -> str:
