@@ -30,7 +30,7 @@ _OF_INSTANCE: Final[Mapping[str, Callable[[VrrpInstance], object]]] = {
     "preempt_delay": lambda instance: instance.router.preempt_delay,
     "vrrp_startup_delay": lambda instance: instance.router.start_delay,
     "down_timer_adverts": lambda instance: instance.router.down_timer_adverts != 3,
-    "mcast_src_ip": lambda instance: instance.router.source,
+    "mcast_src_ip": lambda instance: instance.router.source and not instance.router.is_unicast,
     "mcast_dst_ip": lambda instance: instance.router.destination,
     "virtual_ipaddress_excluded": lambda instance: len(instance.addresses) > len(instance.router.addresses),
     "dev of a virtual address": lambda instance: any(
@@ -63,9 +63,13 @@ _OF_FILE: Final[Mapping[str, Callable[[Config], object]]] = {
 def refuse(topology: Topology, configs: Mapping[str, Config]) -> None:
     """Refuse what the lab must have otherwise for its FRR nodes to be part of an election.
 
+    Where FRR lacks something, nothing is refused: to mend this would help nobody.
+
     Raises:
         RefusedError: there is something; holds all of it.
     """
+    if lacking(topology, configs):
+        return
     complaints = [
         Diagnostic(span=span, message=f"{node.name} runs frr, {message}", hint=hint)
         for node in topology.routers

@@ -23,6 +23,7 @@ from labkit.providers.docker.engine import PYTHON, Engine, EngineError
 from labkit.providers.docker.fleet import Fleet
 
 _READY_WITHIN_S = 120.0
+_NO_FRR = "frr needs CAP_SYS_ADMIN, which containers of nodes do not have; --provider netns runs it"
 _PROBE = "import json; from labkit.kernel import capabilities; print(json.dumps(capabilities.probe()))"
 
 
@@ -39,9 +40,9 @@ class DockerWorld:
             return [str(error)]
 
     def capabilities(self) -> dict[str, str]:
-        """Return what the engine's kernel can do, tried in a container."""
+        """Return what the engine's kernel can do, tried in a container, and which daemon no container may run."""
         found: dict[str, str] = json.loads(Engine().say(["-c", _PROBE]))
-        return found
+        return found | {"vrrpd": _NO_FRR}
 
     def supervise(self, plan: Plan, listener: socket.socket, path: Path, leash: socket.socket) -> NoReturn:
         """Turn this forked process into the keeper of the lab's containers."""
