@@ -132,12 +132,11 @@ def _build(top: Section, services: Iterator[Section], file: str, complaints: Com
     _check_together(instances, groups, known, complaints)
     global_defs = next(iter(top.sections(process.GLOBAL_DEFS)), _absent(top.document, process.GLOBAL_DEFS))
     preferences = assign_preferences(top, complaints)
-    around = Surroundings(
-        global_defs=global_defs, shared=shared_fields(global_defs), known=known, preferences=preferences
-    )
+    shared = shared_fields(global_defs)
+    around = Surroundings(global_defs=global_defs, shared=shared, known=known, preferences=preferences)
     built_instances = [build_instance(section, around, complaints) for section in instances]
     names = [str(section.title) for section in instances if section.title is not None]
-    values = build_global_defs(global_defs, top, complaints)
+    values = build_global_defs(global_defs, top, shared, complaints)
     statics = build_statics(top, names, preferences, values.default_interface, complaints)
     check_delays(top, (instance for instance in built_instances if instance is not None), complaints)
     neighbours = Neighbours(

@@ -37,6 +37,32 @@ class Scheduling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceDefaults:
+    """What `global_defs` says for instances that say nothing else; the fields are those of `RouterConfig`.
+
+    It is in the instances already, and here for those who ask what is taken by default.  `group4` and `group6` are None
+    where it is the protocol's own.
+    """
+
+    version: int = 2
+    group4: Address | None = None
+    group6: Address | None = None
+    announce_delay: Micros = 5_000_000
+    announce_repeat: int = 5
+    refresh_interval: Micros = 0
+    refresh_repeat: int = 1
+    lower_prio_delay: Micros | None = None
+    lower_prio_repeat: int | None = None
+    lower_prio_no_advert: bool = False
+    higher_prio_send_advert: bool = False
+    down_timer_adverts: int = 3
+    check_unicast_source: bool = False
+    skip_check_adv_addr: bool = False
+    strict: bool = False
+    extra_interval: Micros = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalDefs:
     """The `global_defs` block, and what keepalived also takes at the top of a file."""
 
@@ -76,6 +102,7 @@ class GlobalDefs:
     garp_interval: Micros = 0  # between two gratuitous ARPs on one interface, microseconds
     gna_interval: Micros = 0
     garp_groups: tuple["GarpGroup", ...] = ()
+    instances: InstanceDefaults = field(default_factory=InstanceDefaults)
     default_interface: str | None = None
     vmac_prefix: str = "vrrp"
     vmac_addr_prefix: str | None = None

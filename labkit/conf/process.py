@@ -1,15 +1,16 @@
 """The `global_defs` block, and what may stand at the top of a file, as one value."""
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from labkit.conf.complaints import Complaints
-from labkit.conf.model import Fifo, GlobalDefs, Scheduling, SyncDaemon
+from labkit.conf.model import Fifo, GlobalDefs, InstanceDefaults, Scheduling, SyncDaemon
 from labkit.conf.pacing import build_delays, build_garp_groups
 from labkit.conf.schema import Leaf, process, trackers, vrrp
 from labkit.conf.section import Section
 from labkit.diagnostics import did_you_mean
-from labkit.values import replace
+from labkit.values import fields, replace
 
 _PLAIN: dict[str, Leaf[Any]] = {
     "notification_email_from": process.NOTIFICATION_EMAIL_FROM,
@@ -58,6 +59,13 @@ _TOP: dict[str, Leaf[Any]] = {
     "use_pid_dir": process.USE_PID_DIR,
     "child_wait_time": process.CHILD_WAIT_TIME,
 }
+_INSTANCES: dict[str, Leaf[Any]] = {
+    "version": process.VRRP_VERSION,
+    "group4": process.VRRP_MCAST_GROUP4,
+    "group6": process.VRRP_MCAST_GROUP6,
+    "check_unicast_source": process.VRRP_CHECK_UNICAST_SRC,
+    "strict": process.VRRP_STRICT,
+}
 _VRRP: dict[str, Leaf[Any]] = {
     "nice": process.VRRP_PRIORITY,
     "realtime": process.VRRP_RT_PRIORITY,
@@ -84,8 +92,8 @@ _FIFOS = {
 }
 
 
-def build_global_defs(section: Section, top: Section, complaints: Complaints) -> GlobalDefs:
-    """Return what `global_defs` and the top of the file say together."""
+def build_global_defs(section: Section, top: Section, shared: Mapping[str, Any], complaints: Complaints) -> GlobalDefs:
+    """Return what `global_defs` and the top of the file say together; `shared` is what instances take from it."""
     server, port = section.get(process.SMTP_SERVER) or (None, 25)
     return GlobalDefs(
         notification_email=tuple(entry.value for entry in section.lines(process.NOTIFICATION_EMAIL)),
@@ -99,7 +107,17 @@ def build_global_defs(section: Section, top: Section, complaints: Complaints) ->
         **top.given(_TOP),
         **_dumps(section, top),
         **_fifos(section, complaints),
+        instances=_instances(section, shared),
         lvs_sync_daemon=_sync_daemon(section, top, complaints),
+    )
+
+
+def _instances(section: Section, shared: Mapping[str, Any]) -> InstanceDefaults:
+    names = {field.name for field in fields(InstanceDefaults)}
+    taken = {name: value for name, value in shared.items() if name in names}
+    extra = section.get(process.VRRP_GARP_EXTRA_IF)
+    return InstanceDefaults(
+        **taken, **section.given(_INSTANCES), extra_interval=extra.interval or 0 if extra is not None else 0
     )
 
 

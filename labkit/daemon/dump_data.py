@@ -10,17 +10,18 @@ from collections.abc import Iterable
 from labkit.conf.model import (
     Command,
     Config,
-    GlobalDefs,
-    Scheduling,
     SyncGroup,
     TrackFile,
     TrackProcess,
     VrrpInstance,
     VrrpScript,
 )
+from labkit.daemon.dump_globals import global_lines
+from labkit.daemon.dump_network import interface_lines, primary, socket_lines, static_lines
 from labkit.daemon.dumps import MASKED, base_of, seconds
-from labkit.daemon.messages import InterfaceState
+from labkit.daemon.messages import Common, InterfaceState
 from labkit.daemon.report import Report, RouterReport, TrackerReport
+from labkit.daemon.route_words import route_words, rule_words
 from labkit.daemon.written import address_words, argv
 from labkit.trace import SECOND, Micros
 from labkit.vrrp.config import RouterConfig, Track, TrackKind
@@ -29,17 +30,18 @@ _WORD = {True: "true", False: "false", None: "unset"}
 _ABLE = {True: "enabled", False: "disabled"}
 
 
-def data(config: Config, report: Report, interfaces: Iterable[InterfaceState]) -> str:
+def data(config: Config, report: Report, common: Common) -> str:
     """Return the whole text of the VRRP process."""
-    interfaces = list(interfaces)
-    known = {state.name: state for state in interfaces}
+    known = {state.name: state for state in (*common.interfaces, *common.others)}
     instances = {instance.router.name: instance for instance in config.instances}
-    lines = ["------< Global definitions >------", *_global(config.global_defs)]
+    lines = ["------< Global definitions >------", *global_lines(config.global_defs)]
+    lines += static_lines(config, known)
     if config.instances:
         lines.append("------< VRRP Topology >------")
         for router in report.routers:
             if router.name in instances:
                 lines += _instance(router, instances[router.name], config, known.get(router.interface))
+    lines += socket_lines(config, common.sockets)
     groups = {group.name: group for group in report.groups}
     lines += _section(
         "VRRP Sync groups", [_group(g, groups[g.name].state) for g in config.sync_groups if g.name in groups]
@@ -52,68 +54,17 @@ def data(config: Config, report: Report, interfaces: Iterable[InterfaceState]) -
     lines += _section("VRRP Track files", files)
     processes = [_process(p, config, trackers.get(("process", p.check.name))) for p in config.track_processes]
     lines += _section("VRRP Track processes", processes)
-    lines += _section("Interfaces", [_interface(state, config) for state in interfaces])
+    lines += interface_lines(config, known.values())
     return "\n".join(lines) + "\n"
 
 
 def parent_data(config: Config) -> str:
     """Return the text of the parent process."""
-    return "\n".join(["------< Global definitions >------", *_global(config.global_defs)]) + "\n"
+    return "\n".join(["------< Global definitions >------", *global_lines(config.global_defs)]) + "\n"
 
 
 def _section(title: str, blocks: list[list[str]]) -> list[str]:
     return [f"------< {title} >------", *(line for block in blocks for line in block)] if blocks else []
-
-
-def _global(defs: GlobalDefs) -> list[str]:
-    lines = [f" Network namespace = {defs.net_namespace or '(default)'}"]
-    lines += [f" Instance = {defs.instance}"] if defs.instance else []
-    lines += [f" Router ID = {defs.router_id}"] if defs.router_id else []
-    if defs.smtp_server:
-        lines += [f" Smtp server = {defs.smtp_server}", f" Smtp server port = {defs.smtp_port}"]
-    lines += [f" Smtp HELO name = {defs.smtp_helo_name}"] if defs.smtp_helo_name else []
-    if defs.notification_email:
-        lines.append(f" Smtp server connection timeout = {seconds(defs.smtp_connect_timeout)}")
-        lines.append(f" Email notification from = {defs.notification_email_from}")
-        lines += [" Email notification to:", *(f"   {address}" for address in defs.notification_email)]
-    return [
-        *lines,
-        f" Default smtp_alert = {_WORD[defs.smtp_alert]}",
-        f" Default smtp_alert_vrrp = {_WORD[defs.smtp_alert_vrrp]}",
-        f" Default smtp_alert_checker = {_WORD[defs.smtp_alert_checker]}",
-        f" Checkers log all failures = {_WORD[defs.checker_log_all_failures]}",
-        *([f" Default interface = {defs.default_interface}"] if defs.default_interface else []),
-        f" Disable local IGMP = {'yes' if defs.disable_local_igmp else 'no'}",
-        f" LVS flush = {_WORD[defs.lvs_flush]}",
-        f" LVS flush on stop = {_ABLE[defs.lvs_flush_on_stop]}",
-        *_fifos(defs),
-        f" FIFO write vrrp states on reload = {_WORD[defs.fifo_write_states_on_reload]}",
-        f" VRRP notify priority changes = {_WORD[defs.vrrp_notify_priority_changes]}",
-        f" Gratuitous ARP interval = {defs.garp_interval / SECOND:.6f}",
-        f" Gratuitous NA interval = {defs.gna_interval / SECOND:.6f}",
-        *_scheduling("VRRP", defs.vrrp_scheduling),
-        *_scheduling("Checker", defs.checker_scheduling),
-        f" Script security {_ABLE[defs.enable_script_security]}",
-    ]
-
-
-def _fifos(defs: GlobalDefs) -> list[str]:
-    fifos = {"Global": defs.notify_fifo, "VRRP": defs.vrrp_notify_fifo, "LVS": defs.lvs_notify_fifo}
-    lines: list[str] = []
-    for kind, fifo in fifos.items():
-        if fifo is not None:
-            lines.append(f" {kind} notify fifo = {fifo.path}")
-            lines += [f" {kind} notify fifo script = {argv(fifo.script)}"] if fifo.script else []
-    return lines
-
-
-def _scheduling(kind: str, scheduling: Scheduling) -> list[str]:
-    return [
-        f" {kind} process priority = {scheduling.nice or 0}",
-        f" {kind} don't swap = {_WORD[scheduling.no_swap]}",
-        f" {kind} realtime priority = {scheduling.realtime or 0}",
-        f" {kind} realtime limit = {scheduling.realtime_limit}",
-    ]
 
 
 # --- instances --------------------------------------------------------------------------------------------------------
@@ -165,20 +116,12 @@ def _network(router: RouterReport, instance: VrrpInstance, interface: InterfaceS
         lines.append(f"   Interface = {router.interface}")
     if core.source:
         lines.append(f"   Using src_ip = {core.source} (from configuration)")
-    elif primary := _primary(interface, core.family):
-        lines.append(f"   Using src_ip = {primary}")
+    elif own := primary(interface, core.family):
+        lines.append(f"   Using src_ip = {own}")
     if not core.unicast:
         default = "ff02::12" if core.family == 6 else "224.0.0.18"
         lines.append(f"   Multicast address {core.destination or default}")
     return lines
-
-
-def _primary(interface: InterfaceState | None, family: int) -> str:
-    """Return the address that adverts come from where none is configured."""
-    for address in interface.addresses if interface else ():
-        if address.startswith("fe80:") if family == 6 else ":" not in address:
-            return address.partition("/")[0]
-    return ""
 
 
 def _timing(core: RouterConfig, router: RouterReport) -> list[str]:
@@ -224,8 +167,8 @@ def _belongings(router: RouterReport, instance: VrrpInstance, config: Config) ->
         lines += [f"   Check unicast src : {'yes' if core.check_unicast_source else 'no'}", "   Unicast Peer :"]
         lines += [f"     {peer.address} min_ttl {peer.min_ttl} max_ttl {peer.max_ttl}" for peer in core.peers]
     lines += ["   Unicast checksum compatibility = no"] if core.unicast else []
-    lines += _listed("   Virtual Routes :", map(str, instance.routes))
-    lines += _listed("   Virtual Rules :", map(str, instance.rules))
+    lines += _listed("   Virtual Routes :", map(route_words, instance.routes))
+    lines += _listed("   Virtual Rules :", map(rule_words, instance.rules))
     lines += _tracks(core.tracks)
     lines.append(f"   Using smtp notification = {'yes' if instance.smtp_alert else 'no'}")
     lines.append(f"   Notify deleted = {'Deleted' if instance.notify_deleted else 'Fault'}")
@@ -346,30 +289,6 @@ def _process(tracked: TrackProcess, config: Config, now: TrackerReport | None) -
         f"   Full command = {_WORD[tracked.full_command]}",
         *_followers(TrackKind.PROCESS, check.name, config),
     ]
-
-
-def _interface(state: InterfaceState, config: Config) -> list[str]:
-    if not state.exists:
-        return [f" Name = {state.name}", "   State = DOWN, does not exist"]
-    weights = [
-        f"{instance.router.name}, weight {weight}"
-        for instance in config.instances
-        for weight in _weights(instance.router, state.name)
-    ]
-    return [
-        f" Name = {state.name}",
-        f"   index = {state.index}",
-        f"   IPv4 address = {_primary(state, 4) or '(none)'}",
-        f"   IPv6 address = {_primary(state, 6) or '(none)'}",
-        f"   MAC = {state.lladdr}",
-        f"   State = {'UP, RUNNING' if state.up else 'DOWN'}",
-        *_listed("   Tracking VRRP instances :", weights),
-    ]
-
-
-def _weights(core: RouterConfig, interface: str) -> list[int]:
-    own = [0] if core.interface == interface and core.watch_interface else []
-    return own + [t.weight for t in core.tracks if t.kind is TrackKind.INTERFACE and t.name == interface]
 
 
 def _moment(at: float) -> str:

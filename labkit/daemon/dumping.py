@@ -65,7 +65,7 @@ class Dumper:
 
         def told(snapshot: Snapshot | None) -> None:
             if snapshot is not None:
-                text = data(settle(self._parent.config)[0], self.report(snapshot), snapshot.common.interfaces)
+                text = data(settle(self._parent.config)[0], self.report(snapshot), snapshot.common)
                 for line in text.splitlines():
                     self._log.say(line)
 
@@ -82,7 +82,7 @@ class Dumper:
         report = self.report(snapshot)
         match which:
             case Dump.DATA:
-                text = data(settle(parent.config)[0], report, snapshot.common.interfaces)
+                text = data(settle(parent.config)[0], report, snapshot.common)
                 self._put(defs.state_dump_file, text)
             case Dump.JSON:
                 self._put(defs.json_dump_file, as_json(settle(parent.config)[0], report, defs.json_version))

@@ -7,6 +7,7 @@ import json
 
 from labkit.conf.model import Command, Config, TrackProcess, VrrpInstance
 from labkit.daemon.report import CLASSIC_ERRORS, STATES, CounterReport, Report, RouterReport
+from labkit.daemon.route_words import route_words, rule_words
 from labkit.daemon.written import address_words, argv
 from labkit.trace import SECOND, Micros
 from labkit.vrrp.config import TrackKind
@@ -135,8 +136,8 @@ def _lists(router: RouterReport, instance: VrrpInstance, config: Config) -> dict
     lists: dict[str, list[str]] = {
         "vips": vips,
         "evips": excluded,
-        "vroutes": [str(route) for route in instance.routes],
-        "vrules": [str(rule) for rule in instance.rules],
+        "vroutes": [route_words(route) for route in instance.routes],
+        "vrules": [rule_words(rule) for rule in instance.rules],
         "track_ifp": names[TrackKind.INTERFACE],
         "track_script": [scripts.get(name, name) for name in names[TrackKind.SCRIPT]],
         "track_process": [programs.get(name, name) for name in names[TrackKind.PROCESS]],

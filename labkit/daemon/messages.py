@@ -86,6 +86,20 @@ class InterfaceState:
     index: int = 0
     lladdr: str = ""
     addresses: tuple[str, ...] = ()
+    kind: str = ""
+    base: str = ""  # the interface that this one lies on
+    mtu: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketState:
+    """An open pair of sockets of adverts, by the numbers that they have in the VRRP process."""
+
+    interface: str
+    family: int
+    protocol: int
+    receiver: int
+    sender: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +123,8 @@ class Common:
     trackers: tuple[TrackerStatus, ...] = ()
     groups: tuple[tuple[str, State], ...] = ()
     interfaces: tuple[InterfaceState, ...] = ()
+    others: tuple[InterfaceState, ...] = ()  # macvlans, and interfaces on which addresses are
+    sockets: tuple[SocketState, ...] = ()
     deliveries: tuple[DeliveryReport, ...] = ()
     errors: tuple[tuple[ErrorKind, int], ...] = ()  # packets that were for no router of ours
 

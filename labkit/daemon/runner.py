@@ -111,7 +111,7 @@ class Runner:
             log=log,
             tracer=self._tracer,
         )
-        self._teller = Teller(self._speaker, self._service, self._interfaces, now)
+        self._teller = Teller(self._speaker, self._service, self._interfaces, self._equipment.ports, now)
         warn = partial(log.say, level=Level.WARNING)
         self._duplicates = DuplicateWatch(
             self._loop, self._interfaces, status=self._speaker.status, seen=self._handle, say=warn
@@ -240,6 +240,7 @@ class Runner:
         tracked = {track.name for track in event.tracks if track.kind is TrackKind.INTERFACE}
         self._unhurried = all(router.advert_interval >= _LONG_INTERVAL for router in event.routers)
         self._watched = {router.interface for router in event.routers} | tracked
+        self._teller.configure(config)
         self._service.holdings.statics.configure(config)
         if starting:
             self._interfaces.read()  # the static addresses

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Collection
 
+from labkit.conf.model import Config
 from labkit.daemon.interfaces import Interfaces
-from labkit.daemon.messages import PAGE, Common, InterfaceState, Page, RouterState
+from labkit.daemon.messages import PAGE, Common, InterfaceState, Page, RouterState, SocketState
+from labkit.daemon.ports import Ports
 from labkit.daemon.service import Service
 from labkit.trace import Micros
 from labkit.vrrp.speaker import Speaker
@@ -14,11 +16,21 @@ _OUTPUT = 1000  # characters
 class Teller:
     """Makes pages; nothing here changes what it looks at."""
 
-    def __init__(self, speaker: Speaker, service: Service, interfaces: Interfaces, clock: Callable[[], Micros]) -> None:
+    def __init__(
+        self, speaker: Speaker, service: Service, interfaces: Interfaces, ports: Ports, clock: Callable[[], Micros]
+    ) -> None:
         self._speaker = speaker
+        self._ports = ports
+        self._devices: frozenset[str] = frozenset()
         self._service = service
         self._interfaces = interfaces
         self._clock = clock
+
+    def configure(self, config: Config) -> None:
+        """Tell of the interfaces of this configuration from now on."""
+        addresses = [*config.static_addresses, *(one for instance in config.instances for one in instance.addresses)]
+        macvlans = (instance.vmac.name for instance in config.instances if instance.vmac is not None)
+        self._devices = frozenset((*(address.device for address in addresses), *macvlans))
 
     def page(self, first: int, watched: Collection[str]) -> Page:
         """Return the page from router `first` on; `watched` are the interfaces that the configuration names."""
@@ -39,6 +51,17 @@ class Teller:
             trackers=self._speaker.trackers,
             groups=tuple(self._speaker.groups.items()),
             interfaces=tuple(self._interface(name) for name in sorted(watched)),
+            others=tuple(self._interface(name) for name in sorted(self._devices.difference(watched))),
+            sockets=tuple(
+                SocketState(
+                    interface=port.interface,
+                    family=port.family,
+                    protocol=port.protocol,
+                    receiver=port.fileno(),
+                    sender=port.sender,
+                )
+                for port in self._ports
+            ),
             deliveries=self._service.herald.deliveries(),
             errors=tuple(self._speaker.errors.items()),
         )
@@ -54,4 +77,7 @@ class Teller:
             index=interface.index,
             lladdr=interface.lladdr.hex(":"),
             addresses=tuple(str(address) for address in interface.addresses),
+            kind=interface.kind,
+            base=next((base.name for base in self._interfaces if interface.base == base.index), ""),
+            mtu=interface.mtu,
         )

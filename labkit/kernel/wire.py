@@ -144,6 +144,11 @@ class Port:
         """Return the descriptor to wait on for adverts."""
         return self._receiver.fileno()
 
+    @property
+    def sender(self) -> int:
+        """The descriptor that adverts leave by."""
+        return self._sender.fileno()
+
     def receive(self, limit: int, heard_again: Callable[[Key], bool] = _never) -> Iterator[Received]:
         """Yield what waits here as events for the core, of at most `limit` packets.
 

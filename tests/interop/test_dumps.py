@@ -160,6 +160,49 @@ vrrp_instance V8 {
   192.168.1.29
  }
 }
+vrrp_instance V9 {
+ state BACKUP
+ interface eth0
+ virtual_router_id 29
+ priority 100
+ version 3
+ advert_int 0.1
+ virtual_ipaddress {
+  192.168.1.31
+ }
+ virtual_routes {
+  10.1.0.0/16 src 192.168.1.31 tos 4 via 192.168.1.22 dev eth0 table 100 metric 5
+  10.2.0.0/16 via 192.168.1.22 dev eth0 onlink realms 3/4 mtu lock 1400 hoplimit 3 rtt 200ms initcwnd 5 quickack 1
+  append unreachable 10.3.0.0/16 metric 7
+  local 10.4.0.0/16 dev eth0
+  10.5.0.0/16 nexthop via 192.168.1.22 dev eth0 weight 2 onlink nexthop via 192.168.1.23 dev eth0 realms 4
+  10.6.0.0/16 via 192.168.1.22 or 192.168.1.23
+  10.7.0.0/16 dev eth0 scope link features ecn ttl-propagate enabled no_track
+  2001:db8:2::/48 from 2001:db8:3::/48 via fe80::22 dev eth0 metric 9 pref low
+ }
+ virtual_rules {
+  from 192.168.1.31 table 100 priority 900
+  to 10.0.0.0/8 table main priority 1000 no_track
+  not from 192.168.1.31 to 10.1.0.0/16 tos 4 fwmark 5/7 iif eth0 table 200 priority 2000
+  from 192.168.1.31 table 200 oif eth0 realms 3/4 priority 2004
+  from 192.168.1.31 table 200 suppress_prefixlength 3 suppress_ifgroup 4 uidrange 100-200 priority 2005
+  from 192.168.1.31 table 200 ipproto tcp sport 5-6 dport 7-7 priority 2007
+  from 192.168.1.31 goto 3000 priority 2500
+  from 192.168.1.31 blackhole priority 2600
+  from 192.168.1.31 l3mdev priority 2700
+  from 192.168.1.31 nop priority 2800
+  from 2001:db8::/32 unreachable priority 2900
+ }
+}
+static_ipaddress {
+ 192.168.1.50/24 dev eth0
+}
+static_routes {
+ 10.30.0.0/16 via 192.168.1.22 dev eth0
+}
+static_rules {
+ from 192.168.1.50 table 100 priority 50
+}
 """
 # the home of the test lies in /tmp itself
 PRIVATE = """set -e; home=$1; shift; mount --make-rprivate /; mount --bind "$home" /mnt
@@ -201,7 +244,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[_Dumps, _Du
             made.append(_Dumps(home / name, program))
             stack.callback(made[-1].close)
         for dumps in made:
-            for name in ("V3", "V5", "V6", "V7", "V8"):
+            for name in ("V3", "V5", "V6", "V7", "V8", "V9"):
                 dumps.daemon.wait_log(f"({name}) Entering MASTER STATE")
             dumps.daemon.wait_log("VRRP_Script(bad) failed")
         yield made[0], made[1]
@@ -249,6 +292,61 @@ def test_data(both: tuple[_Dumps, _Dumps]) -> None:
         assert ours[name] == expected, name
     for dumps in both:
         assert dumps.ask(10, "keepalived_parent.data").startswith("------< Global definitions >------\n Network")
+
+
+LEFT_OUT_OF_GLOBALS = (
+    "Network namespace ipvs",
+    "Smtp HELO name",  # that of the machine
+    "test config before reload",
+    "Dynamic interfaces",  # always so here
+    "nftables",
+    "libnftnl",
+    "BFD",
+    "SNMP",
+    "DBus",
+    "Default script uid:gid",
+    "rcv_bufs",
+    "rx_bufs",
+    "umask",
+)
+LEFT_OUT_OF_INTERFACES = (
+    "MAC broadcast",
+    "Seen up",
+    "Delayed state change",
+    "debounce timer",
+    "HW Type",
+    "NIC netlink",
+    "counter",
+    "Original",
+    "rp_filter",
+    "IPv6 forwarding",
+    "IPv6 address",  # our macvlans have one of their own, which is told
+)
+
+
+@pytest.mark.parametrize(
+    ("section", "left_out"),
+    [
+        pytest.param("Global definitions", LEFT_OUT_OF_GLOBALS, id="global"),
+        pytest.param("Static Addresses", (), id="addresses"),
+        pytest.param("Static Routes", (), id="routes"),
+        pytest.param("Static Rules", (), id="rules"),
+        pytest.param("VRRP Sockpool", (), id="sockets"),
+        pytest.param("Interfaces", LEFT_OUT_OF_INTERFACES, id="interfaces"),
+    ],
+)
+def test_other_sections(both: tuple[_Dumps, _Dumps], section: str, left_out: tuple[str, ...]) -> None:
+    theirs, ours = (_lines(dumps.ask(10, "keepalived.data"), section) for dumps in both)
+    theirs, ours = ([line for line in lines if not any(word in line for word in left_out)] for lines in (theirs, ours))
+    assert ours == theirs
+
+
+def _lines(text: str, section: str) -> list[str]:
+    """Return the lines of a section, without what is each process's own."""
+    lines = text.partition(f"------< {section} >------\n")[2].partition("------<")[0].splitlines()
+    lines = [re.sub(r"fd_in -?\d+ fd_out = -?\d+", "fd_in N fd_out = N", line) for line in lines]
+    lines = [re.sub(r"(MAC = )02.*|(index = )\d+", r"\1\2X", line) for line in lines]
+    return [re.sub(r", no broadcast|, loopback|, no multicast", "", line) for line in lines]
 
 
 def _topology(text: str) -> dict[str, list[str]]:
