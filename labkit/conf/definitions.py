@@ -9,7 +9,8 @@ keepalived: an undefined name stays everywhere, unseen; `$A=$A` never ends.
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import NamedTuple
 
 from labkit.conf.source import Segment, SourceLine
@@ -46,11 +47,14 @@ class UnknownError(Exception):
 class Names:
     """All that is defined so far; `folder` is where the file lies that is being read."""
 
-    def __init__(self, config_id: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, config_id: str, environment: Mapping[str, str], lines: Sequence[SourceLine]) -> None:
+        """`lines` are those that count so far: a `random_seed` may be among them."""
         self.folder = ""
         self.defined: dict[str, Definition] = {}
         self._config_id = config_id
         self._environment = environment
+        self._lines = lines
+        self._sequence: Iterator[int] | None = None  # of numbers, once there is a seed
 
     def value(self, reference: str, *, braced: bool, quoted: bool) -> str | None:
         """Return what a reference becomes; None if it is to stay.
@@ -100,23 +104,39 @@ class Names:
                     raise UnknownError(f"the environment has no `{variable}`", hint)
                 return self._environment[variable]
             case "_RANDOM", bounds if len(bounds) <= 2:
-                return _random(bounds)
+                return self._random(bounds)
             case _:
                 raise UnknownError(f"`${{{name}}}` does not fit here", f"write {_WANTED[name]}")
+
+    def _random(self, bounds: list[str]) -> str:
+        if all(map(_NUMBER.fullmatch, bounds)):
+            low, high = int(bounds[0]) if bounds else 0, int(bounds[1]) if len(bounds) == 2 else _MOST_RANDOM
+            if low <= high:
+                return str(low + self._draw() % (high - low + 1))
+        raise UnknownError("`${_RANDOM}` does not fit here", f"write {_WANTED['_RANDOM']}")
+
+    def _draw(self) -> int:
+        """Return a number of 64 bits: by chance, or the next of the sequence that belongs to the seed."""
+        if self._sequence is None:
+            written = (line.text.split() for line in self._lines)
+            seed = next((words[1] for words in written if words[:1] == ["random_seed"] and len(words) == 2), None)
+            if seed is None:
+                return int.from_bytes(os.urandom(8), "big")
+            self._sequence = _numbers(seed)
+        return next(self._sequence)
+
+
+def _numbers(seed: str) -> Iterator[int]:
+    from hashlib import sha256  # hardly any file asks
+
+    for number in count():
+        yield int.from_bytes(sha256(f"{seed} {number}".encode()).digest()[:8], "big")
 
 
 _WANTED = {name: f"`${{{name}}}`" for name in _PREDEFINED} | {
     "_ENV": "`${_ENV X}` for the variable X of the environment",
     "_RANDOM": "`${_RANDOM}`, `${_RANDOM MIN}` or `${_RANDOM MIN MAX}`, with whole numbers and MIN not above MAX",
 }
-
-
-def _random(bounds: list[str]) -> str:
-    if all(map(_NUMBER.fullmatch, bounds)):
-        low, high = int(bounds[0]) if bounds else 0, int(bounds[1]) if len(bounds) == 2 else _MOST_RANDOM
-        if low <= high:
-            return str(low + int.from_bytes(os.urandom(8), "big") % (high - low + 1))
-    raise UnknownError("`${_RANDOM}` does not fit here", f"write {_WANTED['_RANDOM']}")
 
 
 def _written(reference: str, *, braced: bool) -> str:

@@ -17,6 +17,7 @@ from labkit.conf.include import ALL, BY_DEFAULT, UnreadableError, read_text
 from labkit.conf.instance import Surroundings, build_instance, shared_fields
 from labkit.conf.lvs import Neighbours, build_tls, build_virtual_server, check_services
 from labkit.conf.model import Config
+from labkit.conf.names import ETC_DIR, USR_DIR, read_from
 from labkit.conf.pacing import check_delays
 from labkit.conf.preprocess import Outside, own_id, preprocess
 from labkit.conf.process import build_global_defs
@@ -101,7 +102,8 @@ def _loads(text: str, file: str, outside: Outside) -> Loaded:
     document = read(source.lines, source.diagnostics)
     complaints = Complaints(document.diagnostics)
     tree_is_right = complaints.errors == 0  # else most of what could be said about its meaning would be wrong
-    top = bind(document, ROOT, complaints, apart=balancing.VIRTUAL_SERVER)
+    with read_from(*_folders_of_names(document)):
+        top = bind(document, ROOT, complaints, apart=balancing.VIRTUAL_SERVER)
     services = bind_each(document, balancing.VIRTUAL_SERVER, complaints)
     config = _build(top, services, file, complaints) if tree_is_right else None
     deque(services, maxlen=0)  # what is wrong with those that were not built
@@ -114,6 +116,14 @@ def _loads(text: str, file: str, outside: Outside) -> Loaded:
         files=source.files,
         document=document,
     )
+
+
+def _folders_of_names(document: Document) -> tuple[str, str]:
+    """Return where iproute2's names are, which has to be known before any block is read."""
+    blocks = (block for block in document.statements if block.words[0] == process.GLOBAL_DEFS.name)
+    lines = (line.words for block in blocks for line in block.body or ())
+    written = {words[0]: words[1] for words in lines if len(words) == 2}
+    return written.get(process.IPROUTE_USR_DIR.name, USR_DIR), written.get(process.IPROUTE_ETC_DIR.name, ETC_DIR)
 
 
 def _refused(file: str, message: str, hint: str) -> Loaded:

@@ -1,18 +1,31 @@
 """The names that iproute2 gives to numbers: routing tables, protocols, scopes, realms, DS fields, interface groups.
 
 They are read where iproute2 reads them: /etc/iproute2/FILE and /etc/iproute2/FILE.d/*.conf before
-/usr/share/iproute2/FILE.  The names of the kernel's own numbers are known without any file.
+/usr/share/iproute2/FILE; a configuration may name other folders.  The names of the kernel's own numbers are known
+without any file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from labkit.conf.arguments import UnfitError
 from labkit.diagnostics import did_you_mean
 from labkit.values import dataclass, field
 
-FOLDERS = (Path("/usr/share/iproute2"), Path("/etc/iproute2"))
-"""Where names are read; what a later one says counts."""
+USR_DIR, ETC_DIR = "/usr/share/iproute2", "/etc/iproute2"
+_folders = ContextVar("folders", default=(USR_DIR, ETC_DIR))
+
+
+@contextmanager
+def read_from(usr_dir: str, etc_dir: str) -> Iterator[None]:
+    """Read names in these two folders meanwhile; what the second one says counts."""
+    token = _folders.set((usr_dir, etc_dir))
+    try:
+        yield
+    finally:
+        _folders.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +37,7 @@ class Names:
     most: int
     known: Mapping[str, int] = field(default_factory=dict, hash=False)
 
-    def number(self, text: str, word: int, folders: tuple[Path, ...] = FOLDERS) -> int:
+    def number(self, text: str, word: int) -> int:
         """Return the number for a name, or for a number as it is written (decimal, 0x or 0).
 
         Raises:
@@ -37,12 +50,13 @@ class Names:
         if text in self.known:
             return self.known[text]
         names = dict(self.known)
-        for folder in folders:
+        folders = _folders.get()
+        for folder in map(Path, folders):
             for file in (folder / self.file, *sorted((folder / f"{self.file}.d").glob("*.conf"))):
                 names.update(_read(file))
         if text in names and names[text] <= self.most:
             return names[text]
-        hint = f"{did_you_mean(text, names)} or write a number, or name it in {FOLDERS[-1] / self.file}"
+        hint = f"{did_you_mean(text, names)} or write a number, or name it in {folders[-1]}/{self.file}"
         raise UnfitError(word, f"no {self.what} is called `{text}`", hint)
 
 

@@ -82,7 +82,7 @@ class _Preprocessor:
         self.untouched: FileLines | None = None  # a file in which there is nothing to do
         self.files: list[str] = []
         self.complaints = Complaints()
-        self._names = Names(outside.config_id, outside.environment)
+        self._names = Names(outside.config_id, outside.environment, self.lines)
         self._config_id = outside.config_id
         self._checks = outside.checks
         self._reading: list[_Reading] = []

@@ -84,6 +84,14 @@ def test_random_numbers_reach_to_32767(word: str) -> None:
     assert 0 <= int(line) <= 32767
 
 
+def test_after_a_seed_random_numbers_are_the_same_each_time() -> None:
+    text = "global_defs {\n random_seed 5\n}\n${_RANDOM} ${_RANDOM 1 6}\n${_RANDOM}\n"
+    numbers = " ".join(made(text)[3:]).split()
+    assert " ".join(made(text)[3:]).split() == numbers
+    assert len({" ".join(made(text.replace("5", str(seed)))) for seed in range(20)}) == 20
+    assert 1 <= int(numbers[1]) <= 6
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from labkit.conf.arguments import UnfitError
+from labkit.conf.loader import loads
 from labkit.conf.model_routes import Hop, Insertion, Metric, Route, RouteKind, Rule, RuleAction
-from labkit.conf.names import SCOPES, TABLES, as_number
+from labkit.conf.names import SCOPES, TABLES, as_number, read_from
 from labkit.conf.routes import RouteLine
 from labkit.conf.rules import RuleLine
 
@@ -490,25 +491,31 @@ def test_names_come_from_the_files_of_iproute2(tmp_path: Path) -> None:
     (shipped / "rt_tables").write_text("7 small\n8 shipped\n")
     (own / "rt_tables").write_text("# comment\n100\tsmall # why\nnonsense\nx y\n")
     (own / "rt_tables.d" / "more.conf").write_text("0x65 more\n")
-    folders = (shipped, own)
-    assert [TABLES.number(name, 0, folders) for name in ("small", "shipped", "more", "main", "0x10")] == [
-        100,
-        8,
-        101,
-        254,
-        16,
-    ]
-    with pytest.raises(UnfitError) as caught:
-        TABLES.number("smal", 3, folders)
+    with read_from(str(shipped), str(own)):
+        numbers = [TABLES.number(name, 0) for name in ("small", "shipped", "more", "main", "0x10")]
+        with pytest.raises(UnfitError) as caught:
+            TABLES.number("smal", 3)
+    assert numbers == [100, 8, 101, 254, 16]
     assert caught.value.message == "no routing table is called `smal`"
-    assert caught.value.hint == "did you mean 'small'? or write a number, or name it in /etc/iproute2/rt_tables"
+    assert caught.value.hint == f"did you mean 'small'? or write a number, or name it in {own}/rt_tables"
     assert caught.value.word == 3
 
 
 def test_a_name_for_a_number_that_is_too_high_is_none(tmp_path: Path) -> None:
     (tmp_path / "rt_scopes").write_text("256 far\n")
-    with pytest.raises(UnfitError):
-        SCOPES.number("far", 0, (tmp_path / "absent", tmp_path))
+    with read_from(str(tmp_path / "absent"), str(tmp_path)), pytest.raises(UnfitError):
+        SCOPES.number("far", 0)
+
+
+def test_a_configuration_names_the_folders_wherever_its_global_defs_stand(tmp_path: Path) -> None:
+    (tmp_path / "rt_tables").write_text("77 mine\n")
+    routes = "static_routes {\n 10.0.0.0/8 dev eth0 table mine\n}\n"
+    instances = "vrrp_instance V {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n  10.0.0.1\n }\n}\n"
+    folders = f"global_defs {{\n iproute_usr_dir /nowhere\n iproute_etc_dir {tmp_path}\n}}\n"
+    loaded = loads(routes + instances + folders, file="f")
+    assert loaded.config is not None
+    assert [route.table for route in loaded.config.static_routes] == [77]
+    assert loads(routes + instances, file="f").config is None  # and afterwards they are elsewhere
 
 
 @pytest.mark.parametrize(

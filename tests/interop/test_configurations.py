@@ -175,6 +175,15 @@ def test_where_the_two_differ(host: Namespace, tmp_path: Path, lines: str, c: bo
     assert (by_c(host, instance(lines), tmp_path), by_us(instance(lines))) == (c, ours)
 
 
+@pytest.mark.parametrize("source", ["", "unicast_src_ip 192.168.1.21"])
+def test_unicast_needs_an_interface_too(host: Namespace, tmp_path: Path, source: str) -> None:
+    """keepalived.conf(5) lets it be left out; 2.2.7 says "Unknown interface!" all the same, and ends."""
+    text = instance(f"{PEER}\n{source}\nvirtual_ipaddress {{\n192.0.2.1 dev eth0\n}}").replace(
+        "interface eth0\n", "", 1
+    )
+    assert (by_c(host, text, tmp_path), by_us(text)) == (True, Says.REFUSES)
+
+
 IN_GLOBAL_DEFS = [
     *("vrrp_strict", "vrrp_min_garp", "vrrp_min_garp off", "vrrp_skip_check_adv_addr", "vrrp_garp_interval 5"),
     *("vrrp_garp_extra_if all 100", "max_auto_priority", "max_auto_priority -1", "min_auto_priority_delay 5"),
@@ -186,7 +195,13 @@ IN_GLOBAL_DEFS = [
         "vrrp_rt_priority 50",
         "vrrp_priority -20",
     ),
-    *("vrrp_cpu_affinity 0", "vrrp_startup_delay 5.5", "dynamic_interfaces", "dynamic_interfaces allow_if_changes"),
+    *(
+        "random_seed 5",
+        "vrrp_cpu_affinity 0",
+        "vrrp_startup_delay 5.5",
+        "dynamic_interfaces",
+        "dynamic_interfaces allow_if_changes",
+    ),
     *("reload_file", "reload_file /tmp/x", "reload_time_file /tmp/x\nreload_repeat", "startup_script_timeout 1000"),
     *('startup_script "/bin/true a" root', "notify_fifo /tmp/a root root\nvrrp_notify_fifo /tmp/b", "process_names"),
     *(

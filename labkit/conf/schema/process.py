@@ -20,6 +20,7 @@ from labkit.conf.commands import FifoLine, UsersCommand
 from labkit.conf.extra import EveryInterface
 from labkit.conf.kernel_balancing import SyncLine, TimeoutsLine
 from labkit.conf.modes import FileMode
+from labkit.conf.names import ETC_DIR, USR_DIR
 from labkit.conf.schema.keyword import (
     LONG,
     NAME,
@@ -314,6 +315,13 @@ _FILES = (
     DATA_USE_INSTANCE,
 )
 
+RANDOM_SEED = Leaf("random_seed", Integer(0, 2**32 - 1), "`${_RANDOM}` in later lines is the same at each reading")
+IPROUTE_USR_DIR = Leaf(
+    "iproute_usr_dir", Path(), f"Where names of routing tables and the like are read first ({USR_DIR})"
+)
+IPROUTE_ETC_DIR = Leaf("iproute_etc_dir", Path(), f"Where they are read then, and count ({ETC_DIR})")
+_READING = (RANDOM_SEED, IPROUTE_USR_DIR, IPROUTE_ETC_DIR)
+
 # --- at the top of the file -------------------------------------------------------------------------------------------
 
 NET_NAMESPACE = Leaf("net_namespace", NAME, "Run in this network namespace")
@@ -345,11 +353,19 @@ GLOBAL_DEFS = Block(
     "global_defs",
     NO_TITLE,
     "What holds for the whole process",
-    table(*_MAIL, *_SCRIPTS, *_DEFAULTS, *_BALANCING, *_PROCESSES, *_FILES, LINKBEAT_USE_POLLING, *ALWAYS, *IDLE),
-    words(
-        "random_seed iproute_usr_dir iproute_etc_dir",
-        "nftables_ipvs nftables_ipvs_priority nftables_ipvs_start_fwmark",
+    table(
+        *_MAIL,
+        *_SCRIPTS,
+        *_DEFAULTS,
+        *_BALANCING,
+        *_PROCESSES,
+        *_FILES,
+        *_READING,
+        LINKBEAT_USE_POLLING,
+        *ALWAYS,
+        *IDLE,
     ),
+    words("nftables_ipvs nftables_ipvs_priority nftables_ipvs_start_fwmark"),
     REFUSED,
     once=True,
 )
