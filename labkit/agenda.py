@@ -7,8 +7,8 @@ at when it comes to the top, and put back where it belongs by then.
 import heapq
 from collections.abc import Hashable
 from itertools import count
-from typing import Generic, Protocol, TypeVar
 
+from labkit.hints import Generic, Protocol, TypeVar
 from labkit.trace import Micros
 
 

@@ -4,11 +4,10 @@ The daemon, the simulator, the lab engine, the user interfaces and the tests all
 monotonic time of the machine in integer microseconds, so that records of all nodes of a lab lie on one clock.
 """
 
-import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeAlias
 
+from labkit.hints import TypeAlias
 from labkit.values import dataclass, field
 
 Micros: TypeAlias = int
@@ -58,6 +57,8 @@ class Record:
 
     def to_json(self) -> str:
         """Return the record as one line of JSON, keys in a stable order, without the newline."""
+        import json  # of the daemon's processes only one tells anything
+
         return json.dumps({"at": self.at, "kind": self.kind, "node": self.node, **self.data}, separators=(",", ":"))
 
     @classmethod
@@ -67,6 +68,8 @@ class Record:
         Raises:
             ValueError: the line is not a record.
         """
+        import json
+
         try:
             fields = json.loads(line)
             at, kind, node = int(fields.pop("at")), Kind(fields.pop("kind")), str(fields.pop("node"))

@@ -1,16 +1,17 @@
 """Values: `dataclass` and its kin of the standard library, made when they are used and not when they are imported.
 
 What `dataclasses` makes of a class with `frozen` and `slots` is six functions compiled from text, 0.3 ms and 10 kB a
-class; the daemon has 200 of them, and a run uses few (docs/adr/0023).  Here a class gets its slots at once, in a fifth
-of that time, its constructor at the first call, and the rest is shared by all classes.  To mypy these are the functions
-of `dataclasses`, and `dataclasses` takes the classes made here for its own.  What labkit does not use of them (classes
-without slots, `init=False`, `InitVar`, `ClassVar`) is not here.
+class; the daemon has 200 of them, and a run uses few (docs/adr/0023).  Here a class gets its slots at once, in a tenth
+of that time, a compiled constructor when it is called often, and the rest is shared by all classes.  To mypy these are
+the functions of `dataclasses`, and `dataclasses` takes the classes made here for its own.  What labkit does not use of
+them (classes without slots, `init=False`, `InitVar`, `ClassVar`) is not here.
 """
 # ruff: noqa: ANN401 - these functions are about values of any class
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+
+from labkit.hints import TYPE_CHECKING, Any
 
 _MISSING: Any = object()
 
@@ -50,19 +51,17 @@ def _dataclass(*, slots: bool, **options: bool) -> Callable[[type], type]:
 
 def _make(cls: type, *, frozen: bool = False, kw_only: bool = False, eq: bool = True, order: bool = False) -> type:
     namespace = dict(cls.__dict__)
-    own = _own_fields(namespace, kw_only=kw_only)
-    fields: dict[str, Field] = {}
-    for base in cls.__mro__[:0:-1]:
-        fields |= {field.name: field for field in base.__dict__.get("__own_fields__", ())}
-    inherited = frozenset(fields)
-    fields |= {field.name: field for field in own}
+    names = namespace.get("__annotations__", {})
+    given = {name: namespace.pop(name) for name in names if name in namespace}  # they would be in the way of the slots
+    inherited = {name for base in cls.__mro__[1:] for name in base.__dict__.get("__own_names__", ())}
     for name in ("__dict__", "__weakref__"):
         namespace.pop(name, None)
     namespace |= {
-        "__slots__": tuple(field.name for field in own if field.name not in inherited),
-        "__own_fields__": own,
-        "__fields__": tuple(fields.values()),
-        "__match_args__": tuple(field.name for field in fields.values() if not field.kw_only),
+        "__slots__": tuple(name for name in names if name not in inherited),
+        "__own_names__": names,
+        "__own_fields__": lambda: _own_fields(names, given, kw_only=kw_only),
+        "__fields__": _FIELDS,
+        "__match_args__": _MATCH_ARGS if inherited else () if kw_only else tuple(names),
         "__dataclass_fields__": _STANDARD_FIELDS,
         "__getstate__": _state,
         "__setstate__": _set_state,
@@ -71,12 +70,37 @@ def _make(cls: type, *, frozen: bool = False, kw_only: bool = False, eq: bool = 
     if frozen:
         namespace |= {"__setattr__": _refuse, "__delattr__": _refuse}
     if eq:
-        _add_comparisons(namespace, fields.values(), frozen=frozen, order=order)
+        _add_comparisons(namespace, frozen=frozen, order=order)
     made = type(cls)(cls.__name__, cls.__bases__, namespace)
     made.__qualname__ = cls.__qualname__
-    made.__init__ = _first_call(made)  # type: ignore[misc]
+    made.__init__ = _first_calls(made)  # type: ignore[misc]
     _unused[made] = None
     return made
+
+
+class _Fields:
+    """The fields of a class and of those it is derived from, made when somebody asks."""
+
+    def __get__(self, instance: object, owner: Any) -> tuple[Field, ...]:
+        fields: dict[str, Field] = {}
+        for base in owner.__mro__[::-1]:
+            if "__own_fields__" in base.__dict__:
+                fields |= {field.name: field for field in base.__dict__["__own_fields__"]()}
+        owner.__fields__ = tuple(fields.values())
+        return tuple(fields.values())
+
+
+_FIELDS = _Fields()
+
+
+class _MatchArgs:
+    """What a pattern may match by place in a class that is derived from another."""
+
+    def __get__(self, instance: object, owner: Any) -> tuple[str, ...]:
+        return tuple(field.name for field in owner.__fields__ if not field.kw_only)
+
+
+_MATCH_ARGS = _MatchArgs()
 
 
 _unused: dict[Any, None] = {}
@@ -94,59 +118,101 @@ def _compile(cls: Any) -> None:
     cls.__init__ = _constructor(cls)
 
 
-def _own_fields(namespace: dict[str, Any], *, kw_only: bool) -> tuple[Field, ...]:
-    """Take the fields of a class out of its namespace, where their defaults would be in the way of the slots."""
+def _own_fields(names: Mapping[str, Any], given: Mapping[str, Any], *, kw_only: bool) -> tuple[Field, ...]:
+    """Return the fields that a class has itself, by its annotations and what stands beside them."""
     own = []
-    for name, annotation in namespace.get("__annotations__", {}).items():
-        given = namespace.pop(name, _MISSING)
-        field = given if isinstance(given, Field) else _field(default=given)
+    for name, annotation in names.items():
+        value = given.get(name, _MISSING)
+        field = value if isinstance(value, Field) else _field(default=value)
         field.name, field.type, field.kw_only = name, annotation, kw_only
         own.append(field)
     return tuple(own)
 
 
-def _add_comparisons(namespace: dict[str, Any], fields: Iterable[Field], *, frozen: bool, order: bool) -> None:
-    compared = _getter([field.name for field in fields if field.compare])
-
-    def compare(name: str) -> Callable[[Any, Any], Any]:
-        operation = getattr(tuple, name)
-
-        def method(self: Any, other: Any) -> Any:
-            if other.__class__ is not self.__class__:
-                return NotImplemented
-            return operation(compared(self), compared(other))
-
-        return method
-
-    for name in ("__eq__", "__lt__", "__le__", "__gt__", "__ge__") if order else ("__eq__",):
-        namespace.setdefault(name, compare(name))
+def _add_comparisons(namespace: dict[str, Any], *, frozen: bool, order: bool) -> None:
+    for name in _COMPARISONS if order else ("__eq__",):
+        namespace.setdefault(name, _COMPARISONS[name])
     if not frozen:
         namespace.setdefault("__hash__", None)
     elif namespace.get("__hash__") is None:
-        hashed = _getter([field.name for field in fields if field.hash])
-        namespace["__hash__"] = lambda self: hash(hashed(self))
+        namespace["__hash__"] = _hash
 
 
-def _getter(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """Return what makes a tuple of some attributes."""
-    match names:
+def _comparison(name: str) -> Callable[[Any, Any], Any]:
+    operation = getattr(tuple, name)
+
+    def compare(self: Any, other: Any) -> Any:
+        cls = self.__class__
+        if other.__class__ is not cls:
+            return NotImplemented
+        compared = _compared.get(cls) or _compared.setdefault(cls, _getter(cls, "compare"))
+        return operation(compared(self), compared(other))
+
+    return compare
+
+
+_COMPARISONS = {name: _comparison(name) for name in ("__eq__", "__lt__", "__le__", "__gt__", "__ge__")}
+_compared: dict[type, Callable[[Any], tuple[Any, ...]]] = {}
+_hashed: dict[type, Callable[[Any], tuple[Any, ...]]] = {}
+"""What compares and hashes the values of a class, once that was asked for."""
+
+
+def _hash(self: Any) -> int:
+    cls = self.__class__
+    return hash((_hashed.get(cls) or _hashed.setdefault(cls, _getter(cls, "hash")))(self))
+
+
+def _getter(cls: Any, use: str) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what makes a tuple of those fields that have a use."""
+    match [field.name for field in cls.__fields__ if getattr(field, use)]:
         case []:
             return lambda self: ()
         case [name]:
             return lambda self: (getattr(self, name),)
-        case _:
+        case names:
             return attrgetter(*names)
 
 
-def _first_call(cls: Any) -> Callable[..., None]:
-    """Return a constructor that compiles the real one, puts it in its own place, and calls it."""
+_RARELY = 8
+"""How often a constructor is called before it is worth compiling, which takes as long as hundreds of calls."""
+
+
+def _first_calls(cls: Any) -> Callable[..., None]:
+    """Return a constructor that does without a compiled one at first, and then puts that in its own place."""
+    left = _RARELY
 
     def __init__(self: Any, *values: Any, **named: Any) -> None:
-        if cls in _unused:
+        nonlocal left
+        left -= 1
+        if cls in _unused and (left < 0 or not _assign(cls, self, values, named)):
             _compile(cls)
-        cls.__init__(self, *values, **named)
+        if cls not in _unused:
+            cls.__init__(self, *values, **named)
 
     return __init__
+
+
+def _assign(cls: Any, self: Any, values: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    """Do what a constructor does; False: the arguments do not fit, which a compiled one says as Python does."""
+    names = [field.name for field in cls.__fields__ if not field.kw_only]
+    given = dict(zip(names, values, strict=False)) | named
+    if len(given) < len(values) + len(named):
+        return False
+    for field in cls.__fields__:
+        if field.name in given:
+            value = given.pop(field.name)
+        elif field.default_factory is not _MISSING:
+            value = field.default_factory()
+        else:
+            value = field.default
+        if value is _MISSING:
+            return False
+        object.__setattr__(self, field.name, value)
+    if given:
+        return False
+    if hasattr(cls, "__post_init__"):
+        self.__post_init__()
+    return True
 
 
 def _constructor(cls: Any) -> Callable[..., None]:

@@ -3,20 +3,18 @@
 ADDRESS[/LENGTH] [brd ADDRESS] [dev NAME] [scope SCOPE] [label LABEL] [peer ADDRESS] [preferred_lft SECONDS] [FLAG ...]
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_interface
-from typing import Any
 
 from labkit.conf.addresses import parse_address
 from labkit.conf.arguments import Integer, UnfitError, take, unfit
 from labkit.conf.cursor import Cursor, once
 from labkit.conf.model import Interface, VirtualAddress
 from labkit.diagnostics import did_you_mean
+from labkit.hints import Any
 from labkit.values import dataclass, field
 
 _BROADCAST = IPv4Address("255.255.255.255")
-_MASK = re.compile(r"/.*\.|%")
 _SCOPES = ("host", "link", "global", "site", "nowhere")
 
 
@@ -75,7 +73,9 @@ class AddressLine:
 
 
 def _address(text: str, wanted: str, place: int) -> Interface:
-    if not _MASK.search(text):  # ip_interface also takes 255.255.255.0 and a zone, keepalived does not
+    if not (
+        "%" in text or "." in text.partition("/")[2]
+    ):  # ip_interface also takes 255.255.255.0 and a zone, keepalived does not
         try:
             interface = ip_interface(text)
         except ValueError:

@@ -5,11 +5,9 @@ An argument is read by `read(words)`, the words after the keyword, and raises `U
 integer microseconds in the value.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import Generic, Protocol, TypeVar
 
+from labkit.hints import Generic, Protocol, TypeVar
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass, field
 
@@ -103,7 +101,9 @@ class Switch:
         return words[0] in _ON
 
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,12}", re.ASCII)
+def is_digits(text: str, most: int) -> bool:
+    """Tell whether a text is decimal digits, at least one and at most so many."""
+    return 0 < len(text) <= most and text.isdecimal() and text.isascii()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Integer:
         Raises:
             UnfitError: it is no whole number, or out of bounds.
         """
-        if _INTEGER.fullmatch(text):
+        if is_digits(text.removeprefix("-" if text[:1] == "-" else "+"), 12):
             number = int(text)
             if self.low <= number <= self.high:
                 return number
@@ -167,9 +167,6 @@ class Integers:
         return tuple(self.number.parse(text, word) for word, text in enumerate(words))
 
 
-_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
-
-
 @dataclass(frozen=True, slots=True)
 class Seconds:
     """A time in seconds, up to six decimals, between two bounds; the bounds and the value are in microseconds."""
@@ -199,8 +196,9 @@ class Seconds:
         Raises:
             UnfitError: it is no such number, or out of bounds.
         """
-        if _DECIMAL.fullmatch(text):
-            micros = int(Decimal(text) * SECOND)
+        seconds, point, fraction = text.partition(".")
+        if is_digits(seconds, 9) and (is_digits(fraction, 6) if point else not fraction):
+            micros = int(seconds) * SECOND + int(f"{fraction:0<6}")
             if self.low <= micros <= self.high and not (self.whole and micros % SECOND):
                 return micros
         raise unfit(word, text, self.wanted)
@@ -220,9 +218,6 @@ class Word:
         if not words[0] or (self.most is not None and len(words[0]) > self.most):
             raise unfit(0, words[0], self.wanted)
         return words[0]
-
-
-_INTERFACE = re.compile(r"[^\s/:]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +240,7 @@ class Interface:
         Raises:
             UnfitError: no interface can have this name.
         """
-        if not _INTERFACE.fullmatch(text) or len(text.encode()) > 15 or text in (".", ".."):
+        if text.split() != [text] or "/" in text or ":" in text or len(text.encode()) > 15 or text in (".", ".."):
             raise unfit(word, text, self.wanted)
         return text
 

@@ -1,11 +1,10 @@
 """How adverts of an instance are authenticated: a password (VRRPv2), an authentication header, or auth_hmac."""
 
-from typing import Any
-
 from labkit.conf.complaints import Complaints
 from labkit.conf.schema import vrrp
 from labkit.conf.section import Section
 from labkit.conf.shared import require
+from labkit.hints import Any
 from labkit.trace import SECOND, Micros
 from labkit.vrrp.config import AntiReplay, HmacConfig, HmacMode
 

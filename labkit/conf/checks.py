@@ -1,11 +1,10 @@
 """The checks of a real server: from checked lines to what is run, and when."""
 
-import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.endpoints import Pattern, Place
+from labkit.conf.expressions import expression
 from labkit.conf.model_balancing import (
     Check,
     Connection,
@@ -21,18 +20,18 @@ from labkit.conf.model_balancing import (
     Url,
 )
 from labkit.conf.reader import Statement
-from labkit.conf.regexes import OPTIONS, compile_regex
 from labkit.conf.schema import balancing
 from labkit.conf.schema.keyword import Leaf
 from labkit.conf.section import Section
 from labkit.conf.shared import first, require
 from labkit.diagnostics import did_you_mean
+from labkit.hints import Any, TypeVar
 from labkit.lvs.check import CheckConfig
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass, replace
 
 T = TypeVar("T")
-_DIGEST = re.compile(r"[0-9a-fA-F]{32}")
+_DIGEST = expression(r"[0-9a-fA-F]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +174,10 @@ class _Builder:
         regex: str | None = section.get(balancing.REGEX)
         if regex is None:
             return None
+        import re  # for files with a regex
+
+        from labkit.conf.regexes import compile_regex
+
         try:
             compile_regex(regex)
         except re.error as error:
@@ -183,6 +186,10 @@ class _Builder:
 
     def _regex_options(self, section: Section) -> frozenset[str]:
         options: frozenset[str] = section.get(balancing.REGEX_OPTIONS) or frozenset()
+        if not options:
+            return options
+        from labkit.conf.regexes import OPTIONS
+
         for option in sorted(options - OPTIONS):
             span = section.span(balancing.REGEX_OPTIONS)
             hint = did_you_mean(option, sorted(OPTIONS))

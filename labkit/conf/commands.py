@@ -5,20 +5,19 @@ the first word is nothing that a program could be called, the whole goes to `/bi
 of an argument, or enclose the whole command (keepalived.conf(5), "Quoted strings").
 """
 
-import re
-import shlex
 from collections.abc import Sequence
 
 from labkit.conf.arguments import Path, UnfitError, User, take
+from labkit.conf.expressions import expression
 from labkit.conf.model import Command, Fifo
 from labkit.values import dataclass, replace
 
 SHELL = "/bin/sh"
 
-_NEEDS_SHELL = re.compile(r"[|&;<>()$`\n]")
-_BASH_SOCKET = re.compile(r"[<>]\s*/dev/(tcp|udp)/")
-_ACCOUNT = re.compile(r":?[A-Za-z_][\w.-]*\$?|:|[0-9]+")
-_BLANK = re.compile(r"\s")
+_NEEDS_SHELL = expression(r"[|&;<>()$`\n]")
+_BASH_SOCKET = expression(r"[<>]\s*/dev/(tcp|udp)/")
+_ACCOUNT = expression(r":?[A-Za-z_][\w.-]*\$?|:|[0-9]+")
+_BLANK = expression(r"\s")
 
 
 def command(text: str) -> Command:
@@ -27,6 +26,8 @@ def command(text: str) -> Command:
     Raises:
         ValueError: a quote in it is never closed, or nothing is in it.
     """
+    import shlex  # for files with commands
+
     argv = tuple(shlex.split(text))
     if not argv or not argv[0]:
         raise ValueError("nothing to run")
@@ -119,4 +120,6 @@ def _unwrapped(words: Sequence[str]) -> Sequence[str]:
 
 def _requoted(word: str) -> str:
     """Give a word that was in double quotes its quotes back."""
+    import shlex
+
     return shlex.quote(word) if not word or _BLANK.search(word) else word

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import TypeVar
 
 from labkit.conf.arguments import Interface, UnfitError, unfit
 from labkit.conf.names import DS_FIELDS, REALMS, Names, as_number
 from labkit.diagnostics import did_you_mean
+from labkit.hints import TypeVar
 from labkit.vrrp.config import Address
 
 T = TypeVar("T")

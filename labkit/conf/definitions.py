@@ -8,23 +8,27 @@ keepalived: an undefined name stays everywhere, unseen; `$A=$A` never ends.
 """
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
-from typing import NamedTuple
 
+from labkit.conf.expressions import expression
 from labkit.conf.source import Segment, SourceLine
 from labkit.diagnostics import nearest
+from labkit.hints import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import re
 
 LONGEST_LINE = 65_536
 MOST_REPLACEMENTS = 10_000
 """What one line may become, in characters and in steps."""
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-_REFERENCE = re.compile(rf"\\.|\"|\$\{{(?P<braced>[^{{}}]*)\}}|\$(?P<plain>{NAME})", re.DOTALL)
+_REFERENCE = expression(rf"\\.|\"|\$\{{(?P<braced>[^{{}}]*)\}}|\$(?P<plain>{NAME})", "s")
+_WHOLE_NAME = expression(NAME, "a")
 _PREDEFINED = ("_PWD", "_INSTANCE", "_RANDOM", "_HASH", "_BANG", "_ENV")
 _MOST_RANDOM = 32_767
-_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+_NUMBER = expression(r"[0-9]{1,9}", "a")
 
 
 class Definition(NamedTuple):
@@ -129,8 +133,7 @@ class Names:
 def _numbers(seed: str) -> Iterator[int]:
     from hashlib import sha256  # hardly any file asks
 
-    for number in count():
-        yield int.from_bytes(sha256(f"{seed} {number}".encode()).digest()[:8], "big")
+    return (int.from_bytes(sha256(f"{seed} {number}".encode()).digest()[:8], "big") for number in count())
 
 
 _WANTED = {name: f"`${{{name}}}`" for name in _PREDEFINED} | {
@@ -144,7 +147,7 @@ def _written(reference: str, *, braced: bool) -> str:
 
 
 def _how_to_define(reference: str) -> str:
-    if re.fullmatch(NAME, reference, re.ASCII):
+    if _WHOLE_NAME.fullmatch(reference):
         return f"write `${reference}=VALUE` on a line before, or double quotes around a word with a real `$`"
     return "write a name of letters, digits and `_`, or double quotes around a word with a real `$`"
 
@@ -204,7 +207,7 @@ class _Substitution:
         self._complain(self._column(), UnknownError(message, "make the definitions simpler"))
         return True
 
-    def _value(self, match: re.Match[str]) -> str | None:
+    def _value(self, match: "re.Match[str]") -> str | None:
         braced, plain = match["braced"], match["plain"]
         reference = plain if braced is None else braced
         name = reference.partition(" ")[0]
@@ -227,7 +230,7 @@ class _Substitution:
         left = self._inside[0][1] + self._reference_length if self._inside else len(self._rest) - self._place
         return self._whole - left + 1
 
-    def _replace(self, match: re.Match[str], value: str) -> None:
+    def _replace(self, match: "re.Match[str]", value: str) -> None:
         after = self._rest[match.end() :]
         if not self._inside:
             self._reference_length = match.end() - match.start()

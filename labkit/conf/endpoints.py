@@ -1,12 +1,12 @@
 """What may stand after the keywords of load balancing: endpoints, ranges, forwarding methods, status codes, bytes."""
 
-import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import NamedTuple
 
 from labkit.conf.addresses import parse_ip
 from labkit.conf.arguments import PORT, Choice, Integer, UnfitError, take, unfit
+from labkit.conf.expressions import expression
+from labkit.hints import NamedTuple
 from labkit.lvs.model import Address, Forwarding, Tunnel, TunnelChecksum, TunnelKind
 from labkit.values import dataclass
 
@@ -235,8 +235,8 @@ class Pattern(NamedTuple):
     mask: bytes
 
 
-_HEX = re.compile(r"[0-9a-fA-F]+")
-_HEX_OR_ANY = re.compile(r"[0-9a-fA-FxX]+")
+_HEX = expression(r"[0-9a-fA-F]+")
+_HEX_OR_ANY = expression(r"[0-9a-fA-FxX]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """What may follow `garp_extra_if`: on which interfaces, and how often."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from labkit.conf.arguments import Seconds, take
+from labkit.hints import NamedTuple
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass
 

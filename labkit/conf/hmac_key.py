@@ -1,16 +1,15 @@
 """A line `key` of an auth_hmac block: its number, and 32 to 64 bytes as text, as hexadecimal digits, or in a file."""
 
-import re
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 from labkit.conf.arguments import Integer, UnfitError, take
+from labkit.conf.expressions import expression
+from labkit.hints import NamedTuple
 from labkit.values import dataclass
 
 _SHORTEST, _LONGEST = 32, 64
 _MOST_IN_FILE = 4 * _LONGEST
-_HEX = re.compile(r"([0-9A-Fa-f]{2})+")
+_HEX = expression(r"([0-9A-Fa-f]{2})+")
 
 
 class NumberedKey(NamedTuple):
@@ -39,7 +38,7 @@ class KeyLine:
     def _content(self, path: str) -> str:
         """Return what is in the file, without the line end."""
         try:
-            with Path(path).open("rb") as file:
+            with open(path, "rb") as file:  # noqa: PTH123 - see labkit.conf.include
                 return file.read(_MOST_IN_FILE).decode().rstrip("\r\n")
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"

@@ -1,7 +1,6 @@
 """A `vrrp_instance` block: from checked lines to a virtual router that can be."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from labkit.conf.authentication import authentication
 from labkit.conf.complaints import Complaints
@@ -14,6 +13,7 @@ from labkit.conf.strict import Strict
 from labkit.conf.tracking import Known, entries_of, track, tracks_of
 from labkit.conf.transport import Transport
 from labkit.conf.virtual_addresses import addresses_of, check_addresses, family_of
+from labkit.hints import Any
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass
 from labkit.vrrp.config import OWNER, RouterConfig, Track, TrackKind

@@ -1,11 +1,11 @@
 """What may stand after the keywords of global_defs that set IPVS itself: the synchronisation daemon, and timeouts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
 
 from labkit.conf.addresses import parse_ip
 from labkit.conf.arguments import PORT, Integer, Interface, Seconds, UnfitError, take, unfit
 from labkit.conf.model import SyncDaemon
+from labkit.hints import Any, TypeAlias
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass
 

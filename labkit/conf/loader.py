@@ -6,30 +6,27 @@ all that is wrong is told at once.  What is legal but odd is a warning.
 
 import gc
 import os
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.include import ALL, BY_DEFAULT, UnreadableError, read_text
 from labkit.conf.instance import Surroundings, build_instance, shared_fields
-from labkit.conf.lvs import Neighbours, build_tls, build_virtual_server, check_services
 from labkit.conf.model import Config
 from labkit.conf.names import ETC_DIR, USR_DIR, read_from
 from labkit.conf.pacing import check_delays
 from labkit.conf.preprocess import Outside, own_id, preprocess
 from labkit.conf.process import build_global_defs
 from labkit.conf.reader import Document, Statement, read
-from labkit.conf.schema import ROOT, Block, balancing, process, trackers, vrrp
-from labkit.conf.section import Section, bind, bind_each
+from labkit.conf.schema import ROUTING, Block, process, root_for, trackers, vrrp
+from labkit.conf.section import Section, bind
 from labkit.conf.shared import unique_titles
 from labkit.conf.statics import assign_preferences, build_statics, track_statics
 from labkit.conf.trackers import build_files, build_processes, build_scripts
 from labkit.conf.tracking import Known, check_tracks_in_groups, known_trackers
 from labkit.conf.vrrp import build_groups, check_shared_addresses, check_vrids
 from labkit.diagnostics import Diagnostic, Span
+from labkit.hints import Any
 from labkit.values import dataclass, field
 
 
@@ -47,7 +44,7 @@ class Loaded:
 
 
 def load(
-    path: Path,
+    path: str | os.PathLike[str],
     *,
     config_id: str | None = None,
     environment: Mapping[str, str] | None = None,
@@ -59,10 +56,10 @@ def load(
     looked up (the process's own); with `all_files` every pattern of an `include` must find a file.
     """
     try:
-        text = read_text(str(path), regular=False)
+        text = read_text(os.fspath(path), regular=False)
     except UnreadableError as error:
-        return _refused(str(path), error.message, error.hint)
-    return loads(text, file=str(path), config_id=config_id, environment=environment, all_files=all_files)
+        return _refused(os.fspath(path), error.message, error.hint)
+    return loads(text, file=os.fspath(path), config_id=config_id, environment=environment, all_files=all_files)
 
 
 def loads(
@@ -102,11 +99,14 @@ def _loads(text: str, file: str, outside: Outside) -> Loaded:
     document = read(source.lines, source.diagnostics)
     complaints = Complaints(document.diagnostics)
     tree_is_right = complaints.errors == 0  # else most of what could be said about its meaning would be wrong
+    root = root_for({statement.words[0] for statement in document.statements})
     with read_from(*_folders_of_names(document)):
-        top = bind(document, ROOT, complaints, apart=balancing.VIRTUAL_SERVER)
-    services = bind_each(document, balancing.VIRTUAL_SERVER, complaints)
-    config = _build(top, services, file, complaints) if tree_is_right else None
-    deque(services, maxlen=0)  # what is wrong with those that were not built
+        top = bind(document, root, complaints, apart="virtual_server")
+    config = _build(top, file, complaints) if tree_is_right else None
+    if root is not ROUTING:
+        from labkit.conf.lvs import build_balancing  # most files have none of it
+
+        config = build_balancing(top, config, complaints)
     if config is not None and not (config.instances or config.virtual_servers or complaints.errors):
         message = "nothing is configured here"
         complaints.warning(Span(file=file, line=1, column=1), message, "add a vrrp_instance or a virtual_server")
@@ -131,8 +131,8 @@ def _refused(file: str, message: str, hint: str) -> Loaded:
     return Loaded(config=None, diagnostics=(diagnostic,))
 
 
-def _build(top: Section, services: Iterator[Section], file: str, complaints: Complaints) -> Config:
-    """Build every block, whatever is wrong with the others; a result with errors is not to be used."""
+def _build(top: Section, file: str, complaints: Complaints) -> Config:
+    """Build every block but those of load balancing, whatever is wrong; a result with errors is not to be used."""
     scripts, instances = top.sections(trackers.VRRP_SCRIPT), top.sections(vrrp.VRRP_INSTANCE)
     files, processes = top.sections(trackers.TRACK_FILE_BLOCK), top.sections(trackers.VRRP_TRACK_PROCESS)
     groups = top.sections(vrrp.VRRP_SYNC_GROUP)
@@ -149,14 +149,6 @@ def _build(top: Section, services: Iterator[Section], file: str, complaints: Com
     values = build_global_defs(global_defs, top, shared, complaints)
     statics = build_statics(top, names, preferences, values.default_interface, complaints)
     check_delays(top, (instance for instance in built_instances if instance is not None), complaints)
-    neighbours = Neighbours(
-        groups=_by_title(top.sections(balancing.VIRTUAL_SERVER_GROUP), complaints),
-        files={str(section.title): _file_weight(section) for section in files},
-        log_all_failures=values.checker_log_all_failures,
-    )
-    built = (build_virtual_server(section, neighbours, complaints) for section in services)
-    virtual_servers = tuple(service for service in built if service is not None)
-    check_services(virtual_servers, complaints)
     return Config(
         file=file,
         global_defs=values,
@@ -169,8 +161,6 @@ def _build(top: Section, services: Iterator[Section], file: str, complaints: Com
         static_rules=statics.rules,
         instances=track_statics((instance for instance in built_instances if instance is not None), statics),
         sync_groups=build_groups(groups, instances, around, complaints),
-        virtual_servers=virtual_servers,
-        tls=build_tls(top.sections(balancing.SSL)),
     )
 
 
@@ -181,16 +171,6 @@ def _check_together(
     check_vrids(instances, complaints)
     check_shared_addresses(instances, complaints)
     check_tracks_in_groups(groups, instances, known, complaints)
-
-
-def _by_title(sections: Sequence[Section], complaints: Complaints) -> dict[str, Section]:
-    unique_titles(sections, complaints)
-    return {str(section.title): section for section in sections if section.title is not None}
-
-
-def _file_weight(section: Section) -> int:
-    weighing = section.get(trackers.FILE_WEIGHT)
-    return 1 if weighing is None else weighing.weight
 
 
 def _absent(document: Document, block: Block[Any]) -> Section:

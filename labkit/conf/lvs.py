@@ -1,21 +1,23 @@
 """The load balancing part of a keepalived.conf: from checked lines to virtual servers that can be."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from labkit.conf.checks import Times, build_checks
 from labkit.conf.complaints import Complaints
 from labkit.conf.endpoints import Member, Place, Title, Way
+from labkit.conf.model import Config
 from labkit.conf.model_balancing import ServerNotifies, TlsMaterial, VirtualServer
-from labkit.conf.schema import Leaf, balancing
-from labkit.conf.section import Section
-from labkit.conf.shared import first, require
+from labkit.conf.schema import Leaf, balancing, trackers
+from labkit.conf.section import Section, bind_each
+from labkit.conf.shared import first, require, unique_titles
 from labkit.conf.source import line_from
 from labkit.diagnostics import did_you_mean
+from labkit.hints import Any
 from labkit.lvs.config import RealServerConfig, VirtualServerConfig
 from labkit.lvs.model import Destination, Forwarding, Protocol, Scheduler, Service, ServiceKey
 from labkit.trace import SECOND, Micros
-from labkit.values import dataclass
+from labkit.values import dataclass, replace
 
 LONG_PERSISTENCE: Micros = 300 * SECOND
 """From here on a person who tries a round robin by hand will take it for broken."""
@@ -30,9 +32,31 @@ class Neighbours:
     log_all_failures: bool = False
 
 
-def build_virtual_server(section: Section, around: Neighbours, complaints: Complaints) -> VirtualServer | None:
-    """Return the virtual server, or None after complaining."""
-    return _Builder(section, around, complaints).build()
+def build_balancing(top: Section, config: Config | None, complaints: Complaints) -> Config | None:
+    """Return a configuration with the load balancing of its file; without one (None) the lines are looked at only.
+
+    The virtual servers are bound one at a time: they may be very many.
+    """
+    sections = bind_each(top.document, balancing.VIRTUAL_SERVER, complaints)
+    if config is None:
+        deque(sections, maxlen=0)
+        return None
+    groups = top.sections(balancing.VIRTUAL_SERVER_GROUP)
+    unique_titles(groups, complaints)
+    neighbours = Neighbours(
+        groups={str(section.title): section for section in groups if section.title is not None},
+        files={str(section.title): _file_weight(section) for section in top.sections(trackers.TRACK_FILE_BLOCK)},
+        log_all_failures=config.global_defs.checker_log_all_failures,
+    )
+    built = (_Builder(section, neighbours, complaints).build() for section in sections)
+    servers = tuple(server for server in built if server is not None)
+    _check_services(servers, complaints)
+    return replace(config, virtual_servers=servers, tls=_build_tls(top.sections(balancing.SSL)))
+
+
+def _file_weight(section: Section) -> int:
+    weighing = section.get(trackers.FILE_WEIGHT)
+    return 1 if weighing is None else weighing.weight
 
 
 class _Builder:
@@ -243,7 +267,7 @@ def _key(place: Place, protocol: Protocol | None) -> ServiceKey:
     return ServiceKey(protocol=protocol, address=place.address, port=place.port, family=place.address.version)
 
 
-def check_services(servers: Sequence[VirtualServer], complaints: Complaints) -> None:
+def _check_services(servers: Sequence[VirtualServer], complaints: Complaints) -> None:
     """Refuse two virtual servers for one address, port and protocol, or one mark."""
     seen: dict[ServiceKey, VirtualServer] = {}
     for server in servers:
@@ -255,7 +279,7 @@ def check_services(servers: Sequence[VirtualServer], complaints: Complaints) -> 
                 break
 
 
-def build_tls(sections: Sequence[Section]) -> TlsMaterial:
+def _build_tls(sections: Sequence[Section]) -> TlsMaterial:
     """Return the `SSL` block."""
     for section in sections:
         return TlsMaterial(

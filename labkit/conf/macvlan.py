@@ -1,13 +1,13 @@
 """What may follow `use_vmac`: a name for the interface and a MAC address, in any order."""
 
-import re
 from collections.abc import Sequence
 
 from labkit.conf.arguments import Interface, UnfitError, take
+from labkit.conf.expressions import expression
 from labkit.conf.model import Vmac
 from labkit.values import dataclass
 
-_MAC = re.compile(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2}){4,5}")
+_MAC = expression(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2}){4,5}")
 _VIRTUAL_ROUTER = (bytes.fromhex("00005e0001"), bytes.fromhex("00005e0002"))  # RFC 9568 7.3
 
 

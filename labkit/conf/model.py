@@ -2,16 +2,18 @@
 
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
-from typing import TypeAlias
 
-from labkit.conf.model_balancing import TlsMaterial, VirtualServer
 from labkit.conf.model_commands import Command as Command
 from labkit.conf.model_commands import User as User
-from labkit.conf.model_routes import Route, Rule
 from labkit.diagnostics import Span
+from labkit.hints import TYPE_CHECKING, TypeAlias
 from labkit.trace import Micros
 from labkit.values import dataclass, field
 from labkit.vrrp.config import Address, FileConfig, InterfaceDelay, ProcessConfig, RouterConfig, ScriptConfig, Track
+
+if TYPE_CHECKING:  # most files have neither of these
+    from labkit.conf.model_balancing import TlsMaterial, VirtualServer
+    from labkit.conf.model_routes import Route, Rule
 
 Interface: TypeAlias = IPv4Interface | IPv6Interface
 
@@ -251,8 +253,8 @@ class VrrpInstance:
 
     router: RouterConfig
     addresses: tuple[VirtualAddress, ...]
-    routes: tuple[Route, ...] = ()
-    rules: tuple[Rule, ...] = ()
+    routes: tuple["Route", ...] = ()
+    rules: tuple["Rule", ...] = ()
     state_master: bool = False
     vmac: Vmac | None = None
     promote_secondaries: bool = False
@@ -301,9 +303,9 @@ class Config:
     track_processes: tuple[TrackProcess, ...] = ()
     track_groups: tuple[tuple[str, tuple[str, ...]], ...] = ()  # name, instances
     static_addresses: tuple[VirtualAddress, ...] = ()
-    static_routes: tuple[Route, ...] = ()
-    static_rules: tuple[Rule, ...] = ()
+    static_routes: tuple["Route", ...] = ()
+    static_rules: tuple["Rule", ...] = ()
     instances: tuple[VrrpInstance, ...] = ()
     sync_groups: tuple[SyncGroup, ...] = ()
-    virtual_servers: tuple[VirtualServer, ...] = ()
-    tls: TlsMaterial = field(default_factory=TlsMaterial)
+    virtual_servers: tuple["VirtualServer", ...] = ()
+    tls: "TlsMaterial | None" = None  # what stands in the `SSL` block, where there are virtual servers

@@ -1,10 +1,10 @@
 """The load balancing part of a keepalived.conf as values: virtual servers, real servers, and what is checked how."""
 
 from enum import StrEnum
-from typing import TypeAlias
 
 from labkit.conf.model_commands import Command
 from labkit.diagnostics import Span
+from labkit.hints import TypeAlias
 from labkit.lvs.config import VirtualServerConfig
 from labkit.lvs.model import Address
 from labkit.trace import SECOND, Micros

@@ -1,7 +1,6 @@
 """Commands of a keepalived.conf as values."""
 
-from typing import TypeAlias
-
+from labkit.hints import TypeAlias
 from labkit.values import dataclass
 
 User: TypeAlias = tuple[str, str | None]

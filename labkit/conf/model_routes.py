@@ -5,8 +5,8 @@ Names of iproute2 (tables, protocols, scopes) are numbers here; an interface is 
 
 from enum import IntEnum
 from ipaddress import IPv4Network, IPv6Network
-from typing import TypeAlias
 
+from labkit.hints import TypeAlias
 from labkit.values import dataclass
 from labkit.vrrp.config import Address
 

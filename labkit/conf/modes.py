@@ -1,10 +1,10 @@
 """What may follow `umask`: a number, or the names of permissions."""
 
-import re
 import stat
 from collections.abc import Sequence
 
 from labkit.conf.arguments import take, unfit
+from labkit.conf.expressions import expression
 from labkit.values import dataclass
 
 _BITS = {
@@ -12,7 +12,7 @@ _BITS = {
 }
 
 
-_NUMBER = re.compile(r"(?P<hexadecimal>0[xX][0-9A-Fa-f]{1,8})|(?P<octal>0[0-7]{0,11})|(?P<decimal>[1-9][0-9]{0,8})")
+_NUMBER = expression(r"(?P<hexadecimal>0[xX][0-9A-Fa-f]{1,8})|(?P<octal>0[0-7]{0,11})|(?P<decimal>[1-9][0-9]{0,8})")
 _BASES = {"hexadecimal": 16, "octal": 8, "decimal": 10}
 
 

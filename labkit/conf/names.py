@@ -8,11 +8,14 @@ without any file.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 
 from labkit.conf.arguments import UnfitError
 from labkit.diagnostics import did_you_mean
+from labkit.hints import TYPE_CHECKING
 from labkit.values import dataclass, field
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 USR_DIR, ETC_DIR = "/usr/share/iproute2", "/etc/iproute2"
 _folders = ContextVar("folders", default=(USR_DIR, ETC_DIR))
@@ -49,6 +52,8 @@ class Names:
             raise UnfitError(word, f"`{text}` is no {self.what}", f"write a number from 0 to {self.most}, or a name")
         if text in self.known:
             return self.known[text]
+        from pathlib import Path  # hardly any file has such names
+
         names = dict(self.known)
         folders = _folders.get()
         for folder in map(Path, folders):
@@ -70,7 +75,7 @@ def as_number(text: str) -> int | None:
         return None
 
 
-def _read(file: Path) -> dict[str, int]:
+def _read(file: "Path") -> dict[str, int]:
     """Return what a file says; one that is not there says nothing, a line that is not `NUMBER NAME` neither."""
     try:
         text = file.read_text(errors="replace")

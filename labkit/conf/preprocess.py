@@ -8,17 +8,20 @@ What a file may become is bounded, and so is the time that takes: lines, length 
 """
 
 import os
-import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from labkit.conf import include, repeat
 from labkit.conf.complaints import Complaints
 from labkit.conf.definitions import NAME, Definition, Names, UnknownError, substitute
+from labkit.conf.expressions import expression
 from labkit.conf.source import FileLines, Origin, Segment, SourceLine, Use
 from labkit.conf.tokens import faults, scan
 from labkit.diagnostics import Diagnostic, Severity, Span
+from labkit.hints import TYPE_CHECKING, NamedTuple
 from labkit.values import dataclass
+
+if TYPE_CHECKING:
+    import re
 
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -27,14 +30,14 @@ MOST_FILES = 10_000
 DEEPEST = 16
 """Bounds: lines made from others, files read, and files or definitions inside one another."""
 
-_SPECIAL = re.compile(r"[$~]|^\s*(?:@|include)", re.ASCII)
-_CONDITION = re.compile(r"\s*@(?P<negated>\^?)(?P<id>\S*)(?:\s+|$)", re.ASCII)
-_CONTINUED = re.compile(rf"(?:\s*@\S*\s+)*\s*\${NAME}=", re.ASCII)
-_DEFINE = re.compile(rf"\s*\$(?P<name>{NAME})=(?P<value>.*)$", re.ASCII | re.DOTALL)
-_ALONE = re.compile(rf"\s*\$(?:(?P<plain>{NAME})|\{{(?P<braced>{NAME})\}})\s*$", re.ASCII)
-_HEAD = re.compile(rf"\s*\$(?:(?P<plain>{NAME})(?=\s|$)|\{{(?P<braced>{NAME})\}})", re.ASCII)
-_INCLUDE = re.compile(r"\s*(?P<keyword>include[rmwba]?|include_check)(?=\s|$)", re.ASCII)
-_COMMENT = re.compile(r'(?:[^"#!]|"(?:[^"\\]|\\.)*(?:"|$))*', re.DOTALL)
+_SPECIAL = expression(r"[$~]|^\s*(?:@|include)", "a")
+_CONDITION = expression(r"\s*@(?P<negated>\^?)(?P<id>\S*)(?:\s+|$)", "a")
+_CONTINUED = expression(rf"(?:\s*@\S*\s+)*\s*\${NAME}=", "a")
+_DEFINE = expression(rf"\s*\$(?P<name>{NAME})=(?P<value>.*)$", "as")
+_ALONE = expression(rf"\s*\$(?:(?P<plain>{NAME})|\{{(?P<braced>{NAME})\}})\s*$", "a")
+_HEAD = expression(rf"\s*\$(?:(?P<plain>{NAME})(?=\s|$)|\{{(?P<braced>{NAME})\}})", "a")
+_INCLUDE = expression(r"\s*(?P<keyword>include[rmwba]?|include_check)(?=\s|$)", "a")
+_COMMENT = expression(r'(?:[^"#!]|"(?:[^"\\]|\\.)*(?:"|$))*', "s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,13 +259,13 @@ class _Preprocessor:
         complain = self.complaints.error if error.fatal else self.complaints.warning
         complain(line.span(column), error.message, error.hint)
 
-    def _holds(self, match: re.Match[str], line: SourceLine) -> bool:
+    def _holds(self, match: "re.Match[str]", line: SourceLine) -> bool:
         if not match["id"]:
             message = "a condition without a name"
             self.complaints.error(line.span(match.start("id")), message, "write `@NAME`, or `@^NAME` for all but NAME")
         return (match["id"] == self._config_id) != bool(match["negated"])
 
-    def _define(self, match: re.Match[str], line: SourceLine, body: tuple[SourceLine, ...]) -> None:
+    def _define(self, match: "re.Match[str]", line: SourceLine, body: tuple[SourceLine, ...]) -> None:
         name, value = match["name"], match["value"].strip()
         if name.startswith("_"):
             message = f"`${name}` cannot be defined: names with `_` first belong to keepalived"
@@ -276,7 +279,7 @@ class _Preprocessor:
         lines = tuple(part for part in (*first, *body) if part.text.strip())
         self._names.defined[name] = Definition(lines[0].text.strip() if lines else "", lines if len(lines) > 1 else ())
 
-    def _head(self, match: re.Match[str]) -> str | None:
+    def _head(self, match: "re.Match[str]") -> str | None:
         """Return the value of the name with which a line begins, if it is for a condition or a repetition."""
         definition = self._names.defined.get(match["plain"] or match["braced"])
         return definition.value if definition and not definition.body and definition.value[:1] in ("@", "~") else None

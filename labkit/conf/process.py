@@ -1,8 +1,7 @@
 """The `global_defs` block, and what may stand at the top of a file, as one value."""
 
+import os
 from collections.abc import Mapping
-from pathlib import PurePosixPath
-from typing import Any
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import Fifo, GlobalDefs, InstanceDefaults, Scheduling, SyncDaemon
@@ -10,6 +9,7 @@ from labkit.conf.pacing import build_delays, build_garp_groups
 from labkit.conf.schema import Leaf, process, trackers, vrrp
 from labkit.conf.section import Section
 from labkit.diagnostics import did_you_mean
+from labkit.hints import Any
 from labkit.values import fields, replace
 
 _PLAIN: dict[str, Leaf[Any]] = {
@@ -145,8 +145,9 @@ def _dumps(section: Section, top: Section) -> dict[str, Any]:
     dumps: dict[str, Any] = {}
     for field, (leaf, name) in _DUMPS.items():
         written = section.get(leaf) or "/tmp/"
-        path = PurePosixPath(written + name if written.endswith("/") else written)
-        dumps[field] = str(path.with_name(f"{path.stem}.{mark}{path.suffix}") if mark else path)
+        path = written + name if written.endswith("/") else written
+        stem, ending = os.path.splitext(path)  # noqa: PTH122 - see labkit.conf.include
+        dumps[field] = f"{stem}.{mark}{ending}" if mark else path
     return dumps
 
 

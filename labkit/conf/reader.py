@@ -11,11 +11,11 @@ neither quote nor comment, and take the short way without a regular expression f
 from collections.abc import Sequence
 from enum import Enum, auto
 from functools import partial
-from typing import NamedTuple
 
 from labkit.conf.source import FileLines, SourceLine
 from labkit.conf.tokens import SPECIAL, faults, scan
 from labkit.diagnostics import Diagnostic, Severity, Span
+from labkit.hints import NamedTuple
 from labkit.values import dataclass
 
 
@@ -112,21 +112,29 @@ class _Shape(NamedTuple):
 
 
 def _shape(text: str) -> _Shape:
-    special = SPECIAL.search(text)
-    if special is None:
+    return _plain_shape(text) or _other_shape(text)
+
+
+def _plain_shape(text: str) -> _Shape | None:
+    """Return what a line is without quote, comment and strange character, if it is one; most lines are."""
+    if not (text.isascii() and text.replace("\t", " ").isprintable()) or '"' in text or "#" in text or "!" in text:
+        return None
+    opening, closing, last = text.find("{"), text.find("}"), len(text) - 1
+    if opening == closing:  # there is neither
         words = text.split()
         return _Shape(_Kind.WORDS if words else _Kind.EMPTY, words, 0)
-    words = text[: special.start()].split()
-    match special.group():
-        case "{" if words and special.end() == len(text):
-            kind = _Kind.OPENING
-        case "}" if not words and special.end() == len(text):
-            kind = _Kind.CLOSING
-        case "#" | "!" if not words:
-            kind = _Kind.COMMENT
-        case _:
-            kind = _Kind.OTHER
-    return _Shape(kind, words, special.end())
+    words = text[:last].split()
+    if words and closing < 0 and opening == last:
+        return _Shape(_Kind.OPENING, words, len(text))
+    return _Shape(_Kind.CLOSING, words, len(text)) if not words and opening < 0 and closing == last else None
+
+
+def _other_shape(text: str) -> _Shape:
+    special = SPECIAL.search(text)
+    if special is None:
+        return _Shape(_Kind.WORDS, text.split(), 0)
+    is_comment = special.group() in "#!" and not text[: special.start()].split()
+    return _Shape(_Kind.COMMENT if is_comment else _Kind.OTHER, [], 0)
 
 
 class _Open(NamedTuple):

@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 from labkit.conf.arguments import Flag
-from labkit.conf.schema import ROOT, Block, Keyword, Leaf, Lines
+from labkit.conf.schema import Block, Keyword, Leaf, Lines
+from labkit.conf.schema.whole import ROOT
+from labkit.hints import Any
 
 _OPENING = """\
 # keepalived.conf

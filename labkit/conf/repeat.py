@@ -4,19 +4,18 @@
 end); `~SEQx` writes hexadecimal.  `~LST(var, a, b)` lists, `~LST({x, y}, {1, 2}, {3, 4})` several names at once.
 """
 
-import re
-
 from labkit.conf.definitions import NAME
+from labkit.conf.expressions import expression
 
-REPEAT = re.compile(r"\s*~(?P<kind>SEQx?|LST)\s*\((?P<what>[^()]*)\)", re.ASCII)
-BEGINS = re.compile(r"\s*~(?:SEQx?|LST)\s*\(", re.ASCII)
+REPEAT = expression(r"\s*~(?P<kind>SEQx?|LST)\s*\((?P<what>[^()]*)\)", "a")
+BEGINS = expression(r"\s*~(?:SEQx?|LST)\s*\(", "a")
 
 MOST_VALUES = 1_000_000
 """A sequence may not be longer."""
 
-_NAME = re.compile(NAME, re.ASCII)
-_NUMBER = re.compile(r"[+-]?(?:0x[0-9a-fA-F]{1,12}|0|[1-9][0-9]{0,12})", re.ASCII)
-_COMMA = re.compile(r",(?![^{}]*\})")
+_NAME = expression(NAME, "a")
+_NUMBER = expression(r"[+-]?(?:0x[0-9a-fA-F]{1,12}|0|[1-9][0-9]{0,12})", "a")
+_COMMA = expression(r",(?![^{}]*\})")
 
 Values = tuple[tuple[str, str], ...]
 """The names of one round and their values."""

@@ -3,16 +3,15 @@
 [TYPE] [to] PREFIX [src ADDRESS] [via [inet6] ADDRESS] [dev NAME] [OPTION ...] [nexthop [via ..] [dev ..] ...] ...
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from ipaddress import IPv6Network, ip_network
-from typing import Any
 
 from labkit.conf.arguments import UnfitError
 from labkit.conf.cursor import FAMILIES, Cursor, Network, ds_field, named, once, realms, unknown
+from labkit.conf.expressions import expression
 from labkit.conf.model_routes import Hop, Insertion, Metric, Route, RouteKind
 from labkit.conf.names import PROTOCOLS, SCOPES, TABLES
+from labkit.hints import Any
 from labkit.values import dataclass, field
 from labkit.vrrp.config import Address
 
@@ -36,7 +35,7 @@ _NUMBERS = {  # metrics that are plain numbers, and the highest one
     "fastopen_no_cookie": (Metric.FASTOPEN_NO_COOKIE, 1),
 }
 _UNLOCKABLE = ("initcwnd", "initrwnd", "quickack", "fastopen_no_cookie")
-_TIME = re.compile(r"([0-9]{1,10}(?:\.[0-9]{1,6})?)(ms|s|)", re.ASCII)
+_TIME = expression(r"([0-9]{1,10}(?:\.[0-9]{1,6})?)(ms|s|)", "a")
 _TIMES = {"rtt": (Metric.RTT, 8), "rttvar": (Metric.RTTVAR, 4), "rto_min": (Metric.RTO_MIN, 1)}  # units per millisecond
 
 
@@ -228,12 +227,19 @@ def _time_metric(name: str) -> "_Read":
         _lock(cursor, draft, metric)
         text = cursor.take(wanted)
         found = _TIME.fullmatch(text)
-        value = Decimal(found[1]) * units * (1000 if found[2] == "s" else 1) if found else 0
+        value = _thousandths(found[1], found[2]) * units // 1000 if found else 0
         if found is None or value > _LONG:
             raise cursor.unfit(wanted)
-        draft.metrics[metric] = int(value)
+        draft.metrics[metric] = value
 
     return store
+
+
+def _thousandths(number: str, unit: str) -> int:
+    """Return a time with up to six decimals, in seconds or milliseconds, as thousandths of a millisecond."""
+    whole, _, fraction = number.partition(".")
+    millionths = int(f"{whole}{fraction:0<6}")
+    return millionths if unit == "s" else millionths // 1000
 
 
 def _congestion(cursor: Cursor, draft: _Draft) -> None:

@@ -4,12 +4,12 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from labkit.conf.arguments import UnfitError
 from labkit.conf.cursor import FAMILIES, Cursor, Network, ds_field, named, once, realms, unknown
 from labkit.conf.model_routes import Rule, RuleAction
 from labkit.conf.names import GROUPS, PROTOCOLS, TABLES, as_number
+from labkit.hints import Any
 from labkit.values import dataclass, field
 
 _LONG = 2**32 - 1

@@ -4,15 +4,15 @@
 (a missing priority, the same VRID twice) is not known here.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
 
 from labkit.conf.arguments import Argument, UnfitError
 from labkit.conf.complaints import Complaints
 from labkit.conf.reader import Document, Statement
-from labkit.conf.schema import DIRECTIVES, Block, Keyword, Leaf, Lines, homes
+from labkit.conf.schema import DIRECTIVES, Block, Keyword, Leaf, Lines
 from labkit.conf.source import line_from
 from labkit.diagnostics import Severity, Span, did_you_mean, nearest
+from labkit.hints import Any, Generic, TypeVar
 from labkit.values import dataclass
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class Section:
         return self.document.span(entry.statement, entry.word + word)
 
 
-def bind(document: Document, block: Block[Any], complaints: Complaints, *, apart: Block[Any] | None = None) -> Section:
+def bind(document: Document, block: Block[Any], complaints: Complaints, *, apart: str = "") -> Section:
     """Check the statements of a document against `block`, the table of a whole file; blocks `apart` are left out."""
     section = Section(document, Statement([block.name], 0, 0, list(document.statements)), None)
     _Binder(document, complaints, apart).fill(section, block)
@@ -109,7 +109,7 @@ def bind_each(document: Document, block: Block[Any], complaints: Complaints) -> 
 
 
 class _Binder:
-    def __init__(self, document: Document, complaints: Complaints, apart: Block[Any] | None = None) -> None:
+    def __init__(self, document: Document, complaints: Complaints, apart: str = "") -> None:
         self._document = document
         self._complaints = complaints
         self._apart = apart
@@ -135,7 +135,7 @@ class _Binder:
                     self._error(statement, len(statement.words), f"`{keyword.name}` has no block", "add a `{`")
                 case Lines():
                     self._lines(section, keyword, statement)
-                case Block() if keyword is self._apart:
+                case Block() if keyword.name == self._apart:
                     pass
                 case _:
                     self._block(section, keyword, statement)
@@ -219,7 +219,7 @@ class _Binder:
         elif word in block.unsupported:
             message = f"`{word}` is known to keepalived but not supported by labkit yet"
             self._error(statement, 0, message, "remove it" if statement.body is not None else "remove the line")
-        elif belongs := homes(word):
+        elif belongs := _homes(word):
             place = " or ".join(f"`{name}`" if name else "the top" for name in belongs)
             self._error(
                 statement, 0, f"`{word}` cannot stand {where}", f"it belongs in {place}; look for a wrong brace"
@@ -241,3 +241,9 @@ class _Binder:
         span = self._document.span(statement, word)
         if span not in self._refused and (span.file, span.line) not in self._document.refused_lines:
             self._complaints.error(span, message, hint)
+
+
+def _homes(word: str) -> Iterable[str]:
+    from labkit.conf.schema.whole import homes  # of all files only a wrong one needs it
+
+    return homes(word)

@@ -1,7 +1,6 @@
 """What building any block needs: that required keywords are there, names are not taken, and who is to be told."""
 
 from collections.abc import Sequence
-from typing import TypedDict, TypeVar
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import Command
@@ -10,6 +9,7 @@ from labkit.conf.schema import Keyword, Leaf, Lines, process, vrrp
 from labkit.conf.section import Section
 from labkit.conf.source import line_from
 from labkit.diagnostics import Span
+from labkit.hints import TypedDict, TypeVar
 
 T = TypeVar("T")
 

@@ -4,9 +4,9 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import NamedTuple, overload
 
 from labkit.diagnostics import Span
+from labkit.hints import NamedTuple, overload
 
 
 class Segment(NamedTuple):

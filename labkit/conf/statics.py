@@ -1,11 +1,9 @@
 """Static addresses, routes and rules; the groups of instances that track them; and the preferences of rules."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import VirtualAddress, VrrpInstance
-from labkit.conf.model_routes import Route, Rule
 from labkit.conf.schema import Block, Lines
 from labkit.conf.schema.statics import (
     STATIC_IPADDRESS,
@@ -18,8 +16,12 @@ from labkit.conf.schema.vrrp import VIRTUAL_ROUTES, VIRTUAL_RULES, VRRP_INSTANCE
 from labkit.conf.section import Entry, Section
 from labkit.conf.shared import line_of, require, unique_titles
 from labkit.diagnostics import did_you_mean
+from labkit.hints import TYPE_CHECKING, Any
 from labkit.values import dataclass, replace
 from labkit.vrrp.config import Track, TrackKind
+
+if TYPE_CHECKING:
+    from labkit.conf.model_routes import Route, Rule
 
 FIRST_PREFERENCE = 16384
 """keepalived: rules without a preference get this one, the next 16383, and so on through the file."""
@@ -33,8 +35,8 @@ class Statics:
     """The static part of a file."""
 
     addresses: tuple[VirtualAddress, ...]
-    routes: tuple[Route, ...]
-    rules: tuple[Rule, ...]
+    routes: tuple["Route", ...]
+    rules: tuple["Rule", ...]
     groups: tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -94,6 +96,8 @@ def _check_entries(
 
 
 def _has_no_preference(value: object) -> bool:
+    from labkit.conf.model_routes import Rule
+
     return isinstance(value, Rule) and value.preference is None
 
 
@@ -138,14 +142,14 @@ def assign_preferences(top: Section, complaints: Complaints) -> Mapping[int, int
     return {id(entry): FIRST_PREFERENCE - number for number, (_, entry) in enumerate(found)}
 
 
-def _rule_blocks(top: Section) -> Iterable[tuple[Section, Lines[Rule]]]:
+def _rule_blocks(top: Section) -> Iterable[tuple[Section, "Lines[Rule]"]]:
     yield top, STATIC_RULES
     instances: Block[str] = VRRP_INSTANCE
     for instance in top.sections(instances):
         yield instance, VIRTUAL_RULES
 
 
-def rules_of(section: Section, keyword: Lines[Rule], preferences: Mapping[int, int]) -> tuple[Rule, ...]:
+def rules_of(section: Section, keyword: "Lines[Rule]", preferences: Mapping[int, int]) -> tuple["Rule", ...]:
     """Return the rules of a block, each with a preference."""
     return tuple(
         replace(entry.value, preference=preferences[id(entry)]) if id(entry) in preferences else entry.value

@@ -1,10 +1,9 @@
 """`strict_mode` and `vrrp_strict`: what the RFCs do not know is refused, not changed in silence."""
 
-from typing import Any
-
 from labkit.conf.complaints import Complaints
 from labkit.conf.schema import Leaf, vrrp
 from labkit.conf.section import Section
+from labkit.hints import Any
 from labkit.vrrp.config import OWNER, HmacMode
 
 

@@ -9,11 +9,14 @@ quotes inside is one word, with both: nothing but a command can have it.
 keepalived: a quote in the middle of a word parts it for most keywords and joins it for some; it is refused here.
 """
 
-import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from labkit.conf.expressions import expression
 from labkit.diagnostics import Severity
+from labkit.hints import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import re
 
 
 class Token(NamedTuple):
@@ -41,12 +44,12 @@ _LOOKALIKE = (
 _CONTROL = r"\x00-\x08\x0d-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff"
 _FOREIGN = _LOOKALIKE + _CONTROL
 
-SPECIAL = re.compile(rf"""["{{}}\#!{_FOREIGN}]""")
+SPECIAL = expression(rf"""["{{}}\#!{_FOREIGN}]""")
 """A line in which this finds nothing is its words, parted by blanks."""
 
 
-def _token(comment: str, others: str) -> re.Pattern[str]:
-    return re.compile(
+def _token(comment: str, others: str) -> "re.Pattern[str]":
+    return expression(
         rf"""
           {comment}
           (?P<brace>   [{{}}] )
@@ -56,15 +59,15 @@ def _token(comment: str, others: str) -> re.Pattern[str]:
         | (?P<unended> " .* )
         | (?P<word>    (?: \$\{{[^\s}}]*\}} | [^\s"{{}}{others}{_FOREIGN}] )+ )
         """,
-        re.VERBOSE | re.DOTALL,
+        "xs",
     )
 
 
 _TOKEN = _token(r"(?P<comment> [#!] .* ) |", r"\#!")
 _TOKEN_WITHOUT_COMMENTS = _token("", "")
-CONTROL_CHARACTER = re.compile(rf"[{_CONTROL}\x0b\x0c\x1c-\x1f]")
-_ESCAPE = re.compile(r"(?P<bytes>(?:\\[0-7]{1,3}|\\x[0-9a-fA-F]+)+)|\\c(?P<control>.)|\\(?P<other>.)", re.DOTALL)
-_BYTE = re.compile(r"\\(?P<octal>[0-7]{1,3})|\\x(?P<hex>[0-9a-fA-F]+)")
+CONTROL_CHARACTER = expression(rf"[{_CONTROL}\x0b\x0c\x1c-\x1f]")
+_ESCAPE = expression(r"(?P<bytes>(?:\\[0-7]{1,3}|\\x[0-9a-fA-F]+)+)|\\c(?P<control>.)|\\(?P<other>.)", "s")
+_BYTE = expression(r"\\(?P<octal>[0-7]{1,3})|\\x(?P<hex>[0-9a-fA-F]+)")
 _ESCAPED = {"a": "\a", "b": "\b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
@@ -115,7 +118,7 @@ def _quoted_faults(source: str, column: int) -> Iterator[Fault]:
             yield Fault(column + escape.start(), f"`{escape.group()}` is no character", hint)
 
 
-def _character(escape: re.Match[str]) -> str | None:
+def _character(escape: "re.Match[str]") -> str | None:
     """Return what an escape, or a run of escapes by number, stands for; None if that is nothing."""
     if by_number := escape["bytes"]:
         numbers = [int(byte["octal"] or byte["hex"], 8 if byte["octal"] else 16) for byte in _BYTE.finditer(by_number)]
@@ -134,7 +137,7 @@ def _unescaped(quoted: str) -> str:
     return _ESCAPE.sub(lambda escape: _character(escape) or "", quoted[1:-1])
 
 
-def _meaning(match: re.Match[str]) -> str:
+def _meaning(match: "re.Match[str]") -> str:
     source = match.group()
     match match.lastgroup:
         case "quoted" if "\\" in source:

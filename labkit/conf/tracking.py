@@ -1,13 +1,13 @@
 """What instances and sync groups watch: `track_script`, `track_interface`, `track_file` and `track_process`."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.schema import Block, Leaf, Lines, trackers, vrrp
 from labkit.conf.section import Entry, Section
 from labkit.conf.weights import Tracking, Weighing
 from labkit.diagnostics import did_you_mean
+from labkit.hints import TypeAlias
 from labkit.values import dataclass
 from labkit.vrrp.config import Track, TrackKind
 

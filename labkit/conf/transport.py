@@ -1,13 +1,12 @@
 """How the adverts of an instance travel: source, destination, unicast peers, TTL and the virtual MAC address."""
 
-from typing import Any
-
 from labkit.conf.complaints import Complaints
 from labkit.conf.model import Vmac
 from labkit.conf.schema import Leaf, process, vrrp
 from labkit.conf.section import Section
 from labkit.conf.source import line_from
 from labkit.diagnostics import Span
+from labkit.hints import Any
 from labkit.values import replace
 from labkit.vrrp.config import Address
 

@@ -1,7 +1,6 @@
 """The `vrrp_sync_group` blocks, and what is wrong between blocks of the VRRP part of a file."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from labkit.conf.complaints import Complaints
 from labkit.conf.instance import Surroundings
@@ -13,6 +12,7 @@ from labkit.conf.source import line_from
 from labkit.conf.tracking import tracks_of
 from labkit.conf.virtual_addresses import family_of
 from labkit.diagnostics import did_you_mean
+from labkit.hints import NamedTuple
 from labkit.vrrp.config import Address
 
 

@@ -1,9 +1,9 @@
 """What may follow `init_file` and `process`."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from labkit.conf.arguments import Integer, Interface, Seconds, take
+from labkit.hints import NamedTuple
 from labkit.trace import SECOND
 from labkit.values import dataclass
 from labkit.vrrp.config import InterfaceDelay

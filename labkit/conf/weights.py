@@ -1,9 +1,9 @@
 """How much a tracker counts: `weight N [reverse]`, alone and after the name of what is tracked."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from labkit.conf.arguments import Argument, Integer, take, unfit
+from labkit.hints import NamedTuple
 from labkit.values import dataclass
 
 

@@ -6,11 +6,12 @@ reads back as the same configuration, and is written the same again.
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from labkit.conf.reader import Document, Statement
-from labkit.conf.schema import DIRECTIVES, ROOT, Block, Lines
+from labkit.conf.schema import DIRECTIVES, Block, Lines
+from labkit.conf.schema.whole import ROOT
 from labkit.conf.tokens import CONTROL_CHARACTER, SPECIAL
+from labkit.hints import Any
 
 INDENT = "    "
 

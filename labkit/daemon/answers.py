@@ -2,7 +2,6 @@
 
 import os
 import time
-from typing import TYPE_CHECKING
 
 from labkit.daemon.control import Ask, Client, Request
 from labkit.daemon.dumping import Dumper
@@ -11,6 +10,7 @@ from labkit.daemon.messages import Table
 from labkit.daemon.reading import Reading
 from labkit.daemon.report import to_json
 from labkit.diagnostics import did_you_mean
+from labkit.hints import TYPE_CHECKING
 from labkit.kernel.process import now
 from labkit.values import replace
 

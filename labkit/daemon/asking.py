@@ -8,10 +8,10 @@ import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
 from labkit.daemon.report import Report, TableReport, from_json
 from labkit.diagnostics import LabkitError
+from labkit.hints import Self
 
 _TIMEOUT_S = 10.0
 _RELOAD_TIMEOUT_S = 120.0

@@ -17,7 +17,7 @@ from labkit.checks.run import run as run_check
 from labkit.checks.target import Kill, Target
 from labkit.checks.waiting import Running, Waiter
 from labkit.conf.model import Config
-from labkit.conf.model_balancing import Check
+from labkit.conf.model_balancing import Check, TlsMaterial
 from labkit.conf.model_commands import Command
 from labkit.daemon.balanced import Services
 from labkit.daemon.balancing_herald import BalancingHerald
@@ -255,10 +255,11 @@ class Balancer:
     def _specs_of(self, config: Config) -> dict[CheckId, tuple[Check, Target]]:
         """Return what each check does, and its surroundings."""
         found: dict[CheckId, tuple[Check, Target]] = {}
+        material = config.tls or TlsMaterial()
         for core in (virtual.core for virtual in config.virtual_servers):
             for server in core.servers:
                 weight = server.destination.weight
-                target = Target(weight=weight, tls=config.tls, execute=self._execute, values=self._numbers)
+                target = Target(weight=weight, tls=material, execute=self._execute, values=self._numbers)
                 for number, check in enumerate(server.checks):
                     found[CheckId(core.key, server.destination.key, number)] = (check.spec, target)  # type: ignore[assignment]
         return found

@@ -1,7 +1,6 @@
 """What the log says of balancing, in the words that users of keepalived look for."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
 
 from labkit.conf.model_balancing import (
     Check,
@@ -15,6 +14,7 @@ from labkit.conf.model_balancing import (
     UdpCheck,
     VirtualServer,
 )
+from labkit.hints import TypeAlias
 from labkit.lvs.check import Failing, Settled
 from labkit.lvs.config import RealServerConfig
 from labkit.lvs.events import Action, CheckId, QuorumChanged, ServerChanged, WeightChanged

@@ -11,11 +11,11 @@ import signal
 from collections import deque
 from collections.abc import Callable
 from itertools import count
-from typing import TypeAlias
 
 from labkit.daemon.loop import Loop
 from labkit.daemon.programs import Account
 from labkit.daemon.spawning import spawn
+from labkit.hints import TypeAlias
 from labkit.kernel.process import now
 from labkit.values import dataclass
 

@@ -1,7 +1,6 @@
 """Puts a report together: what the VRRP process knows, beside what the configuration says."""
 
 from collections.abc import Mapping
-from typing import TypeAlias
 
 from labkit.conf.model import Config, Interface, VrrpInstance
 from labkit.daemon.inquiry import Snapshot
@@ -20,6 +19,7 @@ from labkit.daemon.report import (
     TrackerReport,
     TrackReport,
 )
+from labkit.hints import TypeAlias
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass
 from labkit.vrrp.config import Track, TrackKind

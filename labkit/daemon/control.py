@@ -12,10 +12,10 @@ import struct
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeAlias
 
 from labkit.daemon.loop import Loop
 from labkit.diagnostics import LabkitError
+from labkit.hints import TypeAlias
 from labkit.kernel.process import now
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass

@@ -9,7 +9,6 @@ import signal
 import time
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from labkit.daemon.compose import About, compose
 from labkit.daemon.inquiry import Snapshot
@@ -18,6 +17,7 @@ from labkit.daemon.messages import ClearStatistics, WriteData
 from labkit.daemon.release import version
 from labkit.daemon.report import DuplicateReport, Report
 from labkit.daemon.virtual_macs import settle
+from labkit.hints import TYPE_CHECKING
 from labkit.kernel.process import now
 from labkit.trace import SECOND
 

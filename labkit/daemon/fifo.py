@@ -12,7 +12,6 @@ import stat
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import TypeAlias
 
 from labkit.conf.model import Fifo, GlobalDefs
 from labkit.daemon.children import Children, Ended
@@ -20,6 +19,7 @@ from labkit.daemon.loop import Loop
 from labkit.daemon.programs import NoSuchAccountError, account, prepare
 from labkit.daemon.report import DeliveryReport
 from labkit.daemon.tidings import Subject, Tidings
+from labkit.hints import TypeAlias
 
 _QUEUED_LINES = 1000
 _MODE = 0o600

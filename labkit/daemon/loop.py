@@ -10,8 +10,8 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from itertools import count
-from typing import Protocol, TypeAlias
 
+from labkit.hints import Protocol, TypeAlias
 from labkit.kernel.process import Timer, now
 from labkit.trace import SECOND, Micros
 

@@ -4,10 +4,9 @@ The VRRP process is asked for its state a page at a time: a page is small, so th
 adverts and never in front of one.
 """
 
-from typing import TypeAlias
-
 from labkit.conf.model import Config
 from labkit.daemon.report import DeliveryReport, TableReport
+from labkit.hints import TypeAlias
 from labkit.trace import Micros, Record
 from labkit.values import dataclass, field
 from labkit.vrrp.events import SetPriority, State

@@ -5,10 +5,10 @@ Pure.  The words and the places of the arguments are those of keepalived.conf(5)
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import TypeAlias
 
 from labkit.conf.model import Command, GlobalDefs, SyncGroup, VrrpInstance
 from labkit.daemon.tidings import Mail
+from labkit.hints import TypeAlias
 from labkit.values import dataclass
 from labkit.vrrp.actions import Action, Deleted, GroupTransition, Notice, Noticed, PriorityChanged, Transition
 from labkit.vrrp.reasons import State

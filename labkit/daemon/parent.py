@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
 
 from labkit.conf.model import Config
 from labkit.daemon import hooks
@@ -32,6 +31,7 @@ from labkit.daemon.reading import Reading, read_apart
 from labkit.daemon.reload_times import ReloadTimes
 from labkit.daemon.settings import Settings
 from labkit.diagnostics import Diagnostic, Severity
+from labkit.hints import TypeAlias
 from labkit.kernel.process import now
 from labkit.trace import Kind, Micros, Record
 from labkit.values import replace
@@ -301,7 +301,7 @@ class Parent:
         self._log.explain(f"Opening file '{self.settings.file}'.")
         settings = self.settings
         with self._reload_file():
-            reading = read_apart(settings.file, settings.config_id, all_files=settings.all_files)
+            reading = read_apart(str(settings.file), settings.config_id, all_files=settings.all_files)
         log_diagnostics(reading.diagnostics, self._log)
         self._taking = (reading, asking)
         if reading.config is None:

@@ -6,10 +6,10 @@ is refused with EEXIST where they are, and sets them where they are not.
 
 import errno
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
 
 from labkit.conf.model_routes import Route, Rule
 from labkit.daemon.interfaces import Interfaces
+from labkit.hints import TypeAlias
 from labkit.kernel.netlink import KernelRefusedError
 from labkit.kernel.routes import Key, Requests, route_requests, rule_requests
 

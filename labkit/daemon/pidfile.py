@@ -8,9 +8,9 @@ import contextlib
 import fcntl
 import os
 from pathlib import Path
-from typing import Self
 
 from labkit.diagnostics import LabkitError
+from labkit.hints import Self
 
 
 class AlreadyRunningError(LabkitError):

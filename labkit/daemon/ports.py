@@ -5,11 +5,11 @@ own: the kernel gives a packet from a virtual router MAC address to the macvlan 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeAlias
 
 from labkit.conf.model import VrrpInstance
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.log import Level, Log
+from labkit.hints import TypeAlias
 from labkit.kernel.wire import Port, WireError
 from labkit.values import dataclass
 from labkit.vrrp.config import Address, RouterConfig

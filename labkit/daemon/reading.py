@@ -5,13 +5,10 @@ child reads the file, hands over what became of it, and ends; whoever asked wait
 """
 
 import os
-import pickle
-import signal
-from pathlib import Path
-from typing import NamedTuple
 
 from labkit.conf.model import Config
 from labkit.diagnostics import Diagnostic, Span
+from labkit.hints import NamedTuple
 
 EX_FAILED, EX_UNREADABLE, EX_REFUSED = 1, 4, 5
 
@@ -24,19 +21,24 @@ class Reading(NamedTuple):
     status: int
 
 
-def read(file: Path, config_id: str | None, *, all_files: bool) -> Reading:
+def read(file: str, config_id: str | None, *, all_files: bool) -> Reading:
     """Read a file here; the arguments are those of `labkit.conf.loader.load`."""
     from labkit.conf.loader import load  # its memory is the point of this module
 
     loaded = load(file, config_id=config_id, all_files=all_files)
     if loaded.config is not None:
         return Reading(loaded.config, loaded.diagnostics, os.EX_OK)
-    status = EX_REFUSED if os.access(file, os.R_OK) and file.is_file() else EX_UNREADABLE
+    from pathlib import Path  # for files with mistakes
+
+    status = EX_REFUSED if os.access(file, os.R_OK) and Path(file).is_file() else EX_UNREADABLE
     return Reading(None, loaded.diagnostics, status)
 
 
-def read_apart(file: Path, config_id: str | None, *, all_files: bool) -> Reading:
+def read_apart(file: str, config_id: str | None, *, all_files: bool) -> Reading:
     """Read a file in a child process; one that cannot be had, or dies, is a diagnostic too."""
+    import pickle
+    import signal
+
     source, sink = os.pipe()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the caller
     try:
@@ -58,12 +60,12 @@ def read_apart(file: Path, config_id: str | None, *, all_files: bool) -> Reading
     return reading
 
 
-def _failed(file: Path, message: str) -> Reading:
-    diagnostic = Diagnostic(span=Span(file=str(file), line=1, column=1), message=message, hint="try again")
+def _failed(file: str, message: str) -> Reading:
+    diagnostic = Diagnostic(span=Span(file=file, line=1, column=1), message=message, hint="try again")
     return Reading(None, (diagnostic,), EX_FAILED)
 
 
-def _hand_over(sink: int, file: Path, config_id: str | None, *, all_files: bool) -> None:
+def _hand_over(sink: int, file: str, config_id: str | None, *, all_files: bool) -> None:
     """Be the child: read and tell; never returns."""
     status = EX_FAILED
     try:
@@ -71,6 +73,8 @@ def _hand_over(sink: int, file: Path, config_id: str | None, *, all_files: bool)
             reading = read(file, config_id, all_files=all_files)
         except Exception as error:  # the task boundary: a file must never end the daemon
             reading = _failed(file, f"internal error: {error!r}")
+        import pickle
+
         content = pickle.dumps(reading)
         with os.fdopen(sink, "wb") as answer:
             answer.write(content)

@@ -3,10 +3,10 @@
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from labkit.daemon.report import DeliveryReport, Report, RouterReport, ServiceRow, SuspectReport, TrackerReport
 from labkit.daemon.table_text import place, service_name
+from labkit.hints import Any
 
 _BOLD, _DIM, _OFF = "\033[1m", "\033[2m", "\033[0m"
 _RED, _GREEN, _YELLOW, _CYAN = "\033[31m", "\033[32m", "\033[33m", "\033[36m"

@@ -42,7 +42,7 @@ def serve(
         console=sys.stderr.fileno() if options.console else None,
         syslog=SYSLOG if options.syslog else None,
         facility=options.facility,
-        file=options.log_file.absolute() if options.log_file else None,
+        file=Path(options.log_file).absolute() if options.log_file else None,
         detail=options.detail,
     )
     try:
@@ -86,10 +86,10 @@ def _locate(options: Options, file: Path, config: Config, ready: Callable[[], No
         os.umask(defs.umask)
     set_process_name(defs.process_name or PROCESS_NAME)
     where = places(
-        pid=options.pid,
-        vrrp_pid=options.vrrp_pid,
-        checkers_pid=options.checkers_pid,
-        control=options.control,
+        pid=_path(options.pid),
+        vrrp_pid=_path(options.vrrp_pid),
+        checkers_pid=_path(options.checkers_pid),
+        control=_path(options.control),
         instance=defs.instance,
         namespace=namespace,
         use_pid_dir=defs.use_pid_dir,
@@ -101,6 +101,10 @@ def _locate(options: Options, file: Path, config: Config, ready: Callable[[], No
         return _parent(options, file, where, config, ready, log)
     finally:
         pid_file.remove()
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
 
 
 def _enter(namespace: str) -> None:

@@ -1,8 +1,7 @@
 """What scripts, FIFOs and mail are given to tell, whatever it is about: instances and groups, or servers."""
 
-from typing import Protocol, TypeAlias
-
 from labkit.conf.model import Command, GlobalDefs
+from labkit.hints import Protocol, TypeAlias
 from labkit.values import dataclass
 
 Subject: TypeAlias = tuple[str, str]

@@ -4,9 +4,9 @@ Pure: actions in, lines out.  A line of its own kind, `detail`, is one that keep
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
 
 from labkit.conf.model import VrrpInstance
+from labkit.hints import TypeAlias
 from labkit.values import dataclass
 from labkit.vrrp.config import TrackKind
 from labkit.vrrp.events import (

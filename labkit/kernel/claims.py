@@ -12,8 +12,8 @@ import socket
 import struct
 from collections.abc import Collection, Iterator
 from ipaddress import IPv4Address, IPv6Address
-from typing import TypeAlias
 
+from labkit.hints import TypeAlias
 from labkit.kernel.wire import WireError
 from labkit.vrrp.config import Address
 

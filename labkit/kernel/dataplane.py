@@ -1,9 +1,9 @@
 """Where balancing happens: one interface to IPVS and to nftables, and the choice between them."""
 
 from collections.abc import Iterable
-from typing import Protocol
 
 from labkit.diagnostics import LabkitError
+from labkit.hints import Protocol
 from labkit.kernel.ipvs import Ipvs, NoIpvsError
 from labkit.kernel.nft.helper import NftError
 from labkit.kernel.nft.plane import NftPlane

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import IO
 
 from labkit.diagnostics import LabkitError
+from labkit.hints import IO
 from labkit.kernel.netlink import KernelRefusedError, Netlink, attribute, attributes, message, number, text
 from labkit.lvs.model import (
     Address,

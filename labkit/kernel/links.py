@@ -8,8 +8,8 @@ import struct
 import sys
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, ip_address
-from typing import TypeAlias
 
+from labkit.hints import TypeAlias
 from labkit.kernel.netlink import (
     NLM_F_CREATE,
     NLM_F_EXCL,

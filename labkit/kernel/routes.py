@@ -8,9 +8,9 @@ An interface is named by its index in a route and by its name in a rule, so that
 
 import struct
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
 
 from labkit.conf.model_routes import Hop, Insertion, Network, Route, Rule, RuleAction
+from labkit.hints import TypeAlias
 from labkit.kernel.netlink import (
     NLM_F_APPEND,
     NLM_F_CREATE,

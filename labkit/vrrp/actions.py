@@ -1,8 +1,8 @@
 """What a VRRP machine answers: the actions that its caller performs, in their order."""
 
 from enum import StrEnum
-from typing import TypeAlias
 
+from labkit.hints import TypeAlias
 from labkit.values import dataclass
 from labkit.vrrp.config import Address, TrackKind
 from labkit.vrrp.packet import Advert, DecodeError

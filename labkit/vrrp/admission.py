@@ -4,8 +4,7 @@ An advert that is refused here touches no timer and no state: a stray sender wit
 to silence a healthy pair.
 """
 
-from typing import TypeAlias
-
+from labkit.hints import TypeAlias
 from labkit.trace import SECOND
 from labkit.vrrp.config import Address, RouterConfig
 from labkit.vrrp.events import Received

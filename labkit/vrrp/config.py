@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
-from typing import TypeAlias
 
+from labkit.hints import TypeAlias
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass, field
 

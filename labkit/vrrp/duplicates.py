@@ -8,8 +8,8 @@ duplicate only if nothing has changed a second later.
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
 
+from labkit.hints import TypeAlias
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass
 from labkit.vrrp.config import Address

@@ -7,8 +7,8 @@ microseconds.  Actions are written down in `actions.py`, states and reasons in `
 
 from collections import Counter
 from ipaddress import IPv4Address, IPv6Address
-from typing import TypeAlias
 
+from labkit.hints import TypeAlias
 from labkit.trace import Micros
 from labkit.values import dataclass
 from labkit.vrrp.actions import (

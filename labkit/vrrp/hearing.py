@@ -6,8 +6,8 @@ destination and hop limit beside it (RFC 3542).
 
 from collections.abc import Hashable
 from ipaddress import IPv4Address, IPv6Address
-from typing import TypeAlias
 
+from labkit.hints import TypeAlias
 from labkit.vrrp.config import Address
 from labkit.vrrp.events import Received
 from labkit.vrrp.packet import TTL, decode, decode_message

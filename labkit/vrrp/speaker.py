@@ -8,9 +8,9 @@ what it missed.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import assert_never
 
 from labkit.agenda import Agenda
+from labkit.hints import assert_never
 from labkit.trace import Micros
 from labkit.vrrp import authentication
 from labkit.vrrp.config import GroupConfig, RouterConfig

@@ -4,9 +4,9 @@ What no router and no group tracks is not watched: its script does not run, and 
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
 
 from labkit.agenda import Agenda, Timed
+from labkit.hints import Protocol
 from labkit.trace import Micros
 from labkit.vrrp.config import InterfaceDelay, ProcessConfig, ScriptConfig, TrackKind
 from labkit.vrrp.events import (

@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labkit.conf.loader import load, loads
-from labkit.conf.schema import ROOT, Block, Keyword
+from labkit.conf.schema import Block, Keyword
+from labkit.conf.schema.whole import ROOT
 from tests.conf.samples import INSTANCE, SCRIPT, SERVER
 
 

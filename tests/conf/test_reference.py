@@ -7,7 +7,8 @@ import pytest
 
 from labkit.conf import reference as module
 from labkit.conf.reference import reference
-from labkit.conf.schema import ROOT, Block, Keyword
+from labkit.conf.schema import Block, Keyword
+from labkit.conf.schema.whole import ROOT
 
 FILE = Path(__file__).parents[2] / "docs" / "reference" / "keepalived.conf.md"
 

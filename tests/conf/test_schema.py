@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from labkit.conf.schema import DIRECTIVES, ROOT, Block, Keyword, Leaf, Lines
+from labkit.conf.schema import DIRECTIVES, Block, Keyword, Leaf, Lines
+from labkit.conf.schema.whole import ROOT
 
 
 def blocks(block: Block[Any]) -> Iterator[Block[Any]]:

@@ -141,3 +141,15 @@ class TestInANamespace:
         assert "Traceback" not in daemon.log
         assert daemon.log.count("STATE") == 2
         assert daemon.stop() == 0
+
+
+def test_a_test_of_a_small_file_loads_little(tmp_path: Path) -> None:
+    """Each of these costs a third of what C keepalived needs in all."""
+    file = tmp_path / "keepalived.conf"
+    file.write_text(instance(150))
+    program = "import sys; from labkit.daemon.start import run; run(['-t', '-f', sys.argv[1]]); print(*sys.modules)"
+    told = subprocess.run([OURS[0], "-c", program, file], capture_output=True, text=True, check=True).stdout
+    nothing = [OURS[0], "-c", "import sys; print(*sys.modules)"]
+    loaded = set(told.split()) - set(subprocess.run(nothing, capture_output=True, text=True, check=True).stdout.split())
+    assert "labkit.conf.loader" in loaded
+    assert loaded & {"re", "typing", "argparse", "pathlib", "json", "pickle", "labkit.conf.lvs"} == set()

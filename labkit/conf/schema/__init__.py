@@ -4,27 +4,28 @@ Loading, suggestions and the reference documentation are made from this table.  
 block of lines that are values, `Block` a block of keywords.  Words that keepalived knows (keepalived.conf(5)) and
 labkit does not are `unsupported` or `refused` in their block, and refused by name; what does nothing is `idle`, and
 warned of.
+
+Load balancing is half of the table, and most files have none of it: the whole table is `labkit.conf.schema.whole`.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection
 
-from labkit.conf.schema.balancing import SSL, VIRTUAL_SERVER, VIRTUAL_SERVER_GROUP
 from labkit.conf.schema.keyword import BFD, NO_TITLE, Block, Keyword, Leaf, Lines, table, words
 from labkit.conf.schema.process import GLOBAL_DEFS, TOP
 from labkit.conf.schema.statics import STATIC_IPADDRESS, STATIC_ROUTES, STATIC_RULES, TRACK_GROUP
 from labkit.conf.schema.trackers import GARP_GROUP, INTERFACE_DELAYS, TRACK_FILE_BLOCK, VRRP_SCRIPT, VRRP_TRACK_PROCESS
 from labkit.conf.schema.vrrp import VRRP_INSTANCE, VRRP_SYNC_GROUP
+from labkit.hints import Any
 
-__all__ = ["DIRECTIVES", "ROOT", "Block", "Keyword", "Leaf", "Lines", "homes"]
+__all__ = ["DIRECTIVES", "ROUTING", "Block", "Keyword", "Leaf", "Lines", "root_for"]
 
 DIRECTIVES = words("include includer includem includew includeb includea include_check")
 """These may stand in any block, first on a line (labkit.conf.preprocess)."""
 
-ROOT = Block(
+ROUTING = Block(
     "",
     NO_TITLE,
-    "A whole file",
+    "A file without load balancing",
     table(
         GLOBAL_DEFS,
         *TOP,
@@ -39,26 +40,16 @@ ROOT = Block(
         STATIC_ROUTES,
         STATIC_RULES,
         TRACK_GROUP,
-        VIRTUAL_SERVER_GROUP,
-        VIRTUAL_SERVER,
-        SSL,
     ),
     words("net_namespace_ipvs"),
     {"bfd_instance": BFD},
 )
 
 
-def homes(name: str) -> Iterable[str]:
-    """Return the names of the blocks in which a keyword may stand; the top of the file has an empty name."""
-    return _HOMES.get(name, ())
+def root_for(keywords: Collection[str]) -> Block[Any]:
+    """Return the table of a file with these words at its top: `ROUTING` where no other is among them."""
+    if ROUTING.children.keys() >= set(keywords):
+        return ROUTING
+    from labkit.conf.schema.whole import ROOT
 
-
-def _homes(block: Block[Any], into: dict[str, list[str]]) -> dict[str, list[str]]:
-    for name, keyword in block.children.items():
-        into.setdefault(name, []).append(block.name)
-        if isinstance(keyword, Block) and name == keyword.name:
-            _homes(keyword, into)
-    return into
-
-
-_HOMES = _homes(ROOT, {})
+    return ROOT

@@ -1,9 +1,9 @@
 """What the keyword table is made of: `Leaf`, `Lines` and `Block`."""
 
 from collections.abc import Mapping
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from labkit.conf.arguments import Argument, Choice, Flag, Word
+from labkit.hints import Any, Generic, NamedTuple, TypeAlias, TypeVar
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass, field
 

@@ -18,9 +18,8 @@ from labkit.conf.arguments import (
 )
 from labkit.conf.commands import FifoLine, UsersCommand
 from labkit.conf.extra import EveryInterface
-from labkit.conf.kernel_balancing import SyncLine, TimeoutsLine
-from labkit.conf.modes import FileMode
 from labkit.conf.names import ETC_DIR, USR_DIR
+from labkit.conf.schema import later
 from labkit.conf.schema.keyword import (
     LONG,
     NAME,
@@ -32,6 +31,7 @@ from labkit.conf.schema.keyword import (
     table,
     words,
 )
+from labkit.conf.schema.later import Later
 from labkit.conf.schema.without_effect import ALWAYS, IDLE, REFUSED
 from labkit.trace import SECOND
 
@@ -239,7 +239,7 @@ CHECKER_CPU_AFFINITY = Leaf("checker_cpu_affinity", _CPUS, "The process of check
 PROCESS_NAME = Leaf("process_name", NAME, "What the parent process is called")
 VRRP_PROCESS_NAME = Leaf("vrrp_process_name", NAME, "What the VRRP process is called")
 CHECKER_PROCESS_NAME = Leaf("checker_process_name", NAME, "What the process of checks is called", ("lvs_process_name",))
-UMASK = Leaf("umask", FileMode(), "Files are made without these permissions (IWGRP|IWOTH)")
+UMASK = Leaf("umask", Later(later.mode), "Files are made without these permissions (IWGRP|IWOTH)")
 _PROCESSES = (
     VRRP_PRIORITY,
     VRRP_RT_PRIORITY,
@@ -262,9 +262,11 @@ _PROCESSES = (
 # --- balancing --------------------------------------------------------------------------------------------------------
 
 LVS_SYNC_DAEMON = Leaf(
-    "lvs_sync_daemon", SyncLine(), "IPVS tells the other director its connections; the role follows the instance"
+    "lvs_sync_daemon",
+    Later(later.sync_daemon),
+    "IPVS tells the other director its connections; the role follows the instance",
 )
-LVS_TIMEOUTS = Leaf("lvs_timeouts", TimeoutsLine(), "How long IPVS remembers connections without packets")
+LVS_TIMEOUTS = Leaf("lvs_timeouts", Later(later.timeouts), "How long IPVS remembers connections without packets")
 LVS_FLUSH = Leaf("lvs_flush", Flag(), "At the start the kernel's table is emptied, whoever filled it")
 LVS_FLUSH_ON_STOP = Leaf(
     "lvs_flush_on_stop",

@@ -5,10 +5,7 @@ from labkit.conf.addresses import AnyAddress, Group, PeerLine
 from labkit.conf.arguments import Anything, Choice, Flag, Integer, Interface, Seconds, Switch, Word
 from labkit.conf.commands import MaybeCommand, UsersCommand
 from labkit.conf.extra import EveryInterface
-from labkit.conf.hmac_key import KeyLine
-from labkit.conf.macvlan import VmacLine
-from labkit.conf.routes import RouteLine
-from labkit.conf.rules import RuleLine
+from labkit.conf.schema import later
 from labkit.conf.schema.keyword import (
     BFD,
     LONG,
@@ -22,6 +19,7 @@ from labkit.conf.schema.keyword import (
     table,
     words,
 )
+from labkit.conf.schema.later import Later
 from labkit.conf.schema.trackers import TRACKS
 from labkit.trace import SECOND
 from labkit.vrrp.config import AntiReplay, HmacMode
@@ -61,7 +59,7 @@ AUTHENTICATION = Block(
     "authentication", NO_TITLE, "A password in every advert (version 2)", table(AUTH_TYPE, AUTH_PASS), once=True
 )
 
-KEY = Leaf("key", KeyLine(), "A key and its number; all routers know the same ones", many=True)
+KEY = Leaf("key", Later(later.key), "A key and its number; all routers know the same ones", many=True)
 ACTIVE_KEY = Leaf("active_key", Integer(1, 255), "The number of the key that signs (the only one)")
 ANTI_REPLAY = Leaf(
     "anti_replay",
@@ -144,8 +142,8 @@ _PROTOCOL = (
 
 VIRTUAL_IPADDRESS = Lines("virtual_ipaddress", AddressLine(), "The addresses that the MASTER holds and advertises")
 EXCLUDED = Lines("virtual_ipaddress_excluded", AddressLine(), "Addresses that the MASTER holds but does not advertise")
-VIRTUAL_ROUTES = Lines("virtual_routes", RouteLine(), "Routes that are there while the instance is MASTER")
-VIRTUAL_RULES = Lines("virtual_rules", RuleLine(), "Rules that are there while the instance is MASTER")
+VIRTUAL_ROUTES = Lines("virtual_routes", later.route(), "Routes that are there while the instance is MASTER")
+VIRTUAL_RULES = Lines("virtual_rules", later.rule(), "Rules that are there while the instance is MASTER")
 NO_VIRTUAL_IPADDRESS = Leaf("no_virtual_ipaddress", Flag(), "There are no virtual addresses on purpose")
 NATIVE_IPV6 = Leaf("native_ipv6", Flag(), "The addresses are IPv6, as can be seen from them")
 GARP_MASTER_DELAY = Leaf(
@@ -211,7 +209,7 @@ CHECK_UNICAST_SRC = Leaf(
     "check_unicast_src", Flag(), "Take unicast adverts from `unicast_peer` only (vrrp_check_unicast_src, off)"
 )
 USE_VMAC = Leaf(
-    "use_vmac", VmacLine(), "Adverts and addresses have the virtual MAC address, on a macvlan made for them"
+    "use_vmac", Later(later.vmac), "Adverts and addresses have the virtual MAC address, on a macvlan made for them"
 )
 VMAC_XMIT_BASE = Leaf("vmac_xmit_base", Flag(), "With use_vmac: adverts go through the interface below the macvlan")
 USE_VMAC_ADDR = Leaf("use_vmac_addr", Flag(), "Addresses on other interfaces have the virtual MAC address, too")
