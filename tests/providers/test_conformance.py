@@ -105,6 +105,18 @@ def test_commands_end_as_they_end(lab: Raised) -> None:
     lab.exec("server1", "sh", "-c", "kill -9 $$", status=128 + signal.SIGKILL)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_command_is_hung_up_when_its_client_is_gone(lab: Raised, number: signal.Signals) -> None:
+    def runs() -> bool:
+        return "sleep 4242" in lab.exec("server2", "ps", "-eo", "args")
+
+    client = lab.labkit.start("exec", "--name", "one", "server2", "--", "sleep", "4242")
+    assert eventually(runs, within=10)
+    client.send_signal(number)
+    client.communicate(timeout=10)
+    assert eventually(lambda: not runs(), within=10)
+
+
 def test_input_and_output_are_bytes(lab: Raised) -> None:
     """More than any buffer on the way holds, each byte there is, and the end of input is an end."""
     sent = bytes(range(256)) * 1000
@@ -195,6 +207,22 @@ def test_a_slow_link_is_slow_or_it_is_said_why_not(lab: Raised) -> None:
     times = lab.exec("host", "ping", "-c", "1", "-W", "5", "192.168.1.23")
     lab.labkit("heal", "--name", "one", "server3.eth0")
     assert float(times.partition("time=")[2].split()[0]) >= 120  # there and back, each way in milliseconds
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [pytest.param("duplicate=100%", "duplicates", id="duplicate"), pytest.param("loss=100%", "0 received", id="loss")],
+)
+def test_a_bad_link_is_bad(lab: Raised, words: str, told: str) -> None:
+    if why_not := registry.provider(lab.world.provider).capabilities()["netem"]:
+        pytest.skip(f"the kernel lacks netem: {why_not}")
+    lab.labkit("fault", "--name", "one", "server3.eth0", "impair", words)
+    assert told in lab.exec("host", "ping", "-c", "3", "-i", "0.2", "-W", "1", "192.168.1.23", status=None)
+    lab.labkit("heal", "--name", "one", "server3.eth0")
+    assert eventually(
+        lambda: "3 received, 0%" in lab.exec("host", "ping", "-c", "3", "-i", "0.2", "192.168.1.23", status=None),
+        within=10,
+    )
 
 
 def test_a_reload_renders_the_labs_templates_again(lab: Raised) -> None:

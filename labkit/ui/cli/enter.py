@@ -49,6 +49,7 @@ def _replace_self(name: str | None, node: str, argv: list[str]) -> None:
         raise LabkitError(f"node {node} cannot be entered: {error}") from error
     pid = os.fork()  # the child is the first of us in the node's PID namespace
     if pid == 0:
+        linux.hang_up_with_parent()
         try:
             os.execvpe(argv[0], argv, environment)
         except OSError as error:
