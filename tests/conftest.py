@@ -196,11 +196,11 @@ def stranger() -> Iterator[Labkit]:
     yield from tool_of(NOBODY)
 
 
-def end(pid: int, number: signal.Signals = signal.SIGKILL, within: float = 5.0) -> None:
+def end(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
     """Send a signal and wait until the process is gone."""
     pidfd = os.pidfd_open(pid)
     try:
         signal.pidfd_send_signal(pidfd, number)
-        assert select.select([pidfd], [], [], within)[0], f"{pid} does not end"
+        assert select.select([pidfd], [], [], 5.0)[0], f"{pid} does not end"
     finally:
         os.close(pidfd)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import select
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -15,11 +14,9 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.conftest import end
-
 _BASE = "labkit-base"
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")  # packages may come by a proxy with its own
-_START_S, _BUILD_S = 30, 600
+_START_S, _STOP_S, _BUILD_S = 30, 30, 600
 
 
 @contextmanager
@@ -41,8 +38,12 @@ def engine() -> Iterator[str]:
             _build(folder, host)
             yield host
         finally:
-            end(process.pid, signal.SIGTERM, within=20)
-            process.wait()
+            process.terminate()
+            try:
+                process.wait(timeout=_STOP_S)
+            except subprocess.TimeoutExpired:  # in the middle of a build
+                process.kill()
+                process.wait()
 
 
 def _command(folder: Path, host: str) -> list[str]:

@@ -29,7 +29,7 @@ from labkit.providers.docker import image
 from tests.conftest import NOBODY, Labkit, end, eventually, tool_of
 from tests.providers import engine as engines
 
-pytestmark = [pytest.mark.e2e, pytest.mark.kernel]
+pytestmark = [pytest.mark.e2e, pytest.mark.kernel, pytest.mark.timeout(600)]  # an image is built first
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,7 @@ in_containers = pytest.mark.parametrize("lab", [pytest.param(WORLDS["docker"], i
 def _containers(**labels: str) -> list[Any]:
     with contextlib.closing(docker.from_env()) as client:
         found: list[Any] = client.containers.list(
-            all=True, filters={"label": [f"labkit.{key}={value}" for key, value in labels.items()]}
+            all=True, ignore_removed=True, filters={"label": [f"labkit.{key}={value}" for key, value in labels.items()]}
         )
     return found
 
@@ -301,6 +301,10 @@ def test_containers_end_with_the_keeper_and_orphans_are_swept(lab: Raised) -> No
     (first, *_) = _containers(lab="two")
     end(lab.labkit.supervisor("two"))
     assert eventually(lambda: not _containers(lab="two"), within=20)
+    lab.labkit("up", "failover", "-q", "--name", "two", "--provider", "docker")
+    next(container for container in _containers(lab="two") if container.name == "labkit-two").stop()
+    assert eventually(lambda: not _containers(lab="two"), within=20)
+    assert "lab 'two' is not up" in lab.labkit("status", "two", status=2)
     with contextlib.closing(docker.from_env()) as client:  # as after the death of an engine: nobody removes it
         labels = {"labkit.lab": "three", "labkit.owner": first.labels["labkit.owner"]}
         client.containers.create("labkit-node", labels=labels)

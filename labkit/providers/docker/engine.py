@@ -84,7 +84,9 @@ class Engine:
         """Return the containers of a lab of this user's, or of all of them, those that do not run too."""
         labels = [f"{OWNER}={owner()}", *([f"{LAB}={lab}"] if lab else [])]
         with refusals("the engine does not tell of its containers"):
-            found: list[Container] = self.client.containers.list(all=True, filters={"label": labels})
+            found: list[Container] = self.client.containers.list(
+                all=True, ignore_removed=True, filters={"label": labels}
+            )
         return found
 
     def orphans(self) -> dict[str, "list[Container]"]:

@@ -107,6 +107,7 @@ class Fleet:
                 auto_remove=True,
                 labels={LAB: self._plan.instance, OWNER: owner()},
                 log_config={"type": "none"},
+                stop_signal="SIGKILL",  # the first process of a container hears no other
                 **settings,
             )
         return container

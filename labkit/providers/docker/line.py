@@ -63,7 +63,8 @@ class Line:
                     self._near.sendall(data)
                 else:
                     self.errors = (self.errors + data)[-_KEPT:]
-        self._near.close()
+        with suppress(OSError):
+            self._near.shutdown(socket.SHUT_RDWR)  # closing it would not wake the other thread
 
     def _exactly(self, size: int) -> bytes:
         """Read so many bytes; none when the attachment ended."""
