@@ -12,7 +12,7 @@ from labkit.diagnostics import Diagnostic, RefusedError, Span, did_you_mean
 from labkit.lab.catalog import share
 from labkit.lab.daemons import SCRIPTS, kind_of
 from labkit.lab.provider import File
-from labkit.lab.topology import Node, Role, Topology
+from labkit.lab.topology import PYKEEPALIVED_OPTIONS, Node, Role, Topology
 
 CONFIG = "/etc/keepalived/keepalived.conf"
 _TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -89,7 +89,8 @@ def network(node: Node) -> str:
 
 
 def _context(node: Node, topology: Topology, python: str) -> dict[str, object]:
-    return {**topology.variables, **node.variables, "node": node, "topology": topology, "python": python}
+    of_labkit = {"node": node, "topology": topology, "python": python, "pykeepalived_options": PYKEEPALIVED_OPTIONS}
+    return {**topology.variables, **node.variables, **of_labkit}
 
 
 def _no_path(path: str, folder: Path) -> Diagnostic:

@@ -39,14 +39,13 @@ from labkit.lab.probes.probe import Probe, ProbeSpec
 from labkit.lab.provider import Completed, LackingError, Provider
 from labkit.lab.session import Session
 from labkit.lab.status import Watch
-from labkit.lab.topology import Daemon, Node
+from labkit.lab.topology import PYKEEPALIVED_OPTIONS, Daemon, Node
 from labkit.trace import Kind, Micros, Record
 
 _TRACE_LIMIT = 200_000  # records kept for `events` and for scenarios
 _LINE_LIMIT = 1 << 20
 _BACKLOG = 16 << 20  # bytes that a following client may be behind
 _FRAMES = 1 << 19  # bytes of frames in one answer
-DAEMON_ARGV = ("-D", "-p", "/run/keepalived.pid", "-r", "/run/keepalived_vrrp.pid", "--trace", "/run/labkit/trace")
 
 
 def _now() -> Micros:
@@ -140,7 +139,7 @@ class Lab:
 
     async def _start_daemon(self, node: Node) -> None:
         if node.daemon is Daemon.LABKIT:
-            done = await self.provider.start(node.name, "pykeepalived", DAEMON_ARGV)
+            done = await self.provider.start(node.name, "pykeepalived", PYKEEPALIVED_OPTIONS)
         else:
             done = await self.provider.run(node.name, [kind_of(node).script, "start"])
         _must(done, f"{node.name}: {kind_of(node).processes[-1]} did not start")

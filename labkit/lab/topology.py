@@ -23,6 +23,16 @@ class Daemon(StrEnum):
     FRR = "frr"
 
 
+PYKEEPALIVED_OPTIONS = (
+    "-D",
+    "-p", "/run/keepalived.pid",
+    "-r", "/run/keepalived_vrrp.pid",
+    "-c", "/run/keepalived_checkers.pid",
+    "--trace", "/run/labkit/trace",
+)  # fmt: skip
+"""How a node's pykeepalived is started, by the supervisor and by the node's init script."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """One segment: a switch that forwards at once, and the IPv4 network on it."""

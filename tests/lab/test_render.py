@@ -8,7 +8,7 @@ from labkit.diagnostics import RefusedError
 from labkit.lab import loader, render
 from labkit.lab.provider import File
 from labkit.lab.render import CONFIG
-from labkit.lab.topology import Topology
+from labkit.lab.topology import PYKEEPALIVED_OPTIONS, Topology
 
 PART_1 = """\
 vrrp_instance MY-FAILOVER {
@@ -72,6 +72,11 @@ def test_part_2_of_the_guide(services: Topology, folder: Path) -> None:
     assert text_of(services, folder, "server1", CONFIG) == PART_2
     page = text_of(services, folder, "server3", "/var/www/html/test.html")
     assert page == "<h3>Servidor SERVER3</h3>\n"
+
+
+def test_the_init_script_starts_the_daemon_as_the_lab_does(services: Topology, folder: Path) -> None:
+    script = text_of(services, folder, "server1", "/etc/init.d/keepalived")
+    assert f'DAEMON="/usr/local/bin/pykeepalived {" ".join(PYKEEPALIVED_OPTIONS)}"\n' in script
 
 
 def test_programs_are_executable(services: Topology, folder: Path) -> None:
