@@ -13,8 +13,8 @@ import pytest
 
 from tests.daemon.daemon import OURS, Daemon, instance
 from tests.daemon.mail import MailServer
-from tests.kernel.balanced import DR, NAT, Balanced, run
-from tests.kernel.lan import eventually, why_not
+from tests.kernel.balanced import DR, NAT, Balanced, run, take
+from tests.kernel.lan import Namespace, eventually, why_not
 
 pytestmark = pytest.mark.kernel
 Begin = Callable[..., Daemon]
@@ -172,6 +172,42 @@ def test_either_half_runs_alone(balanced: Balanced, begin: Begin) -> None:
     for weights, share in (((0, 1, 1), {"2": 1, "3": 1}), ((1, 0, 0), {"1": 2})):  # a reload, and another one
         daemon.reload(whole(balanced, weights))
         eventually(lambda share=share: balanced.share(2) == share, within=10)  # type: ignore[misc]
+
+
+def asked(host: Namespace) -> int:
+    """Return how many TCP connections a host has accepted."""
+    with host.entered():
+        lines = Path("/proc/thread-self/net/snmp").read_text().splitlines()
+    names, values = (line.split() for line in lines if line.startswith("Tcp:"))
+    return int(values[names.index("PassiveOpens")])
+
+
+@pytest.mark.parametrize("balanced", [NAT], indirect=True, ids=["nat"])
+def test_a_backup_suspends_its_checks_and_a_master_runs_them(balanced: Balanced, begin: Begin, tmp_path: Path) -> None:
+    first, second = balanced.servers[:2]
+    take(balanced.director, f"{balanced.vip}/32")  # it is VRRP's to give
+    master = Daemon(balanced.client, tmp_path / "master", instance(200, vip=balanced.vip))
+    try:
+        master.wait_log("Entering MASTER STATE")
+        suspended = service(balanced, server(balanced, 1), more=" ha_suspend\n")
+        always = service(balanced, server(balanced, 2)).replace(balanced.vip, "192.168.1.30")
+        daemon = begin(suspended + always + instance(100, vip=balanced.vip))
+        daemon.wait_log("Entering BACKUP STATE")
+        eventually(lambda: asked(second) >= 3, within=15)
+        assert asked(first) == 0
+        master.stop()
+        daemon.wait_log("Entering MASTER STATE")
+        eventually(lambda: asked(first) >= 2, within=15)
+        assert f"TCP connection to [{balanced.destination(1).address}]:tcp:80 success." in daemon.log
+        master.restart()
+        balanced.director.wait_address(balanced.vip, present=False)
+        until = asked(second) + 1  # a check may have been under way
+        eventually(lambda: asked(second) >= until, within=15)
+        before, until = asked(first), asked(second) + 3
+        eventually(lambda: asked(second) >= until, within=15)
+        assert asked(first) == before
+    finally:
+        master.close()
 
 
 WITHOUT_A_PLANE = """
