@@ -2,13 +2,14 @@
 
 import os
 import time
+from collections.abc import Iterable
 
 from labkit.daemon.control import Ask, Client, Request
 from labkit.daemon.dumping import Dumper
 from labkit.daemon.inquiry import Snapshot
 from labkit.daemon.messages import Table
 from labkit.daemon.reading import Reading
-from labkit.daemon.report import to_json
+from labkit.daemon.report import DeliveryReport, to_json
 from labkit.diagnostics import did_you_mean
 from labkit.hints import TYPE_CHECKING
 from labkit.kernel.process import now
@@ -60,7 +61,10 @@ class Answers:
                 parent.tables.want(lambda table: reply(snapshot, table))
 
         def reply(snapshot: Snapshot, table: Table | None) -> None:
-            report = replace(self._dumper.report(snapshot), table=table.report if table is not None else None)
+            report = self._dumper.report(snapshot)
+            if table is not None:
+                deliveries = _summed((*report.deliveries, *table.deliveries))
+                report = replace(report, table=table.report, deliveries=deliveries)
             client.reply({"ok": True, "report": to_json(report)})
 
         parent.inquiry.want(told)
@@ -101,6 +105,17 @@ class Answers:
 
     def _names(self) -> list[str]:
         return [instance.router.name for instance in self._parent.config.instances]
+
+
+def _summed(ways: Iterable[DeliveryReport]) -> tuple[DeliveryReport, ...]:
+    """Add up what both processes told by the same way."""
+    found: dict[tuple[str, str], DeliveryReport] = {}
+    for way in ways:
+        before = found.get((way.kind, way.name), DeliveryReport(kind=way.kind, name=way.name))
+        found[way.kind, way.name] = replace(
+            before, told=before.told + way.told, lost=before.lost + way.lost, waiting=before.waiting + way.waiting
+        )
+    return tuple(found.values())
 
 
 def _reloaded(reading: Reading) -> dict[str, object]:

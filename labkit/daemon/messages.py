@@ -40,10 +40,11 @@ class AskTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """The table of the director, and what the kernel refused to tell of it."""
+    """The table of the director, what the kernel refused to tell of it, and how much was told of servers."""
 
     report: TableReport
     problem: str = ""
+    deliveries: tuple[DeliveryReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
