@@ -5,7 +5,8 @@
 Each program checks its own web server (nginx, behind a cable) at as many addresses as there are checks a second, and
 both run at once, so that whatever else the machine does meets both.  C keepalived's checkers run only where the kernel
 has IPVS: a small library, loaded before its own, lets them believe so.  CPU is what the scheduler counted for the
-process of checks (/proc/PID/schedstat), checks are what the server accepted meanwhile.
+process of checks (/proc/PID/schedstat), checks are what the server accepted meanwhile.  The services are DR: for NAT by
+nftables the kernel tracks all connections, those of checks too, which is no part of a check and has no peer here.
 """
 
 import argparse
@@ -81,7 +82,7 @@ def configuration(checks: int, check: str) -> str:
             for number in range(first, min(checks, first + _SERVERS_OF_A_SERVICE))
         )
         head = f"virtual_server 10.7.0.{first // _SERVERS_OF_A_SERVICE + 1} 80 {{\n delay_loop 1\n lb_algo rr\n"
-        services.append(f"{head} lb_kind NAT\n protocol TCP\n{servers}}}\n")
+        services.append(f"{head} lb_kind DR\n protocol TCP\n{servers}}}\n")
     return "".join(services)
 
 

@@ -9,7 +9,7 @@ from labkit.conf.model_balancing import Connection
 
 _IP_BIND_ADDRESS_NO_PORT = 24  # ip(7); Python has no name for it
 _FLAGS = socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-_UNDER_WAY = (errno.EINPROGRESS, errno.EAGAIN)
+_UNDER_WAY = (errno.EINPROGRESS, errno.EALREADY)
 
 Place = tuple[str, int] | tuple[str, int, int, int]
 
@@ -72,11 +72,10 @@ async def connect(connection: Connection) -> socket.socket:
     """
     opened = open_socket(connection, socket.SOCK_STREAM)
     try:
-        code = opened.connect_ex(place(connection))
-        if code in _UNDER_WAY:
-            if not await ready(opened, WRITE, now() + connection.timeout):
+        where, deadline = place(connection), now() + connection.timeout
+        while (code := opened.connect_ex(where)) in _UNDER_WAY:  # the second time it tells what became of the first
+            if not await ready(opened, WRITE, deadline):
                 raise late("no connection", connection.timeout)
-            code = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, "")
     except BaseException:

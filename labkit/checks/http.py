@@ -5,35 +5,39 @@ delay_loop, so that a failed server with many urls is long in coming back; its f
 """
 
 import re
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 
-from labkit.checks.page import Page, Request, fetch, own_host
-from labkit.checks.target import Target
+from labkit.checks.page import Page, Request, fetch, get, own_host
+from labkit.checks.target import Ask, Target
 from labkit.checks.trouble import CheckFailedError
-from labkit.conf.model_balancing import HttpCheck, Url
+from labkit.conf.model_balancing import Connection, HttpCheck, Url
 from labkit.conf.regexes import compile_regex
 from labkit.lvs.check import Result
 
 
-async def check(spec: HttpCheck, target: Target) -> Result:
-    """Ask for every url and judge what comes.
+def prepare(spec: HttpCheck, target: Target) -> Ask:
+    """Return what asks for every url and judges what comes; the requests are made here, once."""
+    return partial(_check, spec.connection, [(url, _request(spec, url, target)) for url in spec.urls])
 
-    Raises:
-        CheckFailedError, OSError: what `run` says in words.
-    """
+
+async def _check(connection: Connection, wanted: Sequence[tuple[Url, Request]]) -> Result:
     page = None
-    for url in spec.urls:
-        page = await fetch(_request(spec, url, target), spec.connection)
+    for url, request in wanted:
+        page = await fetch(request, connection)
         _judge(url, page)
-    return Result(ok=True, detail=f"status {page.status}" if page else "no page to ask for")
+    return _good(page.status) if page else Result(ok=True, detail="no page to ask for")
+
+
+@lru_cache
+def _good(status: int) -> Result:
+    return Result(ok=True, detail=f"status {status}")
 
 
 def _request(spec: HttpCheck, url: Url, target: Target) -> Request:
     host = url.virtualhost or spec.virtualhost
     return Request(
-        path=url.path,
-        host=host or own_host(spec.connection),
-        protocol=spec.protocol,
+        text=get(url.path, host or own_host(spec.connection), spec.protocol),
         tls=spec.tls,
         material=target.tls,
         name=spec.sni_name or (host if spec.sni else None),

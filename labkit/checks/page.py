@@ -19,7 +19,7 @@ from labkit.values import dataclass
 
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?!\d)")
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r?(?:\n|\Z)", re.IGNORECASE)
-_END = re.compile(rb"\r?\n\r?\n")
+_END = re.compile(rb"\n\r?\n")
 _LONGEST_HEADER = 65536
 _LONGEST_KEPT = 8 << 20
 _WITHOUT_BODY = (204, 304)  # RFC 9112 6.3
@@ -27,14 +27,12 @@ _WITHOUT_BODY = (204, 304)  # RFC 9112 6.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to ask for, and what of the body is wanted: to `keep` it, its `digest`.
+    """What to ask for (`get`), and what of the body is wanted: to `keep` it, its `digest`.
 
     `material` and `name` are for TLS: the `SSL` block, and what is told in the handshake.
     """
 
-    path: str
-    host: str
-    protocol: HttpProtocol = HttpProtocol.HTTP_1_0
+    text: bytes
     tls: bool = False
     material: TlsMaterial | None = None
     name: str | None = None
@@ -58,6 +56,13 @@ def own_host(connection: Connection) -> str:
     return f"{address}:{connection.port}" if address.version == 4 else f"[{address}]:{connection.port}"
 
 
+def get(path: str, host: str, protocol: HttpProtocol = HttpProtocol.HTTP_1_0) -> bytes:
+    """Return the text of a request."""
+    close = "" if protocol is HttpProtocol.HTTP_1_0 else "Connection: close\r\n"
+    first = f"GET {path} HTTP/{protocol.value[:3]}\r\nUser-Agent: KeepAliveClient\r\n"
+    return f"{first}{close}Host: {host}\r\n\r\n".encode()
+
+
 async def fetch(request: Request, connection: Connection) -> Page:
     """Ask a server for a page; connecting, the handshake and all of the answer may take the timeout each.
 
@@ -79,8 +84,27 @@ async def fetch(request: Request, connection: Connection) -> Page:
 
 async def _talk(stream: Stream, request: Request, patience: Micros) -> Page:
     deadline = now() + patience
-    if not await stream.send(_text(request), deadline):
+    if not await stream.send(request.text, deadline):
         raise late("the request was not taken", patience)
+    head, length = await _header(stream, deadline, patience)
+    status = _STATUS.match(head)
+    if status is None:
+        raise CheckFailedError(f"no HTTP: the answer begins {head[:length].rstrip()[:20]!r}")
+    code = int(status[1])
+    body = _Body(request, 0 if code in _WITHOUT_BODY else _content_length(head, length))
+    body.add(head[length:])
+    while body.left != 0:
+        chunk = await stream.receive(deadline)
+        if chunk is None:
+            raise CheckFailedError(f"status {code}, but no end of the page within {patience / SECOND:g} s")
+        if not chunk:  # keepalived: a page that is shorter than its Content-Length is as good as any
+            break
+        body.add(chunk)
+    return Page(status=code, header=head[:length], body=bytes(body.kept), digest=body.digest())
+
+
+async def _header(stream: Stream, deadline: Micros, patience: Micros) -> tuple[bytes, int]:
+    """Return what has come when the header is whole, and how much of that is the header with its empty line."""
     head = b""
     while (end := _END.search(head)) is None:
         chunk = await stream.receive(deadline)
@@ -91,52 +115,30 @@ async def _talk(stream: Stream, request: Request, patience: Micros) -> Page:
         head += chunk
         if len(head) > _LONGEST_HEADER:
             raise CheckFailedError(f"the HTTP header is longer than {_LONGEST_HEADER} bytes")
-    header, first = head[: end.start()], head[end.end() :]
-    status = _STATUS.match(header)
-    if status is None:
-        raise CheckFailedError(f"no HTTP: the answer begins {header[:20]!r}")
-    code = int(status[1])
-    length = _LENGTH.search(header)
-    expected = 0 if code in _WITHOUT_BODY else int(length[1]) if length else None
-    body = _Body(request, expected)
-    body.add(first)
-    while not body.complete:
-        chunk = await stream.receive(deadline)
-        if chunk is None:
-            raise CheckFailedError(f"status {code}, but no end of the page within {patience / SECOND:g} s")
-        if not chunk:  # keepalived: a page that is shorter than its Content-Length is as good as any
-            break
-        body.add(chunk)
-    return Page(status=code, header=head[: end.end()], body=bytes(body.kept), digest=body.digest())
+    return head, end.end()
 
 
-def _text(request: Request) -> bytes:
-    close = "" if request.protocol is HttpProtocol.HTTP_1_0 else "Connection: close\r\n"
-    version = request.protocol.value[:3]
-    first = f"GET {request.path} HTTP/{version}\r\nUser-Agent: KeepAliveClient\r\n"
-    return f"{first}{close}Host: {request.host}\r\n\r\n".encode()
+def _content_length(head: bytes, length: int) -> int | None:
+    """Return what a header says of the body's length; None: it ends when the server closes."""
+    found = _LENGTH.search(head, 0, length)
+    return int(found[1]) if found else None
 
 
 class _Body:
     """What comes after the header: counted, and hashed or kept where that is asked for."""
 
-    __slots__ = ("_expected", "_hash", "_keep", "_length", "kept")
+    __slots__ = ("_hash", "_keep", "kept", "left")
 
-    def __init__(self, request: Request, expected: int | None) -> None:
-        self._expected = expected
-        self._length = 0
+    def __init__(self, request: Request, length: int | None) -> None:
+        self.left = length  # bytes that are still to come; None: until the server closes
         self._hash = hashlib.md5(usedforsecurity=False) if request.digest else None
         self._keep = request.keep
         self.kept = bytearray()
 
-    @property
-    def complete(self) -> bool:
-        return self._expected is not None and self._length >= self._expected
-
     def add(self, chunk: bytes) -> None:
-        if self._expected is not None:
-            chunk = chunk[: self._expected - self._length]
-        self._length += len(chunk)
+        if self.left is not None:
+            chunk = chunk[: self.left]
+            self.left -= len(chunk)
         if self._hash is not None:
             self._hash.update(chunk)
         if self._keep:

@@ -1,9 +1,10 @@
 """One run of a check, whatever its kind."""
 
+from functools import partial
 from typing import assert_never
 
 from labkit.checks import file, http, misc, ping, smtp, tcp, udp
-from labkit.checks.target import Target
+from labkit.checks.target import Ask, Target
 from labkit.checks.trouble import CheckFailedError, words
 from labkit.conf.model_balancing import (
     Check,
@@ -20,10 +21,17 @@ from labkit.diagnostics import LabkitError
 from labkit.lvs.check import Result
 
 
-async def run(spec: Check, target: Target) -> Result:
-    """Run a check once; a failure is a result with words, never an exception."""
+def prepare(spec: Check, target: Target) -> Ask:
+    """Return what runs a check once with each call; a failure is a result with words, never an exception.
+
+    What is the same in all runs is made here.
+    """
+    return partial(_run, _ask(spec, target))
+
+
+async def _run(ask: Ask) -> Result:
     try:
-        return await _check(spec, target)
+        return await ask()
     except CheckFailedError as error:
         return Result(ok=False, detail=str(error))
     except OSError as error:
@@ -32,25 +40,25 @@ async def run(spec: Check, target: Target) -> Result:
         return Result(ok=False, detail=str(error))
 
 
-async def _check(spec: Check, target: Target) -> Result:
+def _ask(spec: Check, target: Target) -> Ask:
     match spec:
         case TcpCheck():
-            return await tcp.check(spec, target)
+            return partial(tcp.check, spec, target)
         case HttpCheck():
-            return await http.check(spec, target)
+            return http.prepare(spec, target)
         case SmtpCheck():
-            return await smtp.check(spec, target)
+            return partial(smtp.check, spec, target)
         case DnsCheck():
             from labkit.checks import dns  # its library is loaded where somebody asks
 
-            return await dns.check(spec, target)
+            return partial(dns.check, spec, target)
         case MiscCheck():
-            return await misc.check(spec, target)
+            return partial(misc.check, spec, target)
         case PingCheck():
-            return await ping.check(spec, target)
+            return partial(ping.check, spec, target)
         case UdpCheck():
-            return await udp.check(spec, target)
+            return partial(udp.check, spec, target)
         case FileCheck():
-            return await file.check(spec, target)
+            return partial(file.check, spec, target)
         case _:
             assert_never(spec)

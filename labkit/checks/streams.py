@@ -1,7 +1,6 @@
 """What goes over a connection, with a point in time at which each step ends."""
 
 import socket
-from contextlib import suppress
 
 from labkit.checks.waiting import READ, WRITE, ready
 from labkit.trace import Micros
@@ -21,13 +20,13 @@ class Stream:
         Raises:
             OSError: the connection is gone.
         """
-        while True:
-            with suppress(BlockingIOError):
+        while data:
+            try:
                 data = data[self._socket.send(data) :]
-            if not data:
-                return True
-            if not await ready(self._socket, WRITE, deadline):
-                return False
+            except BlockingIOError:
+                if not await ready(self._socket, WRITE, deadline):
+                    return False
+        return True
 
     async def receive(self, deadline: Micros) -> bytes | None:
         """Return what came (nothing: the server has ended it), or None when `deadline` came before.

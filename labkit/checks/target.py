@@ -1,11 +1,13 @@
 """What a check needs to know of its surroundings and its file does not say."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
+from labkit.checks.waiting import Wait
 from labkit.conf.model_balancing import TlsMaterial
 from labkit.conf.model_commands import Command
+from labkit.lvs.check import Result
 from labkit.values import dataclass, field
 
 Kill: TypeAlias = Callable[[int], None]
@@ -15,6 +17,10 @@ Execute: TypeAlias = Callable[[Command, Callable[[int], None]], Kill]
 The other argument is called once with its exit status (negative: the signal that ended it).  What stands in its way
 (no such user, not executable) is an OSError or a LabkitError.
 """
+
+
+Ask: TypeAlias = Callable[[], Coroutine[Wait, bool, Result]]
+"""One run of a check with each call; it may end with a CheckFailedError, an OSError or a LabkitError."""
 
 
 def _nothing_runs(command: Command, ended: Callable[[int], None]) -> Kill:

@@ -1,10 +1,13 @@
 """What checks wait on, and who wakes them: descriptors, points in time, and ends that are told.
 
-    run(spec, target) ── awaits ready(...) ──> Waiter ── epoll, deadline ──> resumed: True, or False when it was late
+    a check ── awaits ready(...) ──> Waiter ── a moment, then epoll ──> resumed: True, or False when it was late
 
-A check is a coroutine that awaits nothing but `ready` and `told`.  The waiter belongs to no loop: whoever runs one
-watches its descriptor for reading, and calls `step` then and at its deadline.  asyncio's own sockets cost two to four
-times what C keepalived's checks do.
+A check is a coroutine that awaits nothing but `ready` and `told`.  What it waits for has mostly come after a
+millisecond, so that it may simply try again by then; only what it waits for a second time is watched by epoll.  So a
+check of a server near by costs no call of epoll at all, and many checks are looked after in one go (docs/adr/0031).
+
+The waiter belongs to no loop: whoever runs one watches its descriptor for reading, and calls `step` then and at its
+deadline.  asyncio's own sockets cost two to four times what C keepalived's checks do.
 """
 
 import heapq
@@ -18,6 +21,7 @@ from labkit.lvs.check import Result
 from labkit.trace import Micros
 
 READ, WRITE = select.EPOLLIN, select.EPOLLOUT
+_MOMENT: Micros = 1_000  # after which it is tried again what could not be done at once
 
 
 class Descriptor(Protocol):
@@ -59,7 +63,9 @@ def now() -> Micros:
 
 @coroutine
 def ready(source: Descriptor, events: int, deadline: Micros) -> Generator[Wait, bool, bool]:
-    """Wait until a source is ready for `events` (or hung up); return False when `deadline` came before.
+    """Wait until it is worth to try again what needs `events`; return False when `deadline` came before.
+
+    The source may still not be ready, and is to be waited for again then.
 
     Raises:
         OSError: the kernel does not watch it.
@@ -78,13 +84,14 @@ def told(ending: Ending, deadline: Micros) -> Generator[Wait, bool, bool]:
 class Running:
     """One check that is under way."""
 
-    __slots__ = ("check", "ended", "number", "registered", "source", "waiter")
+    __slots__ = ("check", "ended", "number", "registered", "source", "tried", "waiter")
 
     def __init__(self, waiter: "Waiter", check: Check, ended: Callable[[Result], None]) -> None:
         self.waiter = waiter
         self.check = check
         self.ended: Callable[[Result], None] | None = ended
         self.source: int | Ending | None = None  # what it waits on now
+        self.tried: tuple[int, int] | None = None  # the descriptor and events that it last tried without asking epoll
         self.registered = -1  # the descriptor that epoll was last asked to watch for it
         self.number = -1  # of the entry among the deadlines that counts
 
@@ -98,7 +105,9 @@ class Waiter:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._waiting: dict[int, Running] = {}
+        self._trying: list[Running] = []
+        self._try_at: Micros = 0
+        self._watched: dict[int, Running] = {}
         self._deadlines: list[tuple[Micros, int, Running]] = []
         self._ended: list[tuple[Running, Result]] = []
         self._numbers = 0
@@ -115,10 +124,15 @@ class Waiter:
     @property
     def deadline(self) -> Micros | None:
         """When to call `step` at the latest, in absolute microseconds of CLOCK_MONOTONIC."""
-        return 0 if self._ended else self._earliest()
+        if self._ended:
+            return 0
+        earliest = self._earliest()
+        if not self._trying:
+            return earliest
+        return self._try_at if earliest is None else min(earliest, self._try_at)
 
     def start(self, check: Check, ended: Callable[[Result], None]) -> Running:
-        """Begin a check, as `run(spec, target)` returns it; `ended` is called with its result by a later `step`."""
+        """Begin a check; `ended` is called with its result by a later `step`."""
         running = Running(self, check, ended)
         self._running += 1
         self._resume(running, None)
@@ -126,11 +140,17 @@ class Waiter:
 
     def step(self) -> None:
         """Let every check go on whose source is ready or whose deadline has come; tell the results of what ended."""
-        for descriptor, _ in self._epoll.poll(0):
-            running = self._waiting.pop(descriptor, None)
-            if running is not None:
-                self._resume(running, True)
+        if self._watched:
+            for descriptor, _ in self._epoll.poll(0):
+                running = self._watched.pop(descriptor, None)
+                if running is not None:
+                    self._resume(running, True)
         moment = now()
+        if self._try_at <= moment:
+            trying, self._trying = self._trying, []
+            for running in trying:
+                if running.source is not None:  # not cancelled meanwhile
+                    self._resume(running, True)
         while (deadline := self._earliest()) is not None and deadline <= moment:
             running = heapq.heappop(self._deadlines)[2]
             self._forget(running)
@@ -150,8 +170,9 @@ class Waiter:
 
     def close(self) -> None:
         """End all checks and let go of the descriptor."""
-        for running in {entry[2] for entry in self._deadlines}:
+        for running in {*self._trying, *(entry[2] for entry in self._deadlines)}:
             self.cancel(running)
+        self._trying.clear()
         self._epoll.close()
 
     def _earliest(self) -> Micros | None:
@@ -170,23 +191,31 @@ class Waiter:
             self._running -= 1
             self._ended.append((running, stop.value))
         else:
-            self._wait(running, wait)
+            self._wait(running, *wait)
 
-    def _wait(self, running: Running, wait: Wait) -> None:
-        source, events, deadline = wait
+    def _wait(self, running: Running, source: int | Ending, events: int, deadline: Micros) -> None:
         running.source = source
+        if isinstance(source, Ending):
+            self._limit(running, deadline)
+            source.call(lambda: self._resume(running, True))
+        elif running.tried == (source, events):
+            self._limit(running, deadline)
+            self._watched[source] = running
+            try:
+                self._watch(running, source, events | select.EPOLLONESHOT)  # closing a descriptor takes it out
+            except OSError as error:
+                self._forget(running)
+                self._resume(running, error)
+        else:
+            running.tried = source, events
+            if not self._trying:
+                self._try_at = now() + _MOMENT
+            self._trying.append(running)
+
+    def _limit(self, running: Running, deadline: Micros) -> None:
         self._numbers += 1
         running.number = self._numbers
         heapq.heappush(self._deadlines, (deadline, running.number, running))
-        if isinstance(source, Ending):
-            source.call(lambda: self._resume(running, True))
-            return
-        self._waiting[source] = running
-        try:
-            self._watch(running, source, events | select.EPOLLONESHOT)  # closing a descriptor takes it out
-        except OSError as error:
-            self._forget(running)
-            self._resume(running, error)
 
     def _watch(self, running: Running, descriptor: int, events: int) -> None:
         if running.registered == descriptor:
@@ -203,5 +232,5 @@ class Waiter:
         running.number = -1
         if isinstance(source, Ending):
             source.call(None)
-        elif source is not None:
-            self._waiting.pop(source, None)
+        elif source is not None and self._watched.pop(source, None) is None:
+            self._trying = [one for one in self._trying if one is not running]

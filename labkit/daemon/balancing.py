@@ -9,15 +9,15 @@ It is a process of its own, so that nothing that a check does can delay an adver
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from labkit.checks.run import run as run_check
-from labkit.checks.target import Kill, Target
+from labkit.checks.run import prepare as prepare_check
+from labkit.checks.target import Ask, Kill, Target
 from labkit.checks.waiting import Running, Waiter
 from labkit.conf.model import Config
-from labkit.conf.model_balancing import Check, TlsMaterial
+from labkit.conf.model_balancing import Check, FileCheck, TlsMaterial
 from labkit.conf.model_commands import Command
 from labkit.daemon.balanced import Services
 from labkit.daemon.balancing_herald import BalancingHerald
@@ -39,13 +39,14 @@ from labkit.diagnostics import LabkitError
 from labkit.kernel.process import now
 from labkit.lvs.check import Result, Run
 from labkit.lvs.director import Director
-from labkit.lvs.events import Action, AddressesChanged, Answered, CheckId, Configure, Event, Stop, Wake
+from labkit.lvs.events import Action, AddressesChanged, Answered, CheckId, Configure, Event, Stirred, Stop, Wake
 from labkit.lvs.model import Connection, ServiceReading
 from labkit.trace import SECOND, Micros
 from labkit.vrrp.events import FileChanged
 
 PROCESS_NAME = "keepalived_healthcheckers"
-_TOGETHER: Micros = 5_000  # checks that are due within this time begin together, which costs less
+_TOGETHER: Micros = 50  # times the number of checks: those that are due within it begin together, which costs less
+_TOGETHER_AT_MOST: Micros = 50_000
 _MANY, _REST = 4, 1_000  # while so many run, their answers are taken so many microseconds apart, for the same reason
 _FAREWELL = 4 * SECOND  # what scripts that tell of the end get
 
@@ -76,7 +77,8 @@ class Balancer:
         self._files = Files(self._loop, self._file_changed, partial(log.say, level=Level.WARNING))
         self._numbers: dict[str, int] = {}  # in track_files
         self._running: dict[CheckId, Running] = {}
-        self._specs: dict[CheckId, tuple[Check, Target]] = {}
+        self._runs: dict[CheckId, Ask] = {}
+        self._together: Micros = 0
         self._config: Config | None = None
         self._known: Known = {}
 
@@ -97,8 +99,8 @@ class Balancer:
     @property
     def _deadline(self) -> Micros | None:
         checks = self._director.deadline
-        times = (None if checks is None else checks + _TOGETHER, self._waiter.deadline, self._services.deadline)
-        return min((time for time in times if time is not None), default=None)
+        times = (None if checks is None else checks + self._together, self._waiter.deadline, self._services.deadline)
+        return min([time for time in times if time is not None], default=None)
 
     def _fire(self) -> None:
         """Do what is due."""
@@ -106,7 +108,7 @@ class Balancer:
         if deadline is not None and deadline <= now():
             self._waiter.step()
         deadline = self._director.deadline
-        if deadline is not None and deadline + _TOGETHER <= now():
+        if deadline is not None and deadline + self._together <= now():
             self._handle(Wake())
         self._services.tend()
 
@@ -163,8 +165,7 @@ class Balancer:
     # --- checks -------------------------------------------------------------------------------------------------------
 
     def _start(self, check: CheckId) -> None:
-        spec, target = self._specs[check]
-        self._running[check] = self._waiter.start(run_check(spec, target), partial(self._ended, check))
+        self._running[check] = self._waiter.start(self._runs[check](), partial(self._ended, check))
 
     def _ended(self, check: CheckId, result: Result) -> None:
         self._running.pop(check, None)
@@ -187,6 +188,13 @@ class Balancer:
             self._numbers.pop(changed.file, None)
         else:
             self._numbers[changed.file] = changed.value
+        self._stir(changed.file)
+
+    def _stir(self, file: str | None = None) -> None:
+        """Have the checks of a tracked file, or of all, run at once."""
+        for identity, _, spec in _checks(self._config) if self._config is not None else ():
+            if isinstance(spec, FileCheck) and file in (None, spec.file):
+                self._handle(Stirred(check=identity))
 
     # --- sources ------------------------------------------------------------------------------------------------------
 
@@ -229,7 +237,7 @@ class Balancer:
         except LabkitError as error:
             problem = str(error)
         report = compose_table(services.by, self._director.services, readings, remembered, services.refused)
-        return Table(report=report, problem=problem)
+        return Table(report=report, problem=problem, deliveries=self._herald.deliveries())
 
     # --- configuration ------------------------------------------------------------------------------------------------
 
@@ -242,27 +250,31 @@ class Balancer:
         if starting:
             self._services.start(flush=defs.lvs_flush)
         self._services.configure(server.core for server in config.virtual_servers)
-        self._specs = self._specs_of(config)
-        for check in set(self._running) - set(self._specs):
+        self._runs = self._runs_of(config)
+        self._together = min(_TOGETHER * len(self._runs), _TOGETHER_AT_MOST)
+        for check in set(self._running) - set(self._runs):
             self._running.pop(check).cancel()
         self._ipvs.configure(defs)
         self._herald.configure(config, starting=starting)
         self._handle(self._addresses())
         self._handle(Configure(servers=tuple(server.core for server in config.virtual_servers)), starting=starting)
+        self._stir()
         for line in activating(config.virtual_servers) if starting else ():
             self._log.explain(line)
 
-    def _specs_of(self, config: Config) -> dict[CheckId, tuple[Check, Target]]:
-        """Return what each check does, and its surroundings."""
-        found: dict[CheckId, tuple[Check, Target]] = {}
-        material = config.tls or TlsMaterial()
-        for core in (virtual.core for virtual in config.virtual_servers):
-            for server in core.servers:
-                weight = server.destination.weight
-                target = Target(weight=weight, tls=material, execute=self._execute, values=self._numbers)
-                for number, check in enumerate(server.checks):
-                    found[CheckId(core.key, server.destination.key, number)] = (check.spec, target)  # type: ignore[assignment]
-        return found
+    def _runs_of(self, config: Config) -> dict[CheckId, Ask]:
+        """Return what runs each check."""
+        around = partial(Target, tls=config.tls or TlsMaterial(), execute=self._execute, values=self._numbers)
+        return {identity: prepare_check(spec, around(weight=weight)) for identity, weight, spec in _checks(config)}
+
+
+def _checks(config: Config) -> Iterator[tuple[CheckId, int, Check]]:
+    """Yield every check with the weight of its real server."""
+    for core in (virtual.core for virtual in config.virtual_servers):
+        for server in core.servers:
+            for number, check in enumerate(server.checks):
+                identity = CheckId(core.key, server.destination.key, number)
+                yield identity, server.destination.weight, check.spec  # type: ignore[misc]
 
 
 def run_checkers(config: Config, control: socket.socket, log: Log, settings: Settings) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
 from labkit.checks import Waiter
-from labkit.checks.page import Page, Request, fetch, own_host
+from labkit.checks.page import Page, Request, fetch, get, own_host
 from labkit.checks.trouble import CheckFailedError, words
 from labkit.checks.waiting import now
 from labkit.conf.model_balancing import Connection, HttpProtocol
@@ -55,9 +55,7 @@ def _fetch(options: argparse.Namespace) -> Page | str:
     timeout = max(1, int(options.timeout * SECOND))
     connection = Connection(address=options.server, port=options.port, fwmark=options.fwmark, timeout=timeout)
     request = Request(
-        path=options.url,
-        host=options.host or own_host(connection),
-        protocol=_PROTOCOLS[options.protocol],
+        text=get(options.url, options.host or own_host(connection), _PROTOCOLS[options.protocol]),
         tls=options.use_ssl,
         name=options.host if options.use_sni else None,
         digest=True,

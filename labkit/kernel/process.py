@@ -59,6 +59,7 @@ class Timer:
         self._descriptor = _checked(_libc.timerfd_create(time.CLOCK_MONOTONIC, _TFD_FLAGS))
         self._setting = _Itimerspec()
         self._armed: Micros | None = None
+        self._fired = False
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
@@ -66,9 +67,9 @@ class Timer:
 
     def set(self, at: Micros | None) -> None:
         """Become readable at `at`, at once when that is past, never when it is None."""
-        if at == self._armed:
+        if at == self._armed and not self._fired:
             return
-        self._armed = at
+        self._armed, self._fired = at, False
         value = self._setting.value
         # all zeros would disarm it, so that the beginning of time becomes its first microsecond
         value.seconds, microseconds = divmod(max(at, 1), SECOND) if at is not None else (0, 0)
@@ -76,12 +77,8 @@ class Timer:
         _checked(_libc.timerfd_settime(self._descriptor, _TFD_TIMER_ABSTIME, ctypes.byref(self._setting), None))
 
     def clear(self) -> None:
-        """Forget that it fired; it is disarmed then."""
-        try:
-            os.read(self._descriptor, 8)
-        except BlockingIOError:
-            return
-        self._armed = None
+        """Take note that it fired: the next `set`, to whatever it is, makes it unreadable until then."""
+        self._fired = True
 
     def close(self) -> None:
         """Close the descriptor."""

@@ -19,11 +19,15 @@ Id = TypeVar("Id")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How one run of a check ended; `detail` in words, `weight` where the check decides about it (MISC_CHECK)."""
+    """How one run of a check ended; `detail` in words, `weight` where the check decides about it (MISC_CHECK).
+
+    `final`: the same run would end alike, so that there is nothing to try again (FILE_CHECK).
+    """
 
     ok: bool
     detail: str = ""
     weight: int | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,8 @@ class Check(Generic[Id]):
         self._grid = first_run
         self._at: Micros | None = first_run
         self._suspended = False
+        self._stale = False  # what it looks at has changed since the run that is under way began
+        self._runs: list[CheckAction[Id]] = [Run(check=identity)]
 
     @property
     def deadline(self) -> Micros | None:
@@ -103,19 +109,20 @@ class Check(Generic[Id]):
         if self.deadline is None or self.deadline > now:
             return []
         self._at = None
-        return [Run(check=self.identity)]
+        return self._runs
 
     def answered(self, result: Result, now: Micros) -> list[CheckAction[Id]]:
         """Take the end of the run that is under way; anything else is passed over."""
         if self._at is not None:
             return []
         self.last = result
-        if not result.ok and self.healthy and self._attempts < self.config.retry:
+        if not result.ok and not result.final and self.healthy and self._attempts < self.config.retry:
             self._attempts += 1
             self._at = now + self.config.delay_before_retry
             return [Failing(check=self.identity, attempt=self._attempts, retry=self.config.retry, result=result)]
         attempts, self._attempts = self._attempts, 0
-        self._at = self._next_on_grid(now)
+        self._at = now if self._stale else self._next_on_grid(now)
+        self._stale = False
         first, self.settled = not self.settled, True
         changed = first or result.ok != self.healthy or (result.ok and result.weight != self.weight)
         self.healthy = result.ok
@@ -127,6 +134,13 @@ class Check(Generic[Id]):
     def reconfigure(self, config: CheckConfig) -> None:
         """Take other times; health and the grid's beginning stay."""
         self.config = config
+
+    def hurry(self, now: Micros) -> None:
+        """Run at once, or once more if a run is under way: what it looks at has changed."""
+        if self._at is None:
+            self._stale = True
+        else:
+            self._at = now
 
     def suspend(self) -> None:
         """Run no more until `resume` (ha_suspend); the health stays, and so does a run that is under way."""

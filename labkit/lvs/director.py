@@ -14,6 +14,7 @@ from labkit.lvs.events import (
     Configure,
     Event,
     SetService,
+    Stirred,
     Stop,
     Wake,
 )
@@ -63,6 +64,8 @@ class Director:
                 return self._answered(event, now)
             case Configure():
                 return self._configure(event.servers, now)
+            case Stirred():
+                return self._stirred(event, now)
             case AddressesChanged():
                 self._present = event.present
                 return self._suspend_and_resume(now)
@@ -83,9 +86,17 @@ class Director:
         if known is None:  # of a check that a reload took away
             return []
         check, service = known
+        before = check.healthy, check.weight
         actions: list[Action] = [*check.answered(event.result, now)]
         self._agenda.touch(check)
-        return actions + (service.settle() if actions else [])
+        return actions + (service.settle() if before != (check.healthy, check.weight) else [])
+
+    def _stirred(self, event: Stirred, now: Micros) -> list[Action]:
+        if event.check in self._checks:
+            check = self._checks[event.check][0]
+            check.hurry(now)
+            self._agenda.touch(check)
+        return []
 
     def _suspend_and_resume(self, now: Micros) -> list[Action]:
         for service in self._services.values():

@@ -61,6 +61,13 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stirred:
+    """What a check looks at has changed: it is not to wait for its time (FILE_CHECK)."""
+
+    check: CheckId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddressesChanged:
     """The addresses that are on this machine now; virtual servers with `suspend` depend on theirs."""
 
@@ -77,7 +84,7 @@ class Stop:
     """Take every virtual server out of the table."""
 
 
-Event: TypeAlias = Configure | Answered | AddressesChanged | Wake | Stop
+Event: TypeAlias = Configure | Answered | Stirred | AddressesChanged | Wake | Stop
 
 
 # --- actions ----------------------------------------------------------------------------------------------------------

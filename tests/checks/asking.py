@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 
-from labkit.checks import Target, Waiter, run
+from labkit.checks import Target, Waiter, prepare
 from labkit.checks.waiting import now
 from labkit.conf.model_balancing import Check, Connection
 from labkit.lvs.check import Result
@@ -33,7 +33,9 @@ def ask(*specs: Check, target: Target | None = None) -> list[Result]:
     """Run checks side by side; return their results."""
     waiter, results = Waiter(), dict[int, Result]()
     for number, spec in enumerate(specs):
-        waiter.start(run(spec, target or Target()), lambda result, number=number: results.update({number: result}))
+        waiter.start(
+            prepare(spec, target or Target())(), lambda result, number=number: results.update({number: result})
+        )
     drive(waiter, lambda: len(results) == len(specs))
     assert len(waiter) == 0
     waiter.close()

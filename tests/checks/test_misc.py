@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from labkit.checks import Target, Waiter, run
+from labkit.checks import Target, Waiter, prepare
 from labkit.checks.target import Kill
 from labkit.conf.model_balancing import FileCheck, MiscCheck
 from labkit.conf.model_commands import Command
 from labkit.lvs.check import Result
 from labkit.trace import SECOND
+from labkit.values import replace
 from tests.checks.asking import PATIENCE, ask
 
 
@@ -45,7 +46,7 @@ class Machine:
         command = Command(argv=("/bin/sh", "-c", script), text=script)
         check = MiscCheck(command=command, timeout=timeout, **options)
         waiter, results = Waiter(), list[Result]()
-        waiter.start(run(check, Target(execute=self.execute)), results.append)
+        waiter.start(prepare(check, Target(execute=self.execute))(), results.append)
         wakes = threading.Event()
         while not results:
             self.tell()
@@ -96,7 +97,7 @@ def test_a_command_that_does_not_hear_is_killed(machine: Machine) -> None:
 def test_a_check_that_is_cancelled_kills_its_command(machine: Machine) -> None:
     waiter = Waiter()
     check = MiscCheck(command=Command(argv=("/bin/sleep", "600"), text="sleep 600"), timeout=PATIENCE)
-    waiter.start(run(check, Target(execute=machine.execute)), lambda result: pytest.fail(str(result))).cancel()
+    waiter.start(prepare(check, Target(execute=machine.execute))(), lambda result: pytest.fail(str(result))).cancel()
     assert machine.signals == [signal.SIGKILL]
     while machine.tell():
         os.sched_yield()
@@ -133,4 +134,4 @@ def running(pid: int) -> bool:
 )
 def test_the_number_in_a_file_decides(value: int | None, options: dict[str, object], result: Result) -> None:
     target = Target(weight=7, values={} if value is None else {"load": value})
-    assert ask(FileCheck(file="load", **options), target=target) == [result]  # type: ignore[arg-type]
+    assert ask(FileCheck(file="load", **options), target=target) == [replace(result, final=True)]  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.checks import Target, Waiter, run
+from labkit.checks import Target, Waiter, prepare
 from labkit.conf.model_balancing import Connection, TcpCheck
 from labkit.lvs.check import Result
 from labkit.trace import SECOND
@@ -55,8 +55,8 @@ def test_who_does_not_answer_fails_at_the_timeout_and_holds_up_nobody(full: sock
     waiter, ends = Waiter(), list[tuple[str, Result]]()
     with listening() as server:
         slow, quick = TcpCheck(connection=to(full, timeout=SECOND)), TcpCheck(connection=to(server))
-        waiter.start(run(slow, Target()), lambda result: ends.append(("slow", result)))
-        waiter.start(run(quick, Target()), lambda result: ends.append(("quick", result)))
+        waiter.start(prepare(slow, Target())(), lambda result: ends.append(("slow", result)))
+        waiter.start(prepare(quick, Target())(), lambda result: ends.append(("quick", result)))
         drive(waiter, lambda: len(ends) == 2)
     waiter.close()
     assert ends == [
@@ -68,7 +68,7 @@ def test_who_does_not_answer_fails_at_the_timeout_and_holds_up_nobody(full: sock
 def test_a_check_that_is_cancelled_leaves_nothing_open_and_tells_nothing(full: socket.socket) -> None:
     waiter = Waiter()
     before = descriptors()
-    running = waiter.start(run(TcpCheck(connection=to(full)), Target()), lambda result: pytest.fail(str(result)))
+    running = waiter.start(prepare(TcpCheck(connection=to(full)), Target())(), lambda result: pytest.fail(str(result)))
     assert descriptors() == before + 1
     running.cancel()
     running.cancel()
@@ -80,7 +80,7 @@ def test_a_check_that_is_cancelled_leaves_nothing_open_and_tells_nothing(full: s
 def test_a_result_that_waits_to_be_told_can_be_cancelled_too() -> None:
     waiter = Waiter()
     nowhere = Connection(address=ip_address("127.0.0.1"), port=1, source_interface="nowhere0")
-    running = waiter.start(run(TcpCheck(connection=nowhere), Target()), lambda result: pytest.fail(str(result)))
+    running = waiter.start(prepare(TcpCheck(connection=nowhere), Target())(), lambda result: pytest.fail(str(result)))
     assert waiter.deadline == 0
     running.cancel()
     waiter.step()
@@ -91,7 +91,7 @@ def test_a_waiter_that_is_closed_ends_its_checks(full: socket.socket) -> None:
     before = descriptors()
     waiter = Waiter()
     for _ in range(10):
-        waiter.start(run(TcpCheck(connection=to(full)), Target()), lambda result: pytest.fail(str(result)))
+        waiter.start(prepare(TcpCheck(connection=to(full)), Target())(), lambda result: pytest.fail(str(result)))
     waiter.close()
     assert descriptors() == before
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit.daemon.asking import Connection
 from tests.daemon.daemon import OURS, Daemon, instance
 from tests.daemon.mail import MailServer
 from tests.kernel.balanced import DR, NAT, Balanced, run, take
@@ -174,6 +175,23 @@ def test_either_half_runs_alone(balanced: Balanced, begin: Begin) -> None:
         eventually(lambda share=share: balanced.share(2) == share, within=10)  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("balanced", [NAT], indirect=True, ids=["nat"])
+def test_a_number_in_a_file_decides_at_once(balanced: Balanced, begin: Begin, tmp_path: Path) -> None:
+    file = tmp_path / "load"
+    file.write_text("1\n")
+    weighing = "FILE_CHECK {\n track_file load\n weight 10\n dynamic\n }"
+    failing = "FILE_CHECK {\n track_file load\n weight 0\n }"
+    servers = server(balanced, 1, 5, weighing), server(balanced, 2, 5, failing)
+    slow = service(balanced, *servers, algo="wrr").replace("delay_loop 1\n", "delay_loop 600\n")
+    daemon = begin(f"track_file load {{\n file {file}\n}}\n" + slow.replace("warmup 0.1", "warmup 300"))
+    daemon.wait_log(f"Removing service [{balanced.destination(2).address}]:tcp:80")
+    daemon.wait_log("from 5 to 15")
+    file.write_text("0\n")
+    daemon.wait_log(f"Adding service [{balanced.destination(2).address}]:tcp:80")
+    daemon.wait_log("from 15 to 5")
+    assert balanced.share(10) == {"1": 5, "2": 5}
+
+
 def asked(host: Namespace) -> int:
     """Return how many TCP connections a host has accepted."""
     with host.entered():
@@ -297,6 +315,14 @@ def test_scripts_fifos_and_mail_are_told(balanced: Balanced, begin: Begin, tmp_p
         daemon.wait_log("Gained quorum", times=2, within=10)
         eventually(lambda: told.exists() and told.read_text().count("\n") == 5, within=10)
         eventually(lambda: len(post.letters) == 2, within=20)
+        with balanced.director.entered(), Connection(daemon.home / "pid.sock") as control:
+            ways = {way.name or way.kind: way for way in control.status().deliveries}
+        assert {name: way.told for name, way in ways.items()} == {
+            f"{tmp_path}/all": 7,
+            f"{tmp_path}/lvs": 5,
+            "script": 5,
+            "mail": 2,
+        }
         assert daemon.stop() == 0
         name = f"[{balanced.destination(1).address}]:tcp:80 [192.168.1.20]:tcp:80"
         vs, down, up = "VS [192.168.1.20]:tcp:80", f"RS {name} DOWN", f"RS {name} UP"

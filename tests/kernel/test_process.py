@@ -17,6 +17,7 @@ def test_a_timer_becomes_readable_at_its_time_and_not_before() -> None:
     assert _readable(timer, 1000)
     assert now() >= at
     timer.clear()
+    timer.set(now() + 60_000_000)
     assert not _readable(timer, 0)
     timer.close()
 

@@ -76,6 +76,26 @@ def test_a_failed_server_is_not_tried_again_in_between() -> None:
     assert one.answered(GOOD, 20 * SECOND) == settled(healthy=True)
 
 
+def test_what_is_final_is_not_tried_again() -> None:
+    one, final = check(retry=3), Result(ok=False, final=True)
+    one.wake(0)
+    assert one.answered(final, 0) == [Settled(check="rs", healthy=False, result=final, attempts=0, first=True)]
+
+
+def test_a_check_of_what_has_changed_runs_at_once_and_then_on_the_grid() -> None:
+    one = check()
+    one.wake(0)
+    one.answered(GOOD, 0)
+    one.hurry(4 * SECOND)
+    assert one.wake(4 * SECOND) == [Run(check="rs")]
+    one.hurry(5 * SECOND)  # the run that is under way may have begun before
+    assert one.deadline is None
+    one.answered(GOOD, 6 * SECOND)
+    assert one.wake(6 * SECOND) == [Run(check="rs")]
+    one.answered(GOOD, 6 * SECOND)
+    assert one.deadline == 10 * SECOND
+
+
 def test_alpha_begins_as_failed() -> None:
     one = check(alpha=True)
     assert not one.healthy

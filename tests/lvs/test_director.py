@@ -18,6 +18,7 @@ from labkit.lvs.events import (
     QuorumChanged,
     ServerChanged,
     SetService,
+    Stirred,
     Stop,
     Wake,
     WeightChanged,
@@ -59,7 +60,7 @@ class Dialogue:
         self.running: set[CheckId] = set()
         self.tell(Configure(servers=configs))
 
-    def tell(self, event: Configure | Answered | AddressesChanged | Wake | Stop) -> list[Action]:
+    def tell(self, event: Configure | Answered | AddressesChanged | Stirred | Wake | Stop) -> list[Action]:
         actions = self.director.handle(event, self.now)
         self.said = actions
         self.running |= {action.check for action in actions if isinstance(action, Run)}
@@ -205,6 +206,17 @@ def test_ha_suspend_checks_only_where_the_address_is() -> None:
     assert director.deadline == 7
     director.handle(AddressesChanged(present=frozenset()), 8)
     assert director.deadline is None
+
+
+def test_what_a_check_looks_at_has_changed() -> None:
+    talk = Dialogue(virtual(server(1)))
+    talk.answer(1, Result(ok=True))
+    talk.now = 3
+    talk.tell(Stirred(check=CheckId(KEY, (IPv4Address("10.0.0.1"), 80), 0)))
+    assert talk.director.deadline == 3
+    assert talk.answer(1, Result(ok=False, final=True)) == ["down 10.0.0.1", "quorum lost 0"]
+    talk.tell(Stirred(check=CheckId(KEY, (IPv4Address("10.0.0.7"), 80), 0)))  # of a server that is gone
+    assert talk.director.deadline == CHECK.delay_loop
 
 
 def test_a_service_by_mark_is_never_suspended() -> None:
