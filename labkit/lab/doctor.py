@@ -21,9 +21,8 @@ _TOOLS = {  # program: (Debian package, what it is for)
     "apache2": ("apache2-bin", "the real web server: --set web=apache2"),
     "nginx": ("nginx-light", "the real web server: --set web=nginx"),
     "tshark": ("tshark", "tests that compare packets"),
-    "linux.uml": ("user-mode-linux", "a guest kernel with IPVS: --provider uml"),
-    "dockerd": ("docker.io", "containers as nodes: --provider docker"),
 }
+_PLACES = {"uml": "a guest kernel with IPVS, whatever this one has", "docker": "containers as nodes"}  # by provider
 _KERNEL = {  # capability: (needed for the failover lab, what it is for)
     "bridge": (True, "networks"),
     "veth": (True, "cables"),
@@ -45,8 +44,12 @@ class Check:
     cure: str = ""
 
 
-def examine(namespaces: list[str], kernel: Mapping[str, str]) -> list[Check]:
-    """Return every check: `namespaces` is what the provider misses, `kernel` what `capabilities.probe` found."""
+def examine(namespaces: list[str], kernel: Mapping[str, str], places: Mapping[str, list[str]]) -> list[Check]:
+    """Return every check.
+
+    `namespaces` is what the default provider misses, `places` what others do, and `kernel` what `capabilities.probe`
+    found.
+    """
     release = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
     wanted = ".".join(map(str, _NEEDED_KERNEL))
     checks = [
@@ -76,6 +79,9 @@ def examine(namespaces: list[str], kernel: Mapping[str, str]) -> list[Check]:
         if name in kernel:
             said = f"this kernel lacks it ({kernel[name]})" if kernel[name] else ""
             checks.append(Check(name=name, ok=not kernel[name], needed=needed, purpose=purpose, cure=said))
+    for place, missing in places.items():
+        name, cure = f"--provider {place}", "; ".join(missing)
+        checks.append(Check(name=name, ok=not missing, needed=False, purpose=_PLACES[place], cure=cure))
     for program, (package, purpose) in _TOOLS.items():
         cure = f"sudo apt-get install {package}"
         checks.append(Check(name=program, ok=present(program), needed=False, purpose=purpose, cure=cure))

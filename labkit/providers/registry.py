@@ -29,12 +29,12 @@ def lacking(made: World, needs: Sequence[str]) -> str:
 
 
 def provider(name: str) -> World:
-    """Return a new provider by name; its modules are loaded only now.
+    """Return a new provider by name.
 
     Raises:
         LabkitError: there is no such provider, or this machine lacks what it needs.
     """
-    made = _made(name)
+    made = world(name)
     missing = made.missing()
     if missing:
         raise LabkitError(f"provider {name} cannot work here: {'; '.join(missing)}")
@@ -60,7 +60,12 @@ def sweep() -> list[str]:
     return sorted(orphans)
 
 
-def _made(name: str) -> World:
+def world(name: str) -> World:
+    """Return a new provider by name, whether it can work here or not; its modules are loaded only now.
+
+    Raises:
+        LabkitError: there is no such provider, or it is the simulator.
+    """
     match name:
         case "netns":
             from labkit.providers.netns.provider import NetnsProvider  # not before it is wanted

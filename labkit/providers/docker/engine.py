@@ -41,7 +41,19 @@ def refusals(what: str) -> Iterator[None]:
     try:
         yield
     except (DockerException, RequestException) as error:
-        raise EngineError(f"{what}: {getattr(error, 'explanation', None) or error}") from error
+        raise EngineError(f"{what}: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the engine said, or what the kernel said of the way to it."""
+    if explanation := getattr(error, "explanation", None):
+        return str(explanation)
+    deepest: BaseException | None = error
+    while deepest is not None:
+        if isinstance(deepest, OSError) and deepest.strerror:
+            return deepest.strerror
+        deepest = deepest.__cause__ or deepest.__context__
+    return str(error)
 
 
 class Engine:
@@ -56,8 +68,8 @@ class Engine:
         import docker  # see above
 
         where = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-        cure = "start one (sudo apt-get install docker.io), or name one by DOCKER_HOST"
-        with refusals(f"no Docker engine answers at {where}; {cure}"):
+        cure = "sudo apt-get install docker.io, or name one by DOCKER_HOST"
+        with refusals(f"no Docker engine answers at {where} ({cure})"):
             self.client: Any = docker.from_env(timeout=_TIMEOUT_S)
 
     def image_label(self, name: str) -> str | None:

@@ -13,11 +13,12 @@ import click
 def doctor_command(as_json: bool, commands: bool) -> None:
     """Tell what this machine can do, and what to install for the rest; exits 1 when no lab can run here."""
     from labkit.lab.doctor import examine  # not before it is wanted
-    from labkit.providers.netns.provider import NetnsProvider
+    from labkit.providers import registry
 
-    provider = NetnsProvider()
-    missing = provider.missing()
-    checks = examine(missing, {} if missing else provider.capabilities())
+    worlds = {name: registry.world(name) for name in ("netns", "uml", "docker")}
+    missing = {name: world.missing() for name, world in worlds.items()}
+    namespaces = missing.pop("netns")
+    checks = examine(namespaces, {} if namespaces else worlds["netns"].capabilities(), missing)
     ready = all(check.ok for check in checks if check.needed)
     if commands:
         for check in checks:
