@@ -22,35 +22,11 @@ from pathlib import Path
 
 from benchmarks.balance import end
 from benchmarks.scale import cpu_s, memory_kb
-from tests.daemon.daemon import OURS, C, Daemon
+from tests.daemon.daemon import OURS, Daemon
+from tests.interop.pretence import c_with_checkers
 from tests.kernel.balanced import run
 from tests.kernel.lan import Namespace, eventually
 
-PRETENCE = r"""
-#define _GNU_SOURCE
-#include <linux/ip_vs.h>
-#include <netinet/in.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-static int of_ipvs(int level, int name) {
-    return level == IPPROTO_IP && name >= IP_VS_BASE_CTL && name < IP_VS_BASE_CTL + 64;
-}
-
-int setsockopt(int fd, int level, int name, const void *value, socklen_t length) {
-    return of_ipvs(level, name) ? 0 : syscall(SYS_setsockopt, fd, level, name, value, length);
-}
-
-int getsockopt(int fd, int level, int name, void *value, socklen_t *length) {
-    if (!of_ipvs(level, name))
-        return syscall(SYS_getsockopt, fd, level, name, value, length);
-    memset(value, 0, *length);
-    if (name == IP_VS_SO_GET_INFO)
-        ((struct ip_vs_getinfo *)value)->version = 0x010201;
-    return 0;
-}
-"""
 CHECKS = {
     "TCP_CHECK": "TCP_CHECK {\n }",
     "HTTP_GET": "HTTP_GET {\n url {\n path /\n status_code 200\n }\n }",
@@ -64,13 +40,6 @@ http {{ access_log off; server {{
   location / {{ return 200 ok; }} }} }}
 """
 _SERVERS_OF_A_SERVICE = 100
-
-
-def pretence(home: Path) -> Path:
-    """Compile what lets C keepalived believe that this kernel has IPVS."""
-    library = home / "pretence.so"
-    subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-xc", "-", "-o", library], input=PRETENCE.encode(), check=True)
-    return library
 
 
 def configuration(checks: int, check: str) -> str:
@@ -151,7 +120,7 @@ def measure(check: str, checks: int, seconds: float) -> dict[str, Cost]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         home = Path(folder)
         home.chmod(0o755)
-        programs = {"ours": OURS, "C": ("env", f"LD_PRELOAD={pretence(home)}", *C)}
+        programs = {"ours": OURS, "C": c_with_checkers(home)}
         sides = []
         for name, program in programs.items():
             sides.append(Side(name, program, CHECKS[check], checks, home))

@@ -1,7 +1,7 @@
 """FILE_CHECK: the number in a track_file decides (keepalived.conf(5), Track files).
 
-    weight 0       a number other than 0 fails
-    other weights  the product fails at -2147483648 and below; with `dynamic` it is added to the server's weight
+    weight 0       a number other than 0 fails (0, if it is `reverse`)
+    other weights  the product is added to the server's weight; at -2147483648 and below it fails
 
 A file that is not there, or holds no number, counts as 0.  Whoever watches the file has the check run when the number
 changes; there is nothing to try again.
@@ -26,4 +26,4 @@ async def check(spec: FileCheck, target: Target) -> Result:
     product = value * spec.weight * (-1 if spec.reverse else 1)
     if product <= _FAULT:
         return result(ok=False, detail=f"{detail}, {product} with its weight")
-    return result(ok=True, detail=detail, weight=target.weight + product if spec.dynamic else None)
+    return result(ok=True, detail=detail, weight=target.weight + product)

@@ -24,6 +24,7 @@ from labkit.conf.schema import balancing
 from labkit.conf.schema.keyword import Leaf
 from labkit.conf.section import Section
 from labkit.conf.shared import first, require
+from labkit.conf.weights import Weighing
 from labkit.diagnostics import did_you_mean
 from labkit.hints import Any, TypeVar
 from labkit.lvs.check import CheckConfig
@@ -51,7 +52,7 @@ class Times:
 
 
 def build_checks(
-    server: Section, place: Place, times: Times, files: Mapping[str, int], complaints: Complaints
+    server: Section, place: Place, times: Times, files: Mapping[str, Weighing], complaints: Complaints
 ) -> tuple[CheckConfig, ...]:
     """Return the checks of a real server in the order of the file; one that is wrong is left out, after complaining."""
     sections = [(name, section) for name, found in server.blocks.items() if name in _CHECKS for section in found]
@@ -91,7 +92,7 @@ class _Builder:
     """One check in the making."""
 
     def __init__(
-        self, section: Section, place: Place, times: Times, files: Mapping[str, int], complaints: Complaints
+        self, section: Section, place: Place, times: Times, files: Mapping[str, Weighing], complaints: Complaints
     ) -> None:
         self.section = section
         self.place = place
@@ -254,13 +255,8 @@ class _Builder:
             span = section.span(balancing.CHECK_FILE)
             self.complaints.error(span, f"no track_file is called `{name}`", did_you_mean(name, self.files))
             return None
-        weighing = section.get(balancing.CHECK_WEIGHT)
-        return FileCheck(
-            file=name,
-            weight=self.files[name] if weighing is None else weighing.weight,
-            reverse=bool(weighing and weighing.reverse),
-            dynamic=section.says(balancing.CHECK_DYNAMIC),
-        )
+        weighing = section.get(balancing.CHECK_WEIGHT) or self.files[name]
+        return FileCheck(file=name, weight=weighing.weight, reverse=weighing.reverse)
 
 
 def _is_on(section: Section, switch: Leaf[bool]) -> bool:

@@ -12,6 +12,7 @@ from labkit.conf.schema import Leaf, balancing, trackers
 from labkit.conf.section import Section, bind_each
 from labkit.conf.shared import first, require, unique_titles
 from labkit.conf.source import line_from
+from labkit.conf.weights import Weighing
 from labkit.diagnostics import did_you_mean
 from labkit.hints import Any
 from labkit.lvs.config import RealServerConfig, VirtualServerConfig
@@ -28,7 +29,7 @@ class Neighbours:
     """What virtual servers take from the rest of the file."""
 
     groups: Mapping[str, Section]
-    files: Mapping[str, int]  # track_file blocks and their weights
+    files: Mapping[str, Weighing]  # track_file blocks and their weights
     log_all_failures: bool = False
 
 
@@ -54,9 +55,8 @@ def build_balancing(top: Section, config: Config | None, complaints: Complaints)
     return replace(config, virtual_servers=servers, tls=_build_tls(top.sections(balancing.SSL)))
 
 
-def _file_weight(section: Section) -> int:
-    weighing = section.get(trackers.FILE_WEIGHT)
-    return 1 if weighing is None else weighing.weight
+def _file_weight(section: Section) -> Weighing:
+    return section.get(trackers.FILE_WEIGHT) or Weighing(1)
 
 
 class _Builder:

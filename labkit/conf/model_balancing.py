@@ -129,7 +129,6 @@ class FileCheck:
     file: str
     weight: int = 1
     reverse: bool = False
-    dynamic: bool = False
 
 
 Check: TypeAlias = TcpCheck | HttpCheck | SmtpCheck | DnsCheck | MiscCheck | PingCheck | UdpCheck | FileCheck

@@ -6,6 +6,8 @@ from labkit.lvs.events import Action, CheckId, QuorumChanged, ServerChanged, Set
 from labkit.lvs.model import Destination, ServiceState
 from labkit.values import replace
 
+_MOST = 2**31 - 1
+
 
 class RealServer:
     """One real server and its checks."""
@@ -22,9 +24,10 @@ class RealServer:
 
     @property
     def weight(self) -> int:
-        """The configured weight, moved by what checks say of it (misc_dynamic); never below 0."""
+        """The configured weight, moved by what checks say of it (misc_dynamic, FILE_CHECK), within 0..2**31 - 1."""
         own = self.config.destination.weight
-        return max(0, own + sum(check.weight - own for check in self.checks if check.weight is not None))
+        moved = own + sum(check.weight - own for check in self.checks if check.weight is not None)
+        return min(max(0, moved), _MOST)
 
 
 class VirtualServer:

@@ -126,9 +126,8 @@ def running(pid: int) -> bool:
         (3, {"weight": 0}, Result(ok=False, detail="3 in load")),
         (3, {"weight": 0, "reverse": True}, Result(ok=True, detail="3 in load")),
         (None, {"weight": 0}, Result(ok=True, detail="0 in load")),
-        (5, {"weight": 2}, Result(ok=True, detail="5 in load")),
-        (5, {"weight": 2, "dynamic": True}, Result(ok=True, detail="5 in load", weight=17)),
-        (5, {"weight": 2, "dynamic": True, "reverse": True}, Result(ok=True, detail="5 in load", weight=-3)),
+        (5, {"weight": 2}, Result(ok=True, detail="5 in load", weight=17)),
+        (5, {"weight": 2, "reverse": True}, Result(ok=True, detail="5 in load", weight=-3)),
         (-(2**30), {"weight": 2}, Result(ok=False, detail="-1073741824 in load, -2147483648 with its weight")),
     ],
 )

@@ -300,7 +300,9 @@ def test_checks_stand_in_the_order_of_the_file() -> None:
     [
         ("", "", FileCheck(file="f", weight=1)),
         ("weight 3", "", FileCheck(file="f", weight=3)),
-        ("weight 3", "weight 2 reverse\n dynamic", FileCheck(file="f", weight=2, reverse=True, dynamic=True)),
+        ("weight 3 reverse", "", FileCheck(file="f", weight=3, reverse=True)),
+        ("weight 3 reverse", "weight 0\n dynamic", FileCheck(file="f", weight=0)),
+        ("weight 3", "weight 2 reverse", FileCheck(file="f", weight=2, reverse=True)),
     ],
 )
 def test_a_file_check(of_file: str, of_check: str, expected: FileCheck) -> None:

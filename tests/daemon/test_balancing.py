@@ -179,7 +179,7 @@ def test_either_half_runs_alone(balanced: Balanced, begin: Begin) -> None:
 def test_a_number_in_a_file_decides_at_once(balanced: Balanced, begin: Begin, tmp_path: Path) -> None:
     file = tmp_path / "load"
     file.write_text("1\n")
-    weighing = "FILE_CHECK {\n track_file load\n weight 10\n dynamic\n }"
+    weighing = "FILE_CHECK {\n track_file load\n weight 10\n }"
     failing = "FILE_CHECK {\n track_file load\n weight 0\n }"
     servers = server(balanced, 1, 5, weighing), server(balanced, 2, 5, failing)
     slow = service(balanced, *servers, algo="wrr").replace("delay_loop 1\n", "delay_loop 600\n")

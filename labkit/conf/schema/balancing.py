@@ -100,7 +100,7 @@ MAX_REPLY_LENGTH = Leaf("max_reply_length", Integer(0, 65535), "The longest answ
 
 CHECK_FILE = Leaf("track_file", Word("the name of a track_file"), "The file to look at")
 CHECK_WEIGHT = Leaf("weight", Weight(_LARGE), "The number in the file counts so many times (the track_file's)")
-CHECK_DYNAMIC = Leaf("dynamic", Flag(), "The number counts for the quorum as well")
+CHECK_DYNAMIC = Leaf("dynamic", Flag(), "The number is added to the weight, which is always so here")
 
 TCP_CHECK = Block("TCP_CHECK", NO_TITLE, "Healthy if a TCP connection can be made", table(*_COMMON))
 HTTP_GET = Block("HTTP_GET", NO_TITLE, "Healthy if pages are served as they should be", table(*_HTTP))
