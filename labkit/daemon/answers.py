@@ -48,7 +48,7 @@ class Answers:
 
     def _status(self, client: Client, only: str) -> None:
         parent = self._parent
-        if only and only not in {instance.router.name for instance in parent.config.instances}:
+        if only and only not in parent.config.instances:
             client.reply(_no_instance(only, self._names()))
             return
 
@@ -81,7 +81,7 @@ class Answers:
         self._parent.tables.want(told, connections=connections)
 
     def _why_no_table(self) -> str:
-        if not self._parent.config.virtual_servers:
+        if not self._parent.config.services:
             return "no virtual_server is configured"
         if not self._parent.settings.checkers:
             return "nothing balances: it was started with -P"
@@ -104,7 +104,7 @@ class Answers:
             client.reply(_NO_VRRP)
 
     def _names(self) -> list[str]:
-        return [instance.router.name for instance in self._parent.config.instances]
+        return list(self._parent.config.instances)
 
 
 def _summed(ways: Iterable[DeliveryReport]) -> tuple[DeliveryReport, ...]:

@@ -223,7 +223,7 @@ class Balancer:
         if self._config is None:
             return
         try:
-            write(Path(path), parent_data(self._config) + data(self._config, self._director.services))
+            write(Path(path), parent_data(self._config.global_defs) + data(self._config, self._director.services))
         except DumpError as error:
             self._log.say(str(error), Level.WARNING)
 

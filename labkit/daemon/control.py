@@ -4,7 +4,6 @@ Only root and the daemon's own user may ask.  The VRRP process knows nothing of 
 request is told so and let go; one that does not read, says nothing for long, or is one too many, is let go.
 """
 
-import json
 import os
 import socket
 import stat
@@ -65,6 +64,8 @@ def parse(line: bytes) -> Request:
     Raises:
         RequestError: it is none.
     """
+    import json  # for those who ask
+
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -118,6 +119,8 @@ class Client:
         """Answer the request that was asked last."""
         self._busy = False
         self.heard_at = now()
+        import json
+
         self._say(json.dumps(answer, separators=(",", ":")), _REPLY_BYTES)
         self._take_lines()
 
@@ -127,6 +130,8 @@ class Client:
 
     def refuse(self, why: str) -> None:
         """Answer that it cannot be, and let the client go."""
+        import json
+
         self._leaving, self._busy = True, False
         self._say(json.dumps({"ok": False, "error": why}), _REPLY_BYTES)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from labkit.conf.model import (
     Command,
     Config,
+    GlobalDefs,
     SyncGroup,
     TrackFile,
     TrackProcess,
@@ -58,9 +59,9 @@ def data(config: Config, report: Report, common: Common) -> str:
     return "\n".join(lines) + "\n"
 
 
-def parent_data(config: Config) -> str:
+def parent_data(defs: GlobalDefs) -> str:
     """Return the text of the parent process."""
-    return "\n".join(["------< Global definitions >------", *global_lines(config.global_defs)]) + "\n"
+    return "\n".join(["------< Global definitions >------", *global_lines(defs)]) + "\n"
 
 
 def _section(title: str, blocks: list[list[str]]) -> list[str]:

@@ -7,13 +7,16 @@ asks, which few do.
 import os
 import signal
 import time
+from collections.abc import Collection
 from enum import IntEnum
 from pathlib import Path
 
+from labkit.conf.model import Config
 from labkit.daemon.compose import About, compose
 from labkit.daemon.inquiry import Snapshot
 from labkit.daemon.log import Level, Log
 from labkit.daemon.messages import ClearStatistics, WriteData
+from labkit.daemon.packed import unpack
 from labkit.daemon.release import version
 from labkit.daemon.report import DuplicateReport, Report
 from labkit.daemon.virtual_macs import settle
@@ -41,7 +44,13 @@ class Dumper:
         self._parent = parent
         self._log = log
 
-    def dump(self, which: Dump) -> None:
+    def asked(self, signals: Collection[int]) -> None:
+        """Write what these signals ask for."""
+        for which in Dump:
+            if which in signals:
+                self._dump(which)
+
+    def _dump(self, which: Dump) -> None:
         """Write a dump as soon as the VRRP process has told what it knows."""
         pid = self._parent.vrrp.pid
         if pid is not None:
@@ -65,11 +74,15 @@ class Dumper:
 
         def told(snapshot: Snapshot | None) -> None:
             if snapshot is not None:
-                text = data(settle(self._parent.config)[0], self.report(snapshot), snapshot.common)
+                text = data(self._config(), self.report(snapshot), snapshot.common)
                 for line in text.splitlines():
                     self._log.say(line)
 
         self._parent.inquiry.want(told)
+
+    def _config(self) -> Config:
+        """Return what the VRRP process runs, with every address on its device."""
+        return settle(unpack(self._parent.config.routing))[0]
 
     def _write(self, which: Dump, snapshot: Snapshot | None) -> None:
         from labkit.daemon.dump_data import data
@@ -82,10 +95,10 @@ class Dumper:
         report = self.report(snapshot)
         match which:
             case Dump.DATA:
-                text = data(settle(parent.config)[0], report, snapshot.common)
+                text = data(self._config(), report, snapshot.common)
                 self._put(defs.state_dump_file, text)
             case Dump.JSON:
-                self._put(defs.json_dump_file, as_json(settle(parent.config)[0], report, defs.json_version))
+                self._put(defs.json_dump_file, as_json(self._config(), report, defs.json_version))
             case Dump.STATS | Dump.STATS_CLEAR:
                 self._put(defs.stats_dump_file, statistics(report))
                 if which is Dump.STATS_CLEAR:
@@ -95,7 +108,7 @@ class Dumper:
         from labkit.daemon.dump_data import parent_data
 
         self._log.say(f"Printing parent data for process({os.getpid()}) on signal")
-        self._put(str(self._beside("parent")), parent_data(self._parent.config))
+        self._put(str(self._beside("parent")), parent_data(self._parent.config.global_defs))
 
     def _have_checkers_write(self) -> None:
         """Have the process of checks write its own, if it runs."""
@@ -128,7 +141,7 @@ class Dumper:
             file=str(parent.settings.file),
             started=parent.started,
         )
-        return compose(settle(parent.config)[0], snapshot, time.time(), about, self._duplicates(), only)
+        return compose(self._config(), snapshot, time.time(), about, self._duplicates(), only)
 
     def _duplicates(self) -> dict[str, tuple[DuplicateReport, ...]]:
         found: dict[str, tuple[DuplicateReport, ...]] = {}

@@ -4,13 +4,14 @@ import signal
 from functools import partial
 
 from labkit.conf.model import Command, GlobalDefs
-from labkit.daemon.children import Children
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import Loop
-from labkit.daemon.programs import Program, prepare
-from labkit.daemon.wording import exit_words
+from labkit.hints import TYPE_CHECKING
 from labkit.kernel.process import now
 from labkit.trace import SECOND, Micros
+
+if TYPE_CHECKING:
+    from labkit.daemon.programs import Program
 
 _KILL_AFTER: Micros = SECOND
 
@@ -28,6 +29,8 @@ def shutdown(defaults: GlobalDefs, log: Log) -> None:
 def _run(what: str, command: Command | None, timeout: Micros, defaults: GlobalDefs, log: Log) -> None:
     if command is None:
         return
+    from labkit.daemon.programs import prepare  # few have such a script
+
     program = prepare(command, defaults)
     for doubt in program.doubts:
         log.say(f"{what}: {doubt}", Level.WARNING)
@@ -45,8 +48,11 @@ def _run(what: str, command: Command | None, timeout: Micros, defaults: GlobalDe
         log.say(f"{what} {program.text} {ending}", Level.WARNING)
 
 
-def _wait(loop: Loop, program: Program, timeout: Micros) -> str:
+def _wait(loop: Loop, program: "Program", timeout: Micros) -> str:
     """Run a program to its end, or end it; return what went wrong."""
+    from labkit.daemon.children import Children
+    from labkit.daemon.wording import exit_words
+
     children = Children(loop)
     statuses: list[int | OSError] = []
     number = children.start(program.argv, program.who, lambda _, status: statuses.append(status))

@@ -3,7 +3,6 @@
 Pure.  Headers and their order are keepalived 2.2.7's, which filters know.
 """
 
-import json
 from collections.abc import Callable
 
 from labkit.conf.model import GlobalDefs
@@ -28,11 +27,15 @@ class Letter:
 
     def to_json(self) -> bytes:
         """Return it as the mail process takes it."""
+        import json  # for daemons that write mail
+
         return json.dumps({field.name: getattr(self, field.name) for field in fields(self)}).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> "Letter":
         """Return what `to_json` made."""
+        import json
+
         told = json.loads(data)
         return cls(**(told | {"recipients": tuple(told["recipients"])}))
 
@@ -48,11 +51,15 @@ class Answer:
 
     def to_json(self) -> bytes:
         """Return it as the VRRP process takes it."""
+        import json
+
         return json.dumps({field.name: getattr(self, field.name) for field in fields(self)}).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> "Answer":
         """Return what `to_json` made."""
+        import json
+
         return cls(**json.loads(data))
 
 

@@ -4,14 +4,15 @@ The VRRP process is asked for its state a page at a time: a page is small, so th
 adverts and never in front of one.
 """
 
-from labkit.conf.model import Config
-from labkit.daemon.report import DeliveryReport, TableReport
-from labkit.hints import TypeAlias
+from labkit.hints import TYPE_CHECKING, TypeAlias
 from labkit.trace import Micros, Record
 from labkit.values import dataclass, field
-from labkit.vrrp.events import SetPriority, State
-from labkit.vrrp.packet import ErrorKind
-from labkit.vrrp.status import RouterStatus, ScriptStatus, TrackerStatus
+
+if TYPE_CHECKING:  # a process that sends or gets one of these has the rest, too
+    from labkit.daemon.report import DeliveryReport, TableReport
+    from labkit.vrrp.events import SetPriority, State
+    from labkit.vrrp.packet import ErrorKind
+    from labkit.vrrp.status import RouterStatus, ScriptStatus, TrackerStatus
 
 PAGE = 16
 """How many routers one page holds."""
@@ -19,9 +20,9 @@ PAGE = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeConfig:
-    """Run this configuration from now on; answered by `Taken`."""
+    """Run this configuration (a part of a `Packed` one) from now on; answered by `Taken`."""
 
-    config: Config
+    config: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +43,9 @@ class AskTable:
 class Table:
     """The table of the director, what the kernel refused to tell of it, and how much was told of servers."""
 
-    report: TableReport
+    report: "TableReport"
     problem: str = ""
-    deliveries: tuple[DeliveryReport, ...] = ()
+    deliveries: tuple["DeliveryReport", ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ class SocketState:
 class RouterState:
     """A router as the VRRP process knows it: the core's status, whether its addresses are held, what went wrong."""
 
-    status: RouterStatus
+    status: "RouterStatus"
     held: bool
     missing: tuple[str, ...] = ()  # addresses that should be held and are not there
     problem: str = ""
@@ -118,15 +119,15 @@ class Common:
 
     at: Micros
     router_count: int
-    scripts: tuple[ScriptStatus, ...] = ()
+    scripts: tuple["ScriptStatus", ...] = ()
     outputs: tuple[tuple[str, str], ...] = ()  # the end of what the last run of a script wrote
-    trackers: tuple[TrackerStatus, ...] = ()
-    groups: tuple[tuple[str, State], ...] = ()
+    trackers: tuple["TrackerStatus", ...] = ()
+    groups: "tuple[tuple[str, State], ...]" = ()
     interfaces: tuple[InterfaceState, ...] = ()
     others: tuple[InterfaceState, ...] = ()  # macvlans, and interfaces on which addresses are
     sockets: tuple[SocketState, ...] = ()
-    deliveries: tuple[DeliveryReport, ...] = ()
-    errors: tuple[tuple[ErrorKind, int], ...] = ()  # packets that were for no router of ours
+    deliveries: tuple["DeliveryReport", ...] = ()
+    errors: "tuple[tuple[ErrorKind, int], ...]" = ()  # packets that were for no router of ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,16 +148,6 @@ class Told:
 
 
 Message: TypeAlias = (
-    TakeConfig
-    | AskPage
-    | AskTable
-    | WriteData
-    | Follow
-    | ClearStatistics
-    | SetPriority
-    | Ready
-    | Taken
-    | Page
-    | Table
-    | Told
+    "TakeConfig | AskPage | AskTable | WriteData | Follow | ClearStatistics | SetPriority | "
+    "Ready | Taken | Page | Table | Told"
 )

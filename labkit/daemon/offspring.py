@@ -11,15 +11,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from labkit.conf.model import Config
 from labkit.daemon.channel import Channel
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop
 from labkit.daemon.messages import Ready, TakeConfig
+from labkit.daemon.packed import Packed, unpack
 from labkit.diagnostics import LabkitError
+from labkit.hints import TYPE_CHECKING
 from labkit.kernel.process import now
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass
+
+if TYPE_CHECKING:
+    from labkit.conf.model import Config
 
 _WAIT: Micros = 5 * SECOND
 _LONGEST_DELAY: Micros = 60 * SECOND
@@ -42,9 +46,9 @@ class ChildKind:
 
     name: str
     tag: str
-    run: Callable[[Config, socket.socket, Log], int]
-    wanted: Callable[[Config], bool]
-    part: Callable[[Config], Config]
+    run: "Callable[[Config, socket.socket, Log], int]"
+    wanted: Callable[[Packed], bool]
+    part: Callable[[Packed], bytes]
     pid_file: Path | None = None
     essential: bool = False
 
@@ -83,7 +87,7 @@ class Offspring:
         self.kind = kind
         self.was_ready = False
         self._family = family
-        self._config: Config | None = None
+        self._config: bytes | None = None
         self._process: _Process | None = None
         self._delay: Micros = 0
         self._respawn_at: Micros | None = None
@@ -110,7 +114,7 @@ class Offspring:
 
     # --- told ---------------------------------------------------------------------------------------------------------
 
-    def configure(self, config: Config) -> None:
+    def configure(self, config: Packed) -> None:
         """Take the configuration that the next start is to run.
 
         Raises:
@@ -205,7 +209,7 @@ class Offspring:
             if not family.log.on_console:  # or whoever waits for the end of our caller's output waits for ours
                 os.dup2(os.open(os.devnull, os.O_RDWR), 2)
             if config is not None:
-                status = self.kind.run(config, end, family.log)
+                status = self.kind.run(unpack(config), end, family.log)
         finally:
             os._exit(status)
 

@@ -1,7 +1,7 @@
 """What one virtual router does to the network: adverts, addresses, announcements; all prepared before it is needed."""
 
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv4Address
 
 from labkit.conf.model import VirtualAddress, VrrpInstance
@@ -9,6 +9,7 @@ from labkit.daemon.addresses import addition, on_link, removal
 from labkit.daemon.announcing import Announcements
 from labkit.daemon.interfaces import Interfaces
 from labkit.daemon.ports import Ports, device, key
+from labkit.hints import TypeAlias
 from labkit.kernel import macvlan
 from labkit.kernel.frames import announcement, ipv6
 from labkit.kernel.netlink import KernelRefusedError
@@ -21,6 +22,13 @@ from labkit.vrrp.sending import destinations, message, packet4
 
 _LAST_IDENTIFICATION = 65535
 _ID_AT = 4  # where it is in an IPv4 header
+
+
+_Standing: TypeAlias = tuple[str, int, bytes]
+"""An interface as it stands: its name, its number and its link-layer address."""
+
+_Requests: TypeAlias = tuple[VirtualAddress, bytes, bytes | None]
+"""An address, and what asks the kernel to put it on its interface and, if it is ours to remove, to take it off."""
 
 
 class Outlet:
@@ -37,37 +45,36 @@ class Outlet:
         self._identification = 0
         self._cached: tuple[Advert, Address, RouterConfig] | None = None
         self._made: list[tuple[bytes, str]] = []
-        self._basis: tuple[VrrpInstance, set[tuple[str, int, bytes]]] | None = None
-        self._frames: list[Frame] = []
-        self._running: set[tuple[str, int, bytes]] = set()
-        self._additions: dict[VirtualAddress, bytes] = {}
-        self._removals: dict[VirtualAddress, bytes] = {}
-        self._own: set[VirtualAddress] = set()
+        self._basis: tuple[VrrpInstance, tuple[_Standing, ...]] | None = None
+        self._frames: tuple[Frame, ...] = ()
+        self._running: tuple[_Standing, ...] = ()
+        self._requests: tuple[_Requests, ...] = ()
+        self._own: frozenset[VirtualAddress] = frozenset()
         if instance.router.priority == OWNER:  # the owner's addresses are real ones, not ours to remove
-            self._own = {virtual for virtual in instance.addresses if self._present(virtual)}
+            self._own = frozenset(virtual for virtual in instance.addresses if self._present(virtual))
         self.prepare()
         self.came_up()
 
     def prepare(self) -> None:
         """Build every message, where an interface of ours is not the one it was."""
-        devices = {name: self._interfaces[name] for name in self.devices()}
-        basis = (self.instance, {(name, d.index, d.lladdr) for name, d in devices.items() if d is not None})
+        devices = {name: self._interfaces[name] for name in sorted(self.devices())}
+        basis = (self.instance, tuple((name, d.index, d.lladdr) for name, d in devices.items() if d is not None))
         if basis == self._basis:
             return
         self._basis = basis
         self._announcements.forget(self.instance.router.name)
-        self._frames, self._additions, self._removals = [], {}, {}
+        frames, requests = [], []
         for virtual in self.instance.addresses:
             device = devices[virtual.device]
             if device is None:
                 continue
-            self._additions[virtual] = addition(virtual, device.index)
-            if virtual not in self._own:
-                self._removals[virtual] = removal(virtual, device.index)
+            remove = removal(virtual, device.index) if virtual not in self._own else None
+            requests.append((virtual, addition(virtual, device.index), remove))
             if len(device.lladdr) == 6:
                 router = virtual.address.version == 6 and forwards(device.name, 6)
                 data = announcement(device.lladdr, virtual.address.ip, router=router)
-                self._frames.append(Frame(device.name, virtual.address.version, data))
+                frames.append(Frame(device.name, virtual.address.version, data))
+        self._frames, self._requests = tuple(frames), tuple(requests)
 
     def send(self, action: SendAdvert) -> str:
         """Send an advert to the group, or to each peer; one that cannot be reached holds nobody up."""
@@ -110,18 +117,21 @@ class Outlet:
     def hold(self) -> str:
         """Put every configured address on its interface."""
         self.held = True
-        return self._ask(list(self._additions.values()), errno.EEXIST)
+        return self._ask([add for _, add, _ in self._requests], errno.EEXIST)
 
     def release(self) -> str:
         """Take every configured address off its interface, and announce none any more."""
         self.held = False
         self._announcements.forget(self.instance.router.name)
-        return self._ask(list(self._removals.values()), errno.EADDRNOTAVAIL, errno.ENODEV)
+        return self._ask(self._removals(()), errno.EADDRNOTAVAIL, errno.ENODEV)
+
+    def _removals(self, kept: Collection[VirtualAddress]) -> list[bytes]:
+        return [remove for virtual, _, remove in self._requests if remove is not None and virtual not in kept]
 
     def change(self, instance: VrrpInstance) -> str:
         """Take the same router with other addresses or settings; an address that stays is not disturbed."""
         kept = set(instance.addresses)
-        gone = [request for virtual, request in self._removals.items() if virtual not in kept]
+        gone = self._removals(kept)
         moved = {virtual.device for virtual in kept} != self.devices()
         self.instance = instance
         self.prepare()
@@ -134,7 +144,7 @@ class Outlet:
     def announce(self, repeat: int, where: Where = Where.ALL) -> str:
         """Send `repeat` rounds of gratuitous ARP, or unsolicited neighbour advertisements, for every address."""
         own = device(self.instance) if self.instance.vmac is None else self.instance.vmac.name
-        frames = self._frames
+        frames = list(self._frames)
         if where is not Where.ALL:
             frames = [frame for frame in frames if frame.device != own]
         if where is Where.VMAC:
@@ -152,14 +162,14 @@ class Outlet:
         """
         present = [self._interfaces[name] for name in self.devices()]
         before = self._running
-        self._running = {(one.name, one.index, one.lladdr) for one in present if one is not None and one.running}
-        return self.held and bool(self._running - before)
+        self._running = tuple((one.name, one.index, one.lladdr) for one in present if one is not None and one.running)
+        return self.held and any(one not in before for one in self._running)
 
     def missing(self) -> list[VirtualAddress]:
         """Return the addresses that should be held and are not, as far as is known; no_track permits that."""
         if not self.held:
             return []
-        return [virtual for virtual in self._additions if virtual.tracked and not self._present(virtual)]
+        return [virtual for virtual, _, _ in self._requests if virtual.tracked and not self._present(virtual)]
 
     def lost(self) -> list[VirtualAddress]:
         """Return the missing addresses of which the kernel just told that they went: somebody took them off."""
@@ -167,7 +177,8 @@ class Outlet:
 
     def restore(self, missing: Iterable[VirtualAddress], repeat: int = 1) -> str:
         """Put these back on their interfaces, and tell everyone of all."""
-        problem = self._ask([self._additions[virtual] for virtual in missing], errno.EEXIST)
+        wanted = set(missing)
+        problem = self._ask([add for virtual, add, _ in self._requests if virtual in wanted], errno.EEXIST)
         return problem or self.announce(repeat)
 
     def devices(self) -> set[str]:

@@ -12,13 +12,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
-from labkit.conf.model import Config
 from labkit.daemon import hooks
-from labkit.daemon.answers import Answers
-from labkit.daemon.control import ControlError, ControlServer
-from labkit.daemon.dumping import Dump, Dumper
+from labkit.daemon.control import Client, ControlError, ControlServer, Request
 from labkit.daemon.following import Following
 from labkit.daemon.inquiry import Inquiry, Tables
 from labkit.daemon.leftovers import Leftovers
@@ -26,16 +24,20 @@ from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
 from labkit.daemon.messages import Page, Table, Taken, Told
 from labkit.daemon.offspring import ChildKind, Family, ForkError, Offspring
+from labkit.daemon.packed import Packed
 from labkit.daemon.readiness import Readiness
 from labkit.daemon.reading import Reading, read_apart
 from labkit.daemon.reload_times import ReloadTimes
 from labkit.daemon.settings import Settings
 from labkit.diagnostics import Diagnostic, Severity
-from labkit.hints import TypeAlias
+from labkit.hints import TYPE_CHECKING, TypeAlias
 from labkit.kernel.process import now
 from labkit.trace import Kind, Micros, Record
-from labkit.values import replace
-from labkit.vrrp.events import SetPriority
+
+if TYPE_CHECKING:
+    from labkit.conf.model import Config
+    from labkit.daemon.answers import Answers
+    from labkit.daemon.dumping import Dumper
 
 EVENTS = 1000
 """How many records of the trace are remembered for those who ask later."""
@@ -87,8 +89,6 @@ class Parent:
         self._control: ControlServer | None = None
         self._reload_times = ReloadTimes(log.say)
         self._leftovers = Leftovers()
-        self._dumper = Dumper(self, log)
-        self._answers = Answers(self, self._dumper)
         self._taking: tuple[Reading, list[Reloaded]] | None = None  # a configuration the VRRP process has not taken yet
         self._again: list[Reloaded] = []  # who asked for a reload meanwhile
         self._overrides: dict[str, int] = {}
@@ -102,7 +102,7 @@ class Parent:
             tag="Keepalived_vrrp",
             run=lambda config, end, log: _run_vrrp(config, end, log, settings),
             wanted=lambda config: settings.vrrp,
-            part=lambda config: replace(config, virtual_servers=()),
+            part=lambda config: config.routing,
             pid_file=settings.places.vrrp_pid,
             essential=True,
         )
@@ -113,13 +113,13 @@ class Parent:
             name="Healthcheck",
             tag="Keepalived_healthcheckers",
             run=lambda config, end, log: _run_checkers(config, end, log, settings),
-            wanted=lambda config: settings.checkers and (_balances(config) or not settings.vrrp),
-            part=lambda config: replace(config, scripts=(), instances=(), sync_groups=(), track_processes=()),
+            wanted=lambda config: settings.checkers and (config.balances or not settings.vrrp),
+            part=lambda config: config.balancing,
             pid_file=settings.places.checkers_pid,
             essential=not settings.vrrp,
         )
 
-    def run(self, config: Config) -> int:
+    def run(self, config: Packed) -> int:
         """Run `config`, and what a reload brings, until told to stop; return the exit status."""
         self.config = config
         self._schedule_reloads()
@@ -146,9 +146,24 @@ class Parent:
 
     def _listen(self) -> None:
         try:
-            self._control = ControlServer(self._loop, self.settings.places.control, self._answers.answer)
+            self._control = ControlServer(self._loop, self.settings.places.control, self._asked)
         except ControlError as error:  # VRRP is worth more than being asked
             self._log.say(str(error), Level.WARNING)
+
+    @cached_property
+    def _dumper(self) -> "Dumper":
+        from labkit.daemon.dumping import Dumper  # few ask, and it takes a megabyte with it
+
+        return Dumper(self, self._log)
+
+    @cached_property
+    def _answers(self) -> "Answers":
+        from labkit.daemon.answers import Answers
+
+        return Answers(self, self._dumper)
+
+    def _asked(self, client: Client, request: Request) -> None:
+        self._answers.answer(client, request)
 
     def _deadlines(self) -> list[Micros | None]:
         times = [self._reload_times.deadline, *(child.deadline for child in self._children)]
@@ -224,7 +239,7 @@ class Parent:
         elif child is self._main and child.ready:
             if child is self.vrrp:
                 for router, priority in self._overrides.items():
-                    child.send(SetPriority(router=router, priority=priority))
+                    self._send_priority(router, priority)
             self._started_up()
 
     def _child_gone(self, child: Offspring) -> None:
@@ -256,6 +271,11 @@ class Parent:
             self._overrides.pop(router, None)
         else:
             self._overrides[router] = priority
+        return self._send_priority(router, priority)
+
+    def _send_priority(self, router: str, priority: int | None) -> bool:
+        from labkit.vrrp.events import SetPriority  # for those who ask
+
         return self.vrrp.send(SetPriority(router=router, priority=priority))
 
     # --- signals ------------------------------------------------------------------------------------------------------
@@ -267,9 +287,8 @@ class Parent:
             return
         if signal.SIGHUP in caught:  # many at once are one
             self.reload(lambda reading: None)
-        for which in Dump:
-            if which in caught:
-                self._dumper.dump(which)
+        if others := set(caught) - {signal.SIGHUP, signal.SIGINT}:
+            self._dumper.asked(others)
 
     def stop(self) -> None:
         """Tell every child to end, and end with the last."""
@@ -314,7 +333,7 @@ class Parent:
         self._reload_times.configure(
             self.config.global_defs.reload_time_file, repeat=self.config.global_defs.reload_repeat
         )
-        self._readiness.keep({instance.router.name for instance in reading.config.instances})
+        self._readiness.keep(set(reading.config.instances))
         running = [child for child in self._children if child.pid is not None]
         self._configure()
         told = {child for child in running if child.reconfigure()}
@@ -342,7 +361,7 @@ class Parent:
         finally:
             path.unlink(missing_ok=True)
 
-    def _keep_places(self, config: Config) -> None:
+    def _keep_places(self, config: Packed) -> None:
         """Say what a reload cannot change: by these the daemon is known from its start to its end."""
         before, after = self.config.global_defs, config.global_defs
         for name in ("instance", "net_namespace", "use_pid_dir"):
@@ -360,18 +379,13 @@ class Parent:
             self._reload()
 
 
-def _balances(config: Config) -> bool:
-    """Tell whether there is something for the process of checks."""
-    return bool(config.virtual_servers) or config.global_defs.lvs_sync_daemon is not None
-
-
-def _run_vrrp(config: Config, end: socket.socket, log: Log, settings: Settings) -> int:
+def _run_vrrp(config: "Config", end: socket.socket, log: Log, settings: Settings) -> int:
     from labkit.daemon.runner import run_vrrp  # the parent has no use for the protocol
 
     return run_vrrp(config, end, log, settings)
 
 
-def _run_checkers(config: Config, end: socket.socket, log: Log, settings: Settings) -> int:
+def _run_checkers(config: "Config", end: socket.socket, log: Log, settings: Settings) -> int:
     from labkit.daemon.balancing import run_checkers  # nor for checks
 
     return run_checkers(config, end, log, settings)

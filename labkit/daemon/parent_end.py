@@ -9,6 +9,7 @@ from labkit.daemon.channel import Channel
 from labkit.daemon.log import Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
 from labkit.daemon.messages import Ready, TakeConfig, Taken
+from labkit.daemon.packed import unpack
 
 
 class ParentEnd:
@@ -50,7 +51,7 @@ class ParentEnd:
             self._heard(message)
             return
         self._log.say("Reloading")
-        self._reload(message.config)
+        self._reload(unpack(message.config))
         self.send(Taken())
         self._log.say("Reload complete")
         self._log.flush()

@@ -6,9 +6,12 @@ child reads the file, hands over what became of it, and ends; whoever asked wait
 
 import os
 
-from labkit.conf.model import Config
 from labkit.diagnostics import Diagnostic, Span
-from labkit.hints import NamedTuple
+from labkit.hints import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from labkit.conf.loader import Loaded
+    from labkit.daemon.packed import Packed
 
 EX_FAILED, EX_UNREADABLE, EX_REFUSED = 1, 4, 5
 
@@ -16,22 +19,37 @@ EX_FAILED, EX_UNREADABLE, EX_REFUSED = 1, 4, 5
 class Reading(NamedTuple):
     """What became of the configuration file, and the exit status if it was refused."""
 
-    config: Config | None
+    config: "Packed | None"
     diagnostics: tuple[Diagnostic, ...]
     status: int
 
 
+def check(file: str, config_id: str | None, *, all_files: bool) -> tuple[tuple[Diagnostic, ...], int]:
+    """Read a file here; return what is to be said of it, and the exit status.
+
+    The arguments are those of `labkit.conf.loader.load`.
+    """
+    loaded, status = _load(file, config_id, all_files=all_files)
+    return loaded.diagnostics, status
+
+
 def read(file: str, config_id: str | None, *, all_files: bool) -> Reading:
-    """Read a file here; the arguments are those of `labkit.conf.loader.load`."""
+    """Read a file here."""
+    from labkit.daemon.packed import pack
+
+    loaded, status = _load(file, config_id, all_files=all_files)
+    return Reading(pack(loaded.config) if loaded.config is not None else None, loaded.diagnostics, status)
+
+
+def _load(file: str, config_id: str | None, *, all_files: bool) -> "tuple[Loaded, int]":
     from labkit.conf.loader import load  # its memory is the point of this module
 
     loaded = load(file, config_id=config_id, all_files=all_files)
     if loaded.config is not None:
-        return Reading(loaded.config, loaded.diagnostics, os.EX_OK)
+        return loaded, os.EX_OK
     from pathlib import Path  # for files with mistakes
 
-    status = EX_REFUSED if os.access(file, os.R_OK) and Path(file).is_file() else EX_UNREADABLE
-    return Reading(None, loaded.diagnostics, status)
+    return loaded, EX_REFUSED if os.access(file, os.R_OK) and Path(file).is_file() else EX_UNREADABLE
 
 
 def read_apart(file: str, config_id: str | None, *, all_files: bool) -> Reading:

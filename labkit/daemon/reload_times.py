@@ -5,16 +5,14 @@ parent looks at the file once a second; after the reload the file is removed, so
 reload at the same moment and once.
 """
 
-import re
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from labkit.daemon.log import Level
 from labkit.trace import SECOND, Micros
 
-_FORM = re.compile(r"(?:((?:\d\d)?\d\d)-(\d\d)-(\d\d) )?(\d\d):(\d\d):(\d\d)(Z?)", re.ASCII)
+_FORM = r"(?a)(?:((?:\d\d)?\d\d)-(\d\d)-(\d\d) )?(\d\d):(\d\d):(\d\d)(Z?)"
 _CENTURY = 2000
 _LONGEST = 64
 
@@ -25,7 +23,10 @@ def next_moment(line: str, at: float) -> float | None:
     Raises:
         ValueError: it is not one of the forms, or there is no such time.
     """
-    match = _FORM.fullmatch(line)
+    import re  # few have such a file
+    from datetime import UTC, datetime, timedelta
+
+    match = re.fullmatch(_FORM, line)
     if match is None:
         raise ValueError("not HH:MM:SS or YYYY-MM-DD HH:MM:SS, with or without a Z")
     zone = UTC if match[7] else None

@@ -6,8 +6,8 @@ protocol, so that the commands that ask a daemon start quickly.
 
 import types
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
+from labkit.hints import Any, TypeVar, cast
 from labkit.lvs.traffic import Traffic
 from labkit.values import dataclass, field, fields
 
@@ -292,6 +292,8 @@ def from_json(kind: type[R], value: object) -> R:
 
 
 def _read(kind: Any, value: Any) -> Any:  # noqa: ANN401 - driven by the annotations of the classes above
+    from typing import get_args, get_origin, get_type_hints  # of the daemon's processes none reads
+
     if hasattr(kind, "__dataclass_fields__"):
         if not isinstance(value, Mapping):
             raise TypeError(f"{kind.__name__} is an object")

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from labkit.conf.model import Config
 from labkit.daemon.log import SYSLOG, Level, Log
 from labkit.daemon.options import Options
+from labkit.daemon.packed import Packed
 from labkit.daemon.parent import Parent, log_diagnostics
 from labkit.daemon.pidfile import PidFile
 from labkit.daemon.places import Places, places
@@ -76,7 +76,7 @@ def _keep(
     return _locate(options, file, reading.config, ready, log)
 
 
-def _locate(options: Options, file: Path, config: Config, ready: Callable[[], None], log: Log) -> int:
+def _locate(options: Options, file: Path, config: Packed, ready: Callable[[], None], log: Log) -> int:
     """Find the files and the namespace of this daemon among several, and be it."""
     defs = config.global_defs
     namespace = options.namespace or defs.net_namespace
@@ -115,7 +115,7 @@ def _enter(namespace: str) -> None:
         raise NamespaceError(f"cannot run in {problem}") from error
 
 
-def _parent(options: Options, file: Path, where: Places, config: Config, ready: Callable[[], None], log: Log) -> int:
+def _parent(options: Options, file: Path, where: Places, config: Packed, ready: Callable[[], None], log: Log) -> int:
     settings = Settings(
         file=file,
         places=where,

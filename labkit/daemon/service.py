@@ -205,11 +205,11 @@ class Service:
 
     def _complain(self, router: str, problem: str, what: str) -> None:
         """Say a problem of a router when it begins, and not again while it lasts; `what` could not be done."""
-        said = self._said.setdefault(router, {})
+        said = self._said.get(router, {})
         if problem and said.get(what) != problem:
             self._log.say(f"({router}) {what}: {problem}", Level.WARNING)
         if problem:
-            said[what] = problem
+            self._said.setdefault(router, said)[what] = problem
         else:
             said.pop(what, None)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from labkit.daemon.options import Options, parse
-from labkit.daemon.reading import Reading, read, read_apart
+from labkit.daemon.reading import check, read_apart
 from labkit.daemon.release import version
 
 
@@ -32,7 +32,7 @@ def run(argv: Sequence[str]) -> int:
 def _read(options: Options, argv: Sequence[str]) -> Callable[[], int]:
     """Read the configuration; return what is to be done with it."""
     if options.test:
-        return partial(_test, options, read(options.file, options.config_id, all_files=options.all_files))
+        return partial(_test, options)
     reading = read_apart(options.file, options.config_id, all_files=options.all_files)
     from pathlib import Path  # a test of a configuration needs nothing of this
 
@@ -44,9 +44,10 @@ def _read(options: Options, argv: Sequence[str]) -> Callable[[], int]:
     return partial(program, options, argv, file, reading)
 
 
-def _test(options: Options, reading: Reading) -> int:
+def _test(options: Options) -> int:
     """Say what is wrong with the configuration."""
-    text = "".join(f"{diagnostic}\n" for diagnostic in reading.diagnostics)
+    diagnostics, status = check(options.file, options.config_id, all_files=options.all_files)
+    text = "".join(f"{diagnostic}\n" for diagnostic in diagnostics)
     if options.test_log is None:
         sys.stderr.write(text)
     else:
@@ -55,4 +56,4 @@ def _test(options: Options, reading: Reading) -> int:
                 file.write(text)
         except OSError as error:
             sys.stderr.write(f"{text}pykeepalived: cannot write {options.test_log}: {error.strerror}\n")
-    return reading.status
+    return status

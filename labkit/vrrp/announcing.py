@@ -8,6 +8,9 @@ from labkit.trace import Micros
 from labkit.vrrp.actions import Action, Announce, Where
 from labkit.vrrp.config import RouterConfig
 
+_NEVER: dict[Where, Micros] = {}
+"""What is periodic at most routers: nothing; one for all of them."""
+
 
 class Announcements:
     """The announcement timers of one router; `deadline` is the earliest of them, None: not MASTER, or none is left."""
@@ -17,11 +20,11 @@ class Announcements:
         self.deadline: Micros | None = None
         self._again_at: Micros | None = None
         self._again = 0  # repeats of the second round
-        self._periodic: dict[Where, Micros] = {}
+        self._periodic: dict[Where, Micros] = _NEVER
 
     def begin(self, now: Micros) -> list[Action]:
         """Announce as a new MASTER, or as one whose addresses changed."""
-        self._periodic = {where: now + interval for where, (interval, _) in self._intervals().items()}
+        self._periodic = {where: now + interval for where, (interval, _) in self._intervals().items()} or _NEVER
         return self._announce(self.config.announce_repeat, self.config.announce_delay, now)
 
     def assert_ourselves(self, now: Micros) -> list[Action]:
@@ -34,7 +37,7 @@ class Announcements:
     def stop(self) -> None:
         """Cease to be MASTER."""
         self.deadline = self._again_at = None
-        self._periodic = {}
+        self._periodic = _NEVER
 
     def reconfigure(self, config: RouterConfig, now: Micros) -> None:
         """Take other figures: periods that are new start now, and those that stay are not disturbed."""

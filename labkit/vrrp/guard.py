@@ -10,8 +10,6 @@ its sender; a mark is kept per unicast peer, or for 4 senders of a group, and wi
 window is no mark any more.  The window is checked before the HMAC is computed, which costs more.
 """
 
-from collections import OrderedDict
-
 from labkit.trace import SECOND, Micros
 from labkit.vrrp.admission import Fault
 from labkit.vrrp.authentication import (
@@ -39,9 +37,9 @@ class Guard:
     def __init__(self) -> None:
         self.utc_offset: Micros | None = None
         self._header_sequence = 0
-        self._header_marks: OrderedDict[Address, int] = OrderedDict()
+        self._header_marks: dict[Address, int] = {}
         self._signed = 0
-        self._marks: OrderedDict[Address, int] = OrderedDict()
+        self._marks: dict[Address, int] = {}
 
     def next_sequence(self, config: RouterConfig, now: Micros) -> int:
         """Return the number for the next advert, 0 where adverts are not signed."""
@@ -115,12 +113,12 @@ class Guard:
         return (now + (self.utc_offset or 0)) // SECOND - (sequence >> 32)
 
 
-def _note(marks: OrderedDict[Address, int], source: Address, sequence: int, capacity: int) -> None:
+def _note(marks: dict[Address, int], source: Address, sequence: int, capacity: int) -> None:
     """Set the mark of a sender; whoever was heard longest ago goes when there are too many."""
+    marks.pop(source, None)
     marks[source] = sequence
-    marks.move_to_end(source)
     while len(marks) > capacity:
-        marks.popitem(last=False)
+        del marks[next(iter(marks))]
 
 
 def _message(event: Received) -> bytes:

@@ -13,8 +13,6 @@ the startup delay (INIT).  A received advert only stores a new time.  Nothing he
 A member of a sync group does not become MASTER by its own timer: it becomes `ready` and waits for `take_over`.
 """
 
-from copy import deepcopy
-
 from labkit.trace import Micros
 from labkit.vrrp import admission
 from labkit.vrrp.admission import Fault
@@ -120,7 +118,7 @@ class VirtualRouter:
             master=self._master,
             master_advert_interval=interval,
             master_down_interval=self._master_down_interval(),
-            counters=deepcopy(self.counters),
+            counters=self.counters.copy(),
             peers=self.peers.statuses,
             claims=self.peers.claims,
         )

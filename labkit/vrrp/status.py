@@ -3,7 +3,7 @@
 from collections import Counter
 
 from labkit.trace import Micros
-from labkit.values import dataclass, field
+from labkit.values import dataclass, field, replace
 from labkit.vrrp.config import Address, TrackKind
 from labkit.vrrp.judging import Adjustment
 from labkit.vrrp.packet import ErrorKind
@@ -22,6 +22,10 @@ class Counters:
     priority_zero_sent: int = 0
     hmac_good: int = 0  # adverts whose auth_hmac trailer verified
     errors: Counter[ErrorKind] = field(default_factory=Counter)
+
+    def copy(self) -> "Counters":
+        """Return what does not count any more."""
+        return replace(self, errors=self.errors.copy())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
