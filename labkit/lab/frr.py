@@ -7,7 +7,7 @@ is refused, and what FRR has nothing like, so that a scenario with it would say 
 Source: FRR's manual, chapter "VRRP".
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from labkit.conf.model import Config, VrrpInstance
@@ -111,21 +111,22 @@ def lacking_for(scenario: Scenario, topology: Topology) -> str:
         for step in scenario.steps
         for condition in (*(each.condition for each in step.expect), *step.order, *step.always, *step.hold)
     ]
-    names = {each.node for each in expected if each.what == "state" and each.value == "FAULT"}
-    return "; ".join(
-        f"{node.name} runs frr, which has no state FAULT"
-        for node in topology.routers
-        if node.daemon is Daemon.FRR and node.name in names
-    )
+    faulty = {each.node for each in expected if each.what == "state" and each.value == "FAULT"}
+    names = [node.name for node in topology.routers if node.daemon is Daemon.FRR and node.name in faulty]
+    return f"{_run_frr(names)}, which has no state FAULT" if names else ""
 
 
 def lacking(topology: Topology, configs: Mapping[str, Config]) -> str:
     """Return in words what the files of FRR nodes want that FRR has nothing like; empty: it can do all of it."""
-    return "; ".join(
-        f"{node.name} runs frr, which has no {', '.join(words)}"
-        for node in topology.routers
-        if node.daemon is Daemon.FRR and node.name in configs and (words := _lacking(configs[node.name]))
-    )
+    wanting: dict[str, list[str]] = {}
+    for node in topology.routers:
+        if node.daemon is Daemon.FRR and node.name in configs:
+            wanting.setdefault(", ".join(_lacking(configs[node.name])), []).append(node.name)
+    return "; ".join(f"{_run_frr(names)}, which has no {words}" for words, names in wanting.items() if words)
+
+
+def _run_frr(names: Sequence[str]) -> str:
+    return f"{names[0]} runs frr" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} run frr"
 
 
 def _lacking(config: Config) -> list[str]:

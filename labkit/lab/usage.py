@@ -15,18 +15,17 @@ for process in /proc/[0-9]*; do
     read -r name <$process/comm
     case $name in PROCESSES) cat $process/stat $process/task/*/schedstat; grep ^Pss: $process/smaps_rollup ;; esac
 done 2>/dev/null
-cat /proc/uptime
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """The daemon of one node: its share of a processor since it started, in percent, and its memory in kB.
+    """The daemon of one node: the processor time that its processes used since they started, and its memory in kB.
 
     Memory is the proportional set size: what processes share counts for each by its part (proc(5), smaps_rollup).
     """
 
-    cpu_percent: float
+    cpu_s: float
     memory_kb: int
 
 
@@ -45,26 +44,24 @@ def _command(node: Node) -> str:
 
 
 def read(text: str) -> Usage | None:
-    """Read what the command printed: `stat`, threads' `schedstat` and Pss of each process, then the time since boot.
+    """Read what the command printed: `stat`, threads' `schedstat` and Pss of each process; None for no process.
 
-    None for no process.  `stat` counts hundredths of a second, `schedstat` nanoseconds, where the kernel has it; what
-    ended children used is in `stat` only.
+    `stat` counts hundredths of a second, `schedstat` nanoseconds, where the kernel has it; what ended children used is
+    in `stat` only.
 
     Raises:
         LabkitError: it is something else.
     """
-    *lines, uptime = text.strip().splitlines() or [""]
+    lines = text.splitlines()
     try:
-        now = float(uptime.split()[0])
-        # proc(5): after the name in brackets field 3 is the first; 14 to 17 are processor time, 22 the start
+        # proc(5): after the name in brackets field 3 is the first; 14 to 17 are processor time
         processes = [line.rpartition(")")[2].split() for line in lines if ")" in line]
+        ended = sum(int(fields[13]) + int(fields[14]) for fields in processes)
+        own = sum(int(fields[11]) + int(fields[12]) for fields in processes)
         threads = [int(line.split()[0]) / 1e9 for line in lines if re.fullmatch(r"\d+ \d+ \d+", line)]
-        used = sum(int(field) for fields in processes for field in fields[13 if threads else 11 : 15]) / _TICKS
-        used += sum(threads)
-        started = [int(fields[19]) / _TICKS for fields in processes]
         memory = sum(int(size) for size in re.findall(r"^Pss:\s+(\d+) kB$", text, re.MULTILINE))
     except (ValueError, IndexError) as error:
         raise LabkitError(f"/proc of a node is not as proc(5) says: {text[-200:]}") from error
-    if not started:
+    if not processes:
         return None
-    return Usage(cpu_percent=100 * used / max(now - min(started), 1 / _TICKS), memory_kb=memory)
+    return Usage(cpu_s=ended / _TICKS + (sum(threads) if threads else own / _TICKS), memory_kb=memory)

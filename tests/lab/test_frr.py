@@ -144,9 +144,10 @@ def test_what_it_has_nothing_like(topology: Topology, text: str, expected: str) 
 
 
 def test_the_services_of_the_guide_are_not_for_it() -> None:
-    assert prepared(variant="services").lacking == (
-        "server2 runs frr, which has no track_script, track_interface, notify"
-    )
+    words = "which has no track_script, track_interface, notify"
+    assert prepared(variant="services").lacking == f"server2 runs frr, {words}"
+    everywhere = dict.fromkeys(("server1", "server2", "server3"), "frr")
+    assert prepare("failover", "services", {}, everywhere).lacking == f"server1, server2 and server3 run frr, {words}"
 
 
 def test_a_state_that_it_has_not(topology: Topology, tmp_path: Path) -> None:

@@ -24,13 +24,14 @@ _ROWS = ("verdict", "takeover", "outage", "CPU", "memory")
 class Column:
     """What one daemon did in one scenario; takeover and outage are the longest, CPU and memory a node's mean.
 
-    `why` says what kept the scenario from running, or broke it.
+    CPU is what those processes have used since they started that ran at the end; `why` says what kept the scenario from
+    running, or broke it.
     """
 
     verdict: str
     takeover_s: float | None
     outage_s: float | None
-    cpu_percent: float | None
+    cpu_s: float | None
     memory_kb: int | None
     why: str = ""
 
@@ -39,7 +40,7 @@ class Column:
         figures = {
             "takeover": _figure(self.takeover_s, "{:.3f} s"),
             "outage": _figure(self.outage_s, "{:.3f} s"),
-            "CPU": _figure(self.cpu_percent, "{:.2f} %"),
+            "CPU": _figure(self.cpu_s, "{:.3f} s"),
             "memory": _figure(self.memory_kb and self.memory_kb / 1024, "{:.1f} MB"),
         }
         return {"verdict": self.verdict, **figures}
@@ -48,7 +49,11 @@ class Column:
 @click.command("compare")
 @click.argument("lab", default="failover")
 @click.option(
-    "--daemons", default="labkit,keepalived", show_default=True, metavar="KIND,KIND", help="Which to compare."
+    "--daemons",
+    default="labkit,keepalived",
+    show_default=True,
+    metavar="KIND,KIND",
+    help="Which to compare: labkit, keepalived, frr.",
 )
 @click.option("--variant", metavar="NAME", help="A variant of the lab; see `labkit labs`.")
 @click.option("--set", "settings", metavar="VARIABLE=VALUE", multiple=True, help="Change a variable of lab.yml.")
@@ -135,7 +140,7 @@ def column(run: "Run") -> Column:
         verdict=run.result.verdict.value,
         takeover_s=max(takeovers, default=None),
         outage_s=max(outages, default=None),
-        cpu_percent=round(mean(each.cpu_percent for each in usage), 2) if usage else None,
+        cpu_s=round(mean(each.cpu_s for each in usage), 4) if usage else None,
         memory_kb=round(mean(each.memory_kb for each in usage)) if usage else None,
         why=run.result.error,
     )
