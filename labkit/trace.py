@@ -21,9 +21,7 @@ SECOND: Micros = 1_000_000
 class Kind(StrEnum):
     """What a record tells; the fields of `Record.data` are listed with each kind."""
 
-    ADVERT = (
-        "advert"  # source, vrid, version, priority, interval_us, addresses, lladdr (its sender's); seen on a segment
-    )
+    ADVERT = "advert"  # source, vrid, version, priority, interval_us, addresses, lladdr; seen on a segment
     ANNOUNCE = "announce"  # address, lladdr; a gratuitous ARP or unsolicited NA seen on a segment
     ADDRESS = "address"  # interface, address, present; an address came to or left a node's interface
     LINK = "link"  # interface, up

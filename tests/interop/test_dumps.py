@@ -284,12 +284,17 @@ LEFT_OUT = (
 )
 
 
+def _at_rest(lines: list[str]) -> list[str]:
+    """Return the lines as they are when no check script runs just now."""
+    return [line.replace("State = running", "State = idle") for line in lines]
+
+
 def test_data(both: tuple[_Dumps, _Dumps]) -> None:
     theirs, ours = (_topology(dumps.ask(10, "keepalived.data")) for dumps in both)
     assert list(ours) == list(theirs)
     for name, lines in theirs.items():
         expected = [line for line in lines if not any(word in line for word in LEFT_OUT)]
-        assert ours[name] == expected, name
+        assert _at_rest(ours[name]) == _at_rest(expected), name
     for dumps in both:
         assert dumps.ask(10, "keepalived_parent.data").startswith("------< Global definitions >------\n Network")
 
