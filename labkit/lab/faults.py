@@ -99,12 +99,12 @@ async def _freeze(hands: Hands, action: Action) -> Undo:
 async def _reload(hands: Hands, action: Action) -> Undo:
     """Render the files of a node's daemon with other variables, have it read them; undone, it reads the old ones."""
     node, script = action.node, _kind(hands, action.node).script
+    old = _configuring(hands, node)
     before = hands.topology, dict(hands.configs)
     nodes = tuple(
         replace(each, variables={**each.variables, **dict(action.words)}) if each.name == node else each
         for each in hands.topology.nodes
     )
-    old = _configuring(hands, node)
     hands.topology = replace(hands.topology, nodes=nodes)
     try:
         new = _configuring(hands, node)
