@@ -5,14 +5,18 @@
 A client, a director and three servers in namespaces, all on one bridge.  Each round takes every way once, in random
 order: new connections a second (wrk, a connection a request), and bulk over one connection (iperf3).  By `routing` the
 client talks to a server itself, and the director forwards without any rule: what is lost against it is what balancing
-costs.  DR is judged against it too, though its answers pass the director by.  No ended connection is kept in TIME-WAIT,
-and `routing` has a client address of its own: else one way would meet ports, and tracked connections, of another.
+costs.  DR is judged against it too, though its answers pass the director by.  CPU is that of all programs, in whose
+time the kernel forwards, too; unlike the rates it is hardly disturbed by what else the machine does.
+
+No ended connection is kept in TIME-WAIT, and `routing` has a client address of its own: else one way would meet ports,
+and tracked connections, of another.
 """
 
 import argparse
 import json
 import random
 import re
+import resource
 import statistics
 import subprocess
 import tempfile
@@ -20,13 +24,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from benchmarks.scale import cpu_s
 from labkit.lvs.model import Change, Forwarding
 from tests.kernel.balanced import Balanced, run, settings
 from tests.kernel.lan import Namespace, eventually
 
 WEB, BULK = 80, 5201
 SERVER = "10.0.0.50"
-_NGINX = "daemon off; pid {home}/nginx.pid; error_log {home}/error.log; worker_processes 1;"
+_NGINX = "daemon off; master_process off; pid {home}/nginx.pid; error_log {home}/error.log; worker_processes 1;"
 _WEB = "events {{}} http {{ access_log off; server {{ listen 80 backlog=4096; location / {{ return 200 ok; }} }} }}"
 _STREAM = """events {{ worker_connections 4096; }}
 stream {{
@@ -74,6 +79,11 @@ class Network:
     def start(self, host: Namespace, argv: Sequence[str | Path]) -> subprocess.Popen[bytes]:
         self._running.append(host.start(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         return self._running[-1]
+
+    def cpu_s(self) -> float:
+        """Return the seconds of CPU of all that runs and of all that has run for this process."""
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return cpu_s([one.pid for one in self._running if one.poll() is None]) + ended.ru_utime + ended.ru_stime
 
     def close(self) -> None:
         for process in self._running:
@@ -127,12 +137,14 @@ def by_routing(_network: Network) -> Iterator[str]:
     yield SERVER
 
 
-def connections(network: Network, address: str, seconds: int) -> tuple[float, int]:
-    """Return new connections a second, and how many failed in all."""
+def connections(network: Network, address: str, seconds: int) -> tuple[float, float, int]:
+    """Return new connections a second, microseconds of CPU a connection, and how many failed in all."""
     command = ["wrk", "-t2", "-c64", f"-d{seconds}s", "-H", "Connection: close", f"http://{address}/"]
+    before = network.cpu_s()
     said = str(network.balanced.client.start(command, stdout=subprocess.PIPE, text=True).communicate()[0])
     failed = re.findall(r"(?:connect|read|write|timeout|responses:) (\d+)", said)
-    return float(said.split("Requests/sec:")[1].split()[0]), sum(map(int, failed))
+    rate = float(said.split("Requests/sec:")[1].split()[0])
+    return rate, 1e6 * (network.cpu_s() - before) / (rate * seconds), sum(map(int, failed))
 
 
 def bulk(network: Network, address: str, seconds: int) -> float:
@@ -163,18 +175,19 @@ def main() -> None:
             "haproxy": lambda: (nat, by_proxy(nat, ["haproxy", "-db", "-f", home / "haproxy.cfg"])),
             "nginx stream": lambda: (nat, by_proxy(nat, stream)),
         }
-        found: dict[str, list[tuple[float, int, float]]] = {name: [] for name in ways}
+        found: dict[str, list[tuple[float, float, int, float]]] = {name: [] for name in ways}
         for _ in range(options.rounds):
             for name in random.sample([*ways], len(ways)):
                 network, way = ways[name]()
                 with way as address:
                     many = connections(network, address, options.seconds)
                     found[name].append((*many, bulk(network, address, options.seconds)))
-        print(f"{'':14} | connections/s  of routing  failed |  Gbit/s  of routing")
-        most = [statistics.median(column) for column in zip(*found["routing"], strict=True)]
+        print(f"{'':14} | connections/s  of routing  failed | CPU us each  of routing |  Gbit/s  of routing")
+        many0, cpu0, _, wide0 = (statistics.median(column) for column in zip(*found["routing"], strict=True))
         for name, figures in found.items():
-            many, failed, wide = (statistics.median(column) for column in zip(*figures, strict=True))
-            print(f"{name:14} | {many:13.0f} {many / most[0]:11.2f} {failed:7.0f} | {wide:7.1f} {wide / most[2]:11.2f}")
+            many, cpu, failed, wide = (statistics.median(column) for column in zip(*figures, strict=True))
+            print(f"{name:14} | {many:13.0f} {many / many0:11.2f} {failed:7.0f} | {cpu:11.0f} {cpu0 / cpu:11.2f} "
+                  f"| {wide:7.1f} {wide / wide0:11.2f}")  # fmt: skip
 
 
 if __name__ == "__main__":

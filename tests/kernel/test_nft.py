@@ -1,5 +1,6 @@
 """The nftables data plane with real connections: a client, a director and three servers in namespaces."""
 
+import contextlib
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ import pytest
 
 from labkit.kernel.nft.helper import Nft, NftError
 from labkit.lvs.model import Change, Destination, Endpoint, Forwarding, Protocol, Scheduler, ServiceKey, ServiceState
-from tests.kernel.balanced import DR, NAT, Balanced, run
+from tests.kernel.balanced import DR, FAMILY, INSIDE, NAT, OUTSIDE, Balanced, run
 from tests.kernel.lan import why_not
 
 pytestmark = pytest.mark.kernel
@@ -65,6 +66,20 @@ def test_every_scheduler_one_after_the_other(balanced: Balanced) -> None:
         assert (len(spread) > 1) is (scheduler is not Scheduler.DH)
     run(balanced.director, "nft list ruleset")
     run(balanced.director, "nft -j list ruleset")
+
+
+def test_connections_that_others_mark_are_left_alone(nat: Balanced) -> None:
+    nat.become(None, nat.state(1, 1, 1))
+    chain = "type filter hook prerouting priority -150\ntcp dport 81 ct mark set 7\n"
+    run(nat.director, "nft -f -", input=f"table inet other {{\nchain pre {{\n{chain}}}\n}}\n")
+    inside, director = INSIDE[nat.version].format(50), OUTSIDE[nat.version].format(30)
+    run(nat.client, f"ip route add {inside} via {director}")
+    with nat.client.entered(), socket.socket(FAMILY[nat.version]) as one:
+        one.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            one.connect((inside, 81))
+        assert nat.hear(one) == "1"
+    assert nat.share(3) == {"1": 1, "2": 1, "3": 1}
 
 
 def test_a_hash_without_fallback_refuses_for_a_drained_server(balanced: Balanced) -> None:

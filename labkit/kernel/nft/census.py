@@ -11,10 +11,8 @@ from ipaddress import IPv4Address, IPv6Address
 
 from labkit.kernel.nft.memory import ACTIVE_STATES, Element, Memory
 from labkit.kernel.nft.rules import Entry, Load, Place
+from labkit.kernel.nft.tables import TAG, TAG_MASK
 from labkit.lvs.model import Address, Connection, Destination, Endpoint, Protocol, ServiceKey
-
-TAG, TAG_MASK = 0x6C000000, 0xFF000000
-"""Marks of real servers: the tag tells them from other marks, the rest is made of what the server is."""
 
 
 class Census:

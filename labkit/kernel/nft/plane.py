@@ -5,13 +5,14 @@ import zlib
 from collections.abc import Iterable
 
 from labkit.kernel.nft import rules, tables
-from labkit.kernel.nft.census import TAG, Census
+from labkit.kernel.nft.census import Census
 from labkit.kernel.nft.helper import Nft, NftError
 from labkit.kernel.nft.hops import Surroundings
 from labkit.kernel.nft.memory import Memory
 from labkit.kernel.nft.refusals import refusal
 from labkit.kernel.nft.rules import Entry, Load, Place
 from labkit.kernel.nft.slots import COUNTING
+from labkit.kernel.nft.tables import TAG
 from labkit.lvs.model import (
     Change,
     Connection,

@@ -10,6 +10,9 @@ from collections.abc import Iterable
 NAT_TABLE, DR_TABLE = "lvs", "lvs_dr"
 ADDRESS_TYPE = {4: "ipv4_addr", 6: "ipv6_addr"}
 FAMILY = {4: "ip", 6: "ip6"}
+TAG, TAG_MASK = 0x6C000000, 0xFF000000
+"""Marks of real servers: the tag tells them from other marks, the rest is made of what the server is."""
+_SERVERS = "size 32768"  # of a family and kind: with a bound the kernel looks marks up in half the time
 _BEHIND_MARKS = -140  # mangle, where marks are set, is at -150; translation at -100
 
 
@@ -38,7 +41,7 @@ def _services(family: int) -> tuple[str, ...]:
 
 
 def _counters(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(block(f"map {name}", ("type mark : counter",)) for name in names)
+    return tuple(block(f"map {name}", ("type mark : counter", _SERVERS)) for name in names)
 
 
 def nat_base(family: int) -> str:
@@ -52,10 +55,10 @@ def nat_base(family: int) -> str:
     return block(
         f"table {nat_table(family)}",
         (
-            block("map dest", (f"type mark : {address} . inet_service",)),
-            block("map dest_any", (f"type mark : {address}",)),
+            block("map dest", (f"type mark : {address} . inet_service", _SERVERS)),
+            block("map dest_any", (f"type mark : {address}", _SERVERS)),
             *_counters(("c_new", "c_in", "c_out")),
-            block("set live", ("type mark",)),
+            block("set live", ("type mark", _SERVERS)),
             *_services(family),
             block("map svc_mark", ("type mark : verdict",)),
             block("chain picked", ("counter name ct mark map @c_new",)),
@@ -64,7 +67,7 @@ def nat_base(family: int) -> str:
                 "chain pre",
                 (
                     f"type filter hook prerouting priority {_BEHIND_MARKS}",
-                    "ct mark != 0 ct mark != @live drop",  # a real server that was taken out gets nothing more
+                    f"ct mark and {TAG_MASK:#x} == {TAG:#x} ct mark != @live drop",  # one that was taken out
                     "ct state != new accept",
                     "ct mark 0 meta mark != 0 meta mark vmap @svc_mark",
                     "jump schedule",
@@ -92,10 +95,10 @@ def dr_base(family: int) -> str:
         f"table {dr_table(family)}",
         (
             *_counters(("c_new", "c_in", "c_end")),
-            block("set live", ("type mark",)),
+            block("set live", ("type mark", _SERVERS)),
             *_services(family),
-            block("map dest", (f"type mark : {ADDRESS_TYPE[family]}",)),
-            block("map send", ("type mark : verdict",)),
+            block("map dest", (f"type mark : {ADDRESS_TYPE[family]}", _SERVERS)),
+            block("map send", ("type mark : verdict", _SERVERS)),
             block("chain forward", ("counter name meta mark map @c_in", "meta mark vmap @send", "drop")),
         ),
     )
