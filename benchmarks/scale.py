@@ -146,6 +146,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # ours with its bytecode compiled, as an installed program is
     rounds = [measure(options.routers, options.seconds) for _ in range(options.rounds)]
     print(f"{options.routers} routers, {options.seconds:g} s, median of {options.rounds} on {os.cpu_count()} cores")
     print(f"{'':8} {'CPU s: ours':>12} {'C':>8} {'ratio':>6} | {'RSS MB: ours':>13} {'C':>6} {'ratio':>6} | "

@@ -4,9 +4,9 @@ ADDRESS[/LENGTH] [brd ADDRESS] [dev NAME] [scope SCOPE] [label LABEL] [peer ADDR
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 
-from labkit.conf.addresses import parse_address
+from labkit.conf.addresses import parse_address, parse_interface
 from labkit.conf.arguments import Integer, UnfitError, take, unfit
 from labkit.conf.cursor import Cursor, once
 from labkit.conf.model import Interface, VirtualAddress
@@ -73,17 +73,14 @@ class AddressLine:
 
 
 def _address(text: str, wanted: str, place: int) -> Interface:
-    if not (
-        "%" in text or "." in text.partition("/")[2]
-    ):  # ip_interface also takes 255.255.255.0 and a zone, keepalived does not
-        try:
-            interface = ip_interface(text)
-        except ValueError:
-            raise unfit(place, text, wanted) from None
-        if interface.ip.is_unspecified or interface.ip.is_multicast or interface.ip == _BROADCAST:
-            raise UnfitError(place, f"{interface.ip} cannot be the address of a machine", f"write {wanted}")
-        return interface
-    raise unfit(place, text, wanted)
+    try:
+        interface = parse_interface(text)
+    except ValueError:
+        raise unfit(place, text, wanted) from None
+    address = interface.ip
+    if address.is_unspecified or address.is_multicast or address == _BROADCAST:
+        raise UnfitError(place, f"{address} cannot be the address of a machine", f"write {wanted}")
+    return interface
 
 
 # --- options ----------------------------------------------------------------------------------------------------------

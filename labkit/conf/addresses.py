@@ -1,10 +1,10 @@
 """IP addresses in a keepalived.conf."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_address
 from socket import AF_INET, inet_pton
 
-from labkit.conf.arguments import Integer, UnfitError, take, unfit
+from labkit.conf.arguments import Integer, UnfitError, is_digits, take, unfit
 from labkit.values import dataclass
 from labkit.vrrp.config import Address as IpAddress
 from labkit.vrrp.config import Peer
@@ -38,6 +38,22 @@ def _ipv4(text: str) -> IPv4Address:
         return IPv4Address(inet_pton(AF_INET, text))
     except OSError as error:
         raise ValueError(text) from error
+
+
+def parse_interface(text: str) -> IPv4Interface | IPv6Interface:
+    """Read an address and the length of its prefix, which may be missing.
+
+    Raises:
+        ValueError: it is none; 255.255.255.0 is no length, and there are no zones, other than for `ip_interface`.
+    """
+    address, slash, length = text.partition("/")
+    if slash and not is_digits(length, 3):
+        raise ValueError(text)
+    if "." in address and ":" not in address:
+        return IPv4Interface((int(_ipv4(address)), int(length) if slash else 32))
+    if "%" in address:
+        raise ValueError(text)
+    return IPv6Interface(text)
 
 
 def parse_address(text: str, wanted: str, word: int = 0) -> IPv4Address:

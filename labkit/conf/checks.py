@@ -19,11 +19,10 @@ from labkit.conf.model_balancing import (
     UdpCheck,
     Url,
 )
-from labkit.conf.reader import Statement
 from labkit.conf.schema import balancing
 from labkit.conf.schema.keyword import Leaf
 from labkit.conf.section import Section
-from labkit.conf.shared import first, require
+from labkit.conf.shared import require
 from labkit.conf.weights import Weighing
 from labkit.diagnostics import did_you_mean
 from labkit.hints import Any, TypeVar
@@ -42,13 +41,13 @@ class Times:
     `outer` is what virtual and real server say, `log_all` log_all_failures where no check says otherwise.
     """
 
-    outer: Mapping[str, tuple[Any, Statement]]
+    outer: Mapping[str, Any]
     log_all: bool = False
 
     def of(self, check: Section, keyword: Leaf[T]) -> T | None:
         """Return the value that counts for a check, or None where none is written."""
-        given = check.values.get(keyword.name) or self.outer.get(keyword.name)
-        return None if given is None else given[0]
+        value: T | None = check.values.get(keyword.name)
+        return self.outer.get(keyword.name) if value is None else value
 
 
 def build_checks(
@@ -71,20 +70,20 @@ _DELAYS: dict[type[Check], Micros] = {HttpCheck: 3 * SECOND}
 
 
 def _timed(section: Section, spec: Check, times: Times) -> CheckConfig:
-    loop = times.of(section, balancing.DELAY_LOOP) or 60 * SECOND
+    said = {**times.outer, **section.values}
+    loop = said.get("delay_loop") or 60 * SECOND
     usual_delay = loop if isinstance(spec, DnsCheck) else _DELAYS.get(type(spec), SECOND)
-    retry, delay = times.of(section, balancing.RETRY), times.of(section, balancing.DELAY_BEFORE_RETRY)
-    if isinstance(spec, HttpCheck):
-        retry = first(retry, section.get(balancing.NB_GET_RETRY))
-    warmup = times.of(section, balancing.WARMUP)
+    retry, delay, warmup = said.get("retry"), said.get("delay_before_retry"), said.get("warmup")
+    if retry is None and isinstance(spec, HttpCheck):
+        retry = section.get(balancing.NB_GET_RETRY)
     return CheckConfig(
         spec=spec,
         delay_loop=loop,
         warmup=loop if warmup is None else warmup,
         retry=_RETRIES.get(type(spec), 1) if retry is None else retry,
         delay_before_retry=usual_delay if delay is None else delay,
-        alpha=times.of(section, balancing.ALPHA) or False,
-        log_all=first(section.get(balancing.LOG_ALL_FAILURES), times.log_all) or False,
+        alpha=said.get("alpha") or False,
+        log_all=said.get("log_all_failures", times.log_all) or False,
     )
 
 

@@ -140,9 +140,7 @@ class _Builder:
 
     def _shared(self) -> dict[str, Any]:
         """Return what the instance says, or else global_defs."""
-        own = {
-            _OWN[name]: value for name, (value, _) in self.section.values.items() if name in _OWN and value is not None
-        }
+        own = {_OWN[name]: value for name, value in self.section.values.items() if name in _OWN and value is not None}
         fields = {**self.around.shared, **own}
         for lower, master, default in _LOWER:
             if master in own and lower not in fields:

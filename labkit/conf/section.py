@@ -34,15 +34,17 @@ class Section:
     """One block of the file, its lines checked against its table.
 
     `values`, `entries` and `blocks` hold what stands in it by the keyword's name; a value that did not fit is None.
+    `statements` are where the values stand.
     """
 
-    __slots__ = ("blocks", "document", "empty", "entries", "misspelt", "statement", "title", "values")
+    __slots__ = ("blocks", "document", "empty", "entries", "misspelt", "statement", "statements", "title", "values")
 
     def __init__(self, document: Document, statement: Statement, title: object) -> None:
         self.document = document
         self.statement = statement
         self.title = title
-        self.values: dict[str, tuple[Any, Statement]] = {}
+        self.values: dict[str, Any] = {}
+        self.statements: dict[str, Statement] = {}
         self.entries: dict[str, list[Entry[Any]]] = {}
         self.blocks: dict[str, list[Section]] = {}
         self.empty: dict[str, Statement] = {}
@@ -50,8 +52,8 @@ class Section:
 
     def get(self, leaf: Leaf[T]) -> T | None:
         """Return the value of a keyword; None where it is absent or did not fit."""
-        given = self.values.get(leaf.name)
-        return None if given is None else given[0]
+        value: T | None = self.values.get(leaf.name)
+        return value
 
     def given(self, fields: Mapping[str, Leaf[Any]]) -> dict[str, Any]:
         """Return the values of those keywords that are written, by the name each has in `fields`."""
@@ -85,7 +87,7 @@ class Section:
 
     def span(self, leaf: Leaf[Any] | None = None) -> Span:
         """Return the place of the block's title, or of the value of a keyword that stands in it."""
-        statement = self.statement if leaf is None else self.values[leaf.name][1]
+        statement = self.statement if leaf is None else self.statements[leaf.name]
         return self.document.span(statement, 1 if len(statement.words) > 1 else 0)
 
     def entry_span(self, entry: Entry[Any], word: int = 0) -> Span:
@@ -151,9 +153,9 @@ class _Binder:
                 entries.append(Entry(value, statement, min(1, len(statement.words) - 1)))
             return
         if leaf.name in section.values:
-            self._twice(statement, section.values[leaf.name][1])
+            self._twice(statement, section.statements[leaf.name])
             return
-        section.values[leaf.name] = self._read(leaf.argument, statement, 1), statement
+        section.values[leaf.name], section.statements[leaf.name] = self._read(leaf.argument, statement, 1), statement
 
     def _lines(self, section: Section, keyword: Lines[Any], statement: Statement) -> None:
         if len(statement.words) > 1:

@@ -46,7 +46,7 @@ class Strict:
         ]
         for leaf, wrong in refused:
             if wrong and section.get(leaf) is not None:
-                message = f"strict mode has no `{' '.join(section.values[leaf.name][1].words)}`"
+                message = f"strict mode has no `{' '.join(section.statements[leaf.name].words)}`"
                 self._complaints.error(section.span(leaf), message, _HINT)
         for entry in section.lines(vrrp.UNICAST_PEER)[:1]:
             message = "strict mode, but unicast is not in the RFCs; it is done all the same, as keepalived does"

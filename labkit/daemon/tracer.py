@@ -43,6 +43,10 @@ def _told(action: Action) -> tuple[Kind, dict[str, Value]] | None:
     return None
 
 
+_AT_ONCE = 64
+"""So many records go in one message: memory that a thousand took once is not given back."""
+
+
 class Tracer:
     """The sending end: to the parent, and to a unix socket where one is named."""
 
@@ -73,8 +77,10 @@ class Tracer:
         if not told:
             return
         if self._parent is not None:
-            taken = self._parent(Told(records=tuple(told), lost=self._lost))
-            self._lost = 0 if taken else self._lost + len(told)
+            for begin in range(0, len(told), _AT_ONCE):
+                part = tuple(told[begin : begin + _AT_ONCE])
+                taken = self._parent(Told(records=part, lost=self._lost))
+                self._lost = 0 if taken else self._lost + len(part)
         if self._socket is not None and self._path is not None:
             for record in told:
                 with contextlib.suppress(OSError):
