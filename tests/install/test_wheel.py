@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit.providers.docker import image
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -42,6 +44,13 @@ def test_a_wheel_holds_labs_and_templates(installed: Path, tmp_path: Path) -> No
     assert "priority 150" in rendered.stdout
     where = run(installed / "python", "-c", "from labkit.lab.catalog import share; print(share())", where=tmp_path)
     assert where.stdout.strip().endswith("site-packages/labkit/_share")
+
+
+@pytest.mark.e2e
+def test_a_wheel_makes_the_image_that_its_checkout_makes(installed: Path, tmp_path: Path) -> None:
+    program = "from labkit.providers.docker import image; print(image.digest())"
+    made = run(installed / "python", "-c", program, where=tmp_path)
+    assert made.stdout.strip() == image.digest(), made.stderr
 
 
 @pytest.mark.e2e

@@ -30,7 +30,7 @@ def missing(engine: Labelled) -> str:
     sources = engine.image_label(_SOURCES)
     if sources is None:
         return f"the engine has no image {IMAGE}: build it with `labkit image` (a minute or two, once)"
-    if sources != _digest():
+    if sources != digest():
         return f"the engine's image {IMAGE} is of another labkit: build it anew with `labkit image`"
     return ""
 
@@ -50,7 +50,7 @@ def build(engine: Engine, arguments: Mapping[str, str], network: str | None) -> 
             tag=IMAGE,
             buildargs=dict(arguments),
             network_mode=network,
-            labels={_SOURCES: _digest()},
+            labels={_SOURCES: digest()},
             rm=True,
             forcerm=True,
             decode=True,
@@ -76,7 +76,8 @@ def _context() -> io.BytesIO:
 
 
 @cache
-def _digest() -> str:
+def digest() -> str:
+    """Return what tells these sources from others: the same for a checkout and for the package that it makes."""
     whole = hashlib.sha256()
     for name, path in _files():
         content = path.read_bytes()
