@@ -11,9 +11,12 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import count
 
-from labkit.hints import Protocol, TypeAlias
-from labkit.kernel.process import Timer, now
+from labkit.hints import TYPE_CHECKING, Protocol, TypeAlias
+from labkit.kernel.process import now
 from labkit.trace import SECOND, Micros
+
+if TYPE_CHECKING:
+    from labkit.kernel.timer import Timer
 
 Handler: TypeAlias = Callable[[], None]
 _FAR = 3
@@ -46,8 +49,7 @@ class Loop:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._timer = Timer()
-        self._epoll.register(self._timer.fileno(), select.EPOLLIN)
+        self._timer: Timer | None = None
         self._handlers: dict[int, Handler] = {}
         self._agenda: list[tuple[Micros, int, Appointment]] = []
         self._numbers = count()  # of two appointments for one moment the older comes first
@@ -84,15 +86,24 @@ class Loop:
         earliest = self._earliest(deadline)
         if rest and (earliest is None or earliest - now() > _FAR * rest):
             time.sleep(rest / SECOND)  # noqa: TID251 - nothing is waited for
-        self._timer.set(earliest)
+        if earliest is not None or self._timer is not None:
+            self._set_timer(earliest)
         for descriptor, _ in self._epoll.poll():
             handler = self._handlers.get(descriptor)  # an earlier handler may have let go of it
             if handler is not None:
                 handler()
-            elif descriptor == self._timer.fileno():
+            elif self._timer is not None and descriptor == self._timer.fileno():
                 self._timer.clear()
         if self._agenda:
             self._keep_appointments(now())
+
+    def _set_timer(self, at: Micros | None) -> None:
+        if self._timer is None:
+            from labkit.kernel.timer import Timer  # a process that only waits for others needs none
+
+            self._timer = Timer()
+            self._epoll.register(self._timer.fileno(), select.EPOLLIN)
+        self._timer.set(at)
 
     def _earliest(self, deadline: Micros | None) -> Micros | None:
         while self._agenda and self._agenda[0][2].handler is None:
@@ -114,7 +125,8 @@ class Loop:
 
     def close(self) -> None:
         """Close the loop's own descriptors."""
-        self._timer.close()
+        if self._timer is not None:
+            self._timer.close()
         self._epoll.close()
 
 

@@ -72,10 +72,15 @@ class Notifier:
     def tell(self, news: Tidings) -> None:
         """Have the scripts run that are to know."""
         last = news.is_farewell
-        line = self._lines.setdefault((news.kind, news.name), _Line())
+        runs = list(news.to_run())
+        line = self._lines.get((news.kind, news.name))
+        if line is None:
+            if not runs:
+                return
+            line = self._lines[news.kind, news.name] = _Line()
         if last:
             line.waiting.clear()  # nobody needs to hear of older states
-        for command, told in news.to_run():
+        for command, told in runs:
             program = self._programs.get(command) or prepare(command, self._defaults)
             if program.refused:
                 continue

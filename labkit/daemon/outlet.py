@@ -24,6 +24,7 @@ _LAST_IDENTIFICATION = 65535
 _ID_AT = 4  # where it is in an IPv4 header
 
 
+_NOBODY_S: frozenset[VirtualAddress] = frozenset()  # one for all who own nothing
 _Standing: TypeAlias = tuple[str, int, bytes]
 """An interface as it stands: its name, its number and its link-layer address."""
 
@@ -49,7 +50,7 @@ class Outlet:
         self._frames: tuple[Frame, ...] = ()
         self._running: tuple[_Standing, ...] = ()
         self._requests: tuple[_Requests, ...] = ()
-        self._own: frozenset[VirtualAddress] = frozenset()
+        self._own = _NOBODY_S
         if instance.router.priority == OWNER:  # the owner's addresses are real ones, not ours to remove
             self._own = frozenset(virtual for virtual in instance.addresses if self._present(virtual))
         self.prepare()

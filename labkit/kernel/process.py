@@ -1,28 +1,47 @@
-"""The Linux calls a daemon needs and Python 3.11 lacks: timerfd_create(2) and prctl(2)."""
+"""The clocks, names and namespaces of this process, by Linux calls that Python 3.11 lacks where it must be.
 
-import ctypes
+ctypes takes half a megabyte, and is loaded where it is wanted.
+"""
+
 import os
 import time
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
-from labkit.trace import SECOND, Micros
+from labkit.hints import TYPE_CHECKING
+from labkit.trace import Micros
 
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
-_TFD_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
-_TFD_TIMER_ABSTIME = 1
+if TYPE_CHECKING:
+    import ctypes
 
+_PR_SET_PDEATHSIG = 1
 _CLONE_NEWNET = 0x40000000
 NETWORK_NAMESPACES = Path("/run/netns")
 
-_libc = ctypes.CDLL(None, use_errno=True)
+_NAME = Path("/proc/self/comm")
 
 
-class _Timespec(ctypes.Structure):
-    _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
+@cache
+def libc() -> "ctypes.CDLL":
+    """Return the C library."""
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
 
 
-class _Itimerspec(ctypes.Structure):
-    _fields_ = [("interval", _Timespec), ("value", _Timespec)]
+def checked(result: int) -> int:
+    """Return the result of a call of the C library.
+
+    Raises:
+        OSError: it failed.
+    """
+    if result < 0:
+        import ctypes
+
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
 
 
 def now() -> Micros:
@@ -40,54 +59,10 @@ def utc_offset() -> Micros:
     return time.time_ns() // 1000 - now()
 
 
-def _checked(result: int) -> int:
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return result
-
-
-class Timer:
-    """A timerfd on CLOCK_MONOTONIC: readable from the moment it is set to, exact to microseconds."""
-
-    def __init__(self) -> None:
-        """Create it, disarmed.
-
-        Raises:
-            OSError: no descriptor is left.
-        """
-        self._descriptor = _checked(_libc.timerfd_create(time.CLOCK_MONOTONIC, _TFD_FLAGS))
-        self._setting = _Itimerspec()
-        self._armed: Micros | None = None
-        self._fired = False
-
-    def fileno(self) -> int:
-        """Return the descriptor to wait on."""
-        return self._descriptor
-
-    def set(self, at: Micros | None) -> None:
-        """Become readable at `at`, at once when that is past, never when it is None."""
-        if at == self._armed and not self._fired:
-            return
-        self._armed, self._fired = at, False
-        value = self._setting.value
-        # all zeros would disarm it, so that the beginning of time becomes its first microsecond
-        value.seconds, microseconds = divmod(max(at, 1), SECOND) if at is not None else (0, 0)
-        value.nanoseconds = microseconds * 1000
-        _checked(_libc.timerfd_settime(self._descriptor, _TFD_TIMER_ABSTIME, ctypes.byref(self._setting), None))
-
-    def clear(self) -> None:
-        """Take note that it fired: the next `set`, to whatever it is, makes it unreadable until then."""
-        self._fired = True
-
-    def close(self) -> None:
-        """Close the descriptor."""
-        os.close(self._descriptor)
-
-
 def set_process_name(name: str) -> None:
-    """Set what `ps`, `killall` and `pidof` know this process by; 15 bytes count (prctl(2), PR_SET_NAME)."""
-    _libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
+    """Set what `ps`, `killall` and `pidof` know this process by; 15 bytes count (proc(5), comm)."""
+    with suppress(OSError):  # without /proc nobody sees it either
+        _NAME.write_text(name)
 
 
 def enter_network_namespace(name: str) -> None:
@@ -98,11 +73,11 @@ def enter_network_namespace(name: str) -> None:
     """
     descriptor = os.open(NETWORK_NAMESPACES / name, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _checked(_libc.setns(descriptor, _CLONE_NEWNET))
+        checked(libc().setns(descriptor, _CLONE_NEWNET))
     finally:
         os.close(descriptor)
 
 
 def die_with_parent(signal_number: int) -> None:
     """Have the kernel send this process `signal_number` when its parent ends (prctl(2), PR_SET_PDEATHSIG)."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
+    libc().prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0)

@@ -4,18 +4,16 @@ Each function says in words what the kernel refuses, or nothing: without the rig
 programs do.
 """
 
-import ctypes
 import os
 import resource
 from collections.abc import Collection
 from pathlib import Path
 
+from labkit.kernel.process import checked, libc
 from labkit.trace import SECOND, Micros
 
 _MCL_CURRENT, _MCL_FUTURE = 1, 2
 CORE_PATTERN = Path("/proc/sys/kernel/core_pattern")
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def set_nice(nice: int) -> str:
@@ -48,9 +46,11 @@ def limit_realtime(microseconds: Micros, last: Micros) -> str:
 
 def lock_memory() -> str:
     """Keep all memory of the process from being swapped out (mlockall(2))."""
-    if _libc.mlockall(_MCL_CURRENT | _MCL_FUTURE) == 0:
-        return ""
-    return f"cannot keep from being swapped out: {os.strerror(ctypes.get_errno())}"
+    try:
+        checked(libc().mlockall(_MCL_CURRENT | _MCL_FUTURE))
+    except OSError as error:
+        return f"cannot keep from being swapped out: {error.strerror}"
+    return ""
 
 
 def bind_to(processors: Collection[int]) -> str:

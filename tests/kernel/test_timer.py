@@ -1,7 +1,8 @@
 import select
 from pathlib import Path
 
-from labkit.kernel.process import Timer, now, set_process_name
+from labkit.kernel.process import now, set_process_name
+from labkit.kernel.timer import Timer
 
 
 def _readable(timer: Timer, milliseconds: int) -> bool:
