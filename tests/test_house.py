@@ -40,7 +40,7 @@ TIMERS = {
     "daemon/notify.py": "a script that hangs is passed",
     "daemon/processes.py": "processes are counted where the kernel does not tell of them",
     "daemon/runner.py": "the end of the daemon is waited for",
-    "kernel/process.py": "the timerfd itself",
+    "kernel/timer.py": "the timerfd itself",
 }
 
 
