@@ -151,14 +151,14 @@ def _first_brace(text: str) -> tuple[str, list[str], str] | None:
     return None
 
 
-def read_text(path: str, *, regular: bool) -> str:
-    """Read a file of a configuration; `regular` refuses devices and pipes, which might never end.
+def read_text(path: str) -> str:
+    """Read a file of a configuration; devices and pipes, which might never end, are refused.
 
     Raises:
         UnreadableError: it cannot be read, or is no text.
     """
     try:
-        with open(path, "rb", opener=_open_regular if regular else None) as file:
+        with open(path, "rb", opener=_open_regular) as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise UnreadableError(f"the file cannot be read: {error.strerror}", "name a file that can be read") from error

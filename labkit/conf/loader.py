@@ -56,7 +56,7 @@ def load(
     looked up (the process's own); with `all_files` every pattern of an `include` must find a file.
     """
     try:
-        text = read_text(os.fspath(path), regular=False)
+        text = read_text(os.fspath(path))
     except UnreadableError as error:
         return _refused(os.fspath(path), error.message, error.hint)
     return loads(text, file=os.fspath(path), config_id=config_id, environment=environment, all_files=all_files)

@@ -182,7 +182,7 @@ class _Preprocessor:
         if self._given_up:
             return
         try:
-            text = include.read_text(file, regular=True)
+            text = include.read_text(file)
         except include.UnreadableError as error:
             if include.Check.READABLE in checks:
                 self.complaints.error(place, f"`{file}`: {error.message}", error.hint)

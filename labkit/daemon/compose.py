@@ -142,6 +142,7 @@ class Composer:
                 healthy=script.healthy,
                 status=script.status,
                 running=script.running,
+                timed_out=script.timed_out,
                 output=outputs.get(script.name, ""),
             )
             for script in common.scripts

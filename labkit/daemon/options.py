@@ -26,7 +26,11 @@ commands that ask a keepalived that runs (each has a --help):
   stop        stop, and return when it is down
   prio        override the priority of an instance
 
-not here: -x and -A (SNMP: see `metrics`), -T, --perf, --debug, --no-mem-check
+commands that ask nobody:
+  config      print what a file comes to, one statement a line
+  genhash     print the MD5 of a page, for a `digest` line
+
+not here: -x and -A (SNMP: see `metrics`), -T (see `genhash`), --perf, --debug, --no-mem-check
 """
 
 
@@ -184,9 +188,7 @@ _UNLISTED = (
     Option(("-b", "--bfd_pid"), value="FILE"),
     Option(("-x", "--snmp"), value="[X]", refusal=_NO_SNMP),
     Option(("-A", "--snmp-agent-socket"), value="X", refusal=_NO_SNMP),
-    Option(
-        ("-T", "--genhash"), value="[X]", refusal="there is no genhash here yet; keepalived's own makes the digests"
-    ),
+    Option(("-T", "--genhash"), value="[X]", refusal="it is a command here: `pykeepalived genhash`, same options"),
     Option(("--perf",), value="[X]", refusal="it is made for C programs; py-spy looks into this one"),
     Option(
         ("--debug",),
@@ -249,7 +251,7 @@ def _say_number(function: str) -> int:
         "JSON": signal.SIGRTMIN + 2,
     }
     if function not in numbers:
-        sys.stderr.write(f"Unknown sigfunc {function}\n")
+        sys.stderr.write(f"Unknown sigfunc {function}; STOP, RELOAD, DATA, STATS, STATS_CLEAR or JSON\n")
         return 1
     sys.stdout.write(f"{int(numbers[function])}\n")
     return 0

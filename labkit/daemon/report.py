@@ -164,6 +164,7 @@ class TrackerReport:
     healthy: bool | None
     status: int | None
     running: bool = False
+    timed_out: bool = False
     output: str = ""
 
 

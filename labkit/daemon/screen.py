@@ -190,6 +190,8 @@ def _tracker(tracker: TrackerReport, pen: _Pen) -> list[str]:
 
 def _figure(tracker: TrackerReport) -> str:
     status = tracker.status or 0
+    if tracker.timed_out:
+        return "timed out"
     if tracker.kind == "script":
         return f"exit status {status}" if status >= 0 else f"ended by signal {-status}"
     return f"it says {status}" if tracker.kind == "file" else f"{status} running"

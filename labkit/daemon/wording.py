@@ -106,7 +106,7 @@ def _doing(action: SendAdvert | HoldAddresses | ReleaseAddresses | Announce, ins
 def _transition(action: Transition, *, starting: bool) -> list[Line]:
     name, why = action.router, action.why
     entering = f"({name}) Entering {action.new} STATE"
-    reason = Line(f"({name}) {action.new} because {why}", detail=True)
+    reason = Line(f"({name}) {action.new} because {why}", detail=action.new is not State.FAULT)
     match action.new, why.reason:
         case State.INIT, _:
             return []
@@ -157,6 +157,8 @@ def exit_words(status: int | None) -> str:
 
 
 def _script(action: ScriptChanged) -> str:
+    if action.timed_out:
+        return f"VRRP_Script({action.script}) timed_out" if action.settled else f"Script `{action.script}` timed out"
     if not action.settled:
         status = action.status
         ending = f"now returning {status}" if status is not None and status >= 0 else exit_words(status)

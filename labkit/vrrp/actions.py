@@ -110,12 +110,16 @@ class KillScript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptChanged:
-    """A script's run answered differently (`settled` false), or it now counts as healthy or failed (`settled` true)."""
+    """A script's run answered differently (`settled` false), or it now counts as healthy or failed (`settled` true).
+
+    With `timed_out` the run was ended because it took too long.
+    """
 
     script: str
     healthy: bool
     status: int | None
     settled: bool
+    timed_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

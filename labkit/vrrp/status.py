@@ -117,9 +117,13 @@ class TrackerStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptStatus:
-    """One check script at one moment; `healthy` and `status` are None before the first answer."""
+    """One check script at one moment; `healthy` and `status` are None before the first answer.
+
+    With `timed_out` the last answer is that the run took too long.
+    """
 
     name: str
     healthy: bool | None
     status: int | None
     running: bool
+    timed_out: bool = False

@@ -29,7 +29,8 @@ class ScriptCheck:
         self._next_run = now
         self._kill_at: Micros | None = None
         self._running = False
-        self._timed_out = False
+        self._timed_out = False  # the run that is under way, or was the last
+        self._late = False  # the last answer is a timeout
 
     @property
     def deadline(self) -> Micros | None:
@@ -39,7 +40,13 @@ class ScriptCheck:
     @property
     def status(self) -> ScriptStatus:
         """A snapshot."""
-        return ScriptStatus(name=self.config.name, healthy=self.healthy, status=self._status, running=self._running)
+        return ScriptStatus(
+            name=self.config.name,
+            healthy=self.healthy,
+            status=self._status,
+            running=self._running,
+            timed_out=self._late,
+        )
 
     def wake(self, now: Micros) -> list[Action]:
         """Start the next run, or end one that took too long."""
@@ -84,7 +91,8 @@ class ScriptCheck:
         changed = self._answered and good != (self._status == 0)
         first = not self._answered
         self._status, self._answered = status, True
-        top = self.config.rise + self.config.fall - 1
+        self._late = late = self._timed_out
+        name, top = self.config.name, self.config.rise + self.config.fall - 1
         if first:
             self._count = top if good else 0
         else:
@@ -92,11 +100,11 @@ class ScriptCheck:
         healthy = self._count >= self.config.rise
         actions: list[Action] = []
         if changed:
-            actions.append(ScriptChanged(script=self.config.name, healthy=good, status=status, settled=False))
+            actions.append(ScriptChanged(script=name, healthy=good, status=status, settled=False, timed_out=late))
         if first or healthy != self.healthy:
             self._count = top if healthy else 0
             self.healthy = healthy
-            actions.append(ScriptChanged(script=self.config.name, healthy=healthy, status=status, settled=True))
+            actions.append(ScriptChanged(script=name, healthy=healthy, status=status, settled=True, timed_out=late))
         return actions
 
 

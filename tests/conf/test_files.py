@@ -22,7 +22,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_folder(tmp_path: Path) -> None:
     assert [str(d) for d in load(tmp_path).diagnostics] == [
-        f"{tmp_path}:1:1: the file cannot be read: Is a directory; name a file that can be read"
+        f"{tmp_path}:1:1: the file cannot be read: it is a directory; name a file, or a pattern such as `*.conf`"
     ]
 
 

@@ -204,6 +204,13 @@ def test_pipes_are_not_waited_for(folder: Path) -> None:
     )
 
 
+def test_the_file_itself_is_no_pipe_either(folder: Path) -> None:
+    os.mkfifo(folder / "k.conf")
+    assert [str(diagnostic) for diagnostic in load("k.conf").diagnostics] == [
+        "k.conf:1:1: the file cannot be read: it is no regular file; name a file, or a pattern such as `*.conf`"
+    ]
+
+
 def test_a_link_to_nothing_cannot_be_read(folder: Path) -> None:
     (folder / "link").symlink_to("nowhere")
     assert told(folder, {"k.conf": "include link\n"})[0] == (

@@ -177,3 +177,10 @@ def test_the_texts_that_the_tables_change_are_right() -> None:
 def test_what_is_wrong_with_the_text(old: str, new: str, expected: list[str]) -> None:
     assert old in INSTANCE
     assert said(INSTANCE.replace(old, new)) == expected
+
+
+def test_a_word_without_end_is_told_in_part() -> None:
+    (message,) = said("x" * 70_000)
+    assert message.startswith("1:1: `xxx")
+    assert "xxx ... xxx" in message
+    assert len(message) < 2_000

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit.daemon.main import COMMANDS
 from labkit.daemon.options import Options, parse
 from labkit.daemon.places import Places, places
 
@@ -48,7 +49,7 @@ def test_understood(words: str, options: Options) -> None:
         ("-x", 2, "pykeepalived: -x/--snmp: there is no SNMP here; `pykeepalived metrics` has the figures\n"),
         ("-A unix:x", 2, "pykeepalived: -A/--snmp-agent-socket: there is no SNMP here; "),
         ("-C -P", 2, "pykeepalived: argument -P/--vrrp: not allowed with argument -C/--check"),
-        ("-T", 2, "pykeepalived: -T/--genhash: "),
+        ("-T", 2, "pykeepalived: -T/--genhash: it is a command here: `pykeepalived genhash`"),
         ("--perf=all", 2, "pykeepalived: --perf: "),
         ("--debug=D", 2, "pykeepalived: --debug: "),
         ("--no-mem-check", 2, "pykeepalived: --no-mem-check: "),
@@ -57,7 +58,7 @@ def test_understood(words: str, options: Options) -> None:
         ("-S local8", 2, "'local8' is no facility; 0 to 7, local0 to local7, user or daemon"),
         ("-u 8", 2, "'8' is no umask; an octal number, for example 022"),
         ("-s a/b", 2, "'a/b' is no name of a network namespace"),
-        ("--signum=FOO", 1, "Unknown sigfunc FOO\n"),
+        ("--signum=FOO", 1, "Unknown sigfunc FOO; STOP, RELOAD, DATA, STATS, STATS_CLEAR or JSON\n"),
         ("-f", 2, "expected one argument"),
     ],
 )
@@ -87,7 +88,7 @@ def test_help_lists_every_option_of_the_manual(capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().out
     for letter in "fPBlDSgGXVIRndprcasieumMtvh":
         assert f"-{letter}" in said, letter
-    for word in ("--all", "--signum", "--ignore-sigint", "--flush-log-file", "status", "prio"):
+    for word in ("--all", "--signum", "--ignore-sigint", "--flush-log-file", *COMMANDS, "genhash"):
         assert word in said
     assert max(len(line) for line in said.splitlines()) <= 120
 

@@ -145,6 +145,16 @@ def test_taking_over_is_told_in_keepalived_s_order() -> None:
             id="script-killed",
         ),
         pytest.param(
+            [ScriptChanged(script="chk", healthy=False, status=-15, settled=False, timed_out=True)],
+            ["Script `chk` timed out"],
+            id="script-first-timeout",
+        ),
+        pytest.param(
+            [ScriptChanged(script="chk", healthy=False, status=-15, settled=True, timed_out=True)],
+            ["VRRP_Script(chk) timed_out"],
+            id="script-timed-out",
+        ),
+        pytest.param(
             [ScriptChanged(script="chk", healthy=False, status=None, settled=False)],
             ["Script `chk` could not be run"],
             id="script-not-run",
@@ -212,6 +222,13 @@ def test_taking_over_is_told_in_keepalived_s_order() -> None:
 )
 def test_lines(actions: list[Action], expected: list[str]) -> None:
     assert [line.text for line in tell(actions, INSTANCES)] == expected
+
+
+def test_a_fault_says_why_without_being_asked_for_detail() -> None:
+    assert tell([enter(State.BACKUP, State.FAULT, Reason.INTERFACE_MISSING, name="eth1")], INSTANCES) == [
+        Line("(X) Entering FAULT STATE"),
+        Line("(X) FAULT because interface eth1 does not exist"),
+    ]
 
 
 @pytest.mark.parametrize(

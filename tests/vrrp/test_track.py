@@ -166,13 +166,19 @@ def test_a_run_that_takes_too_long_counts_once() -> None:
     ]
     assert dialogue.script("chk", -15) == []
     assert dialogue.speaker.scripts["chk"].healthy is True
+    assert dialogue.speaker.scripts["chk"].timed_out is True
+    dialogue.wait_until(4 * SECOND)
+    dialogue.script("chk", -15)
+    assert dialogue.speaker.scripts["chk"].timed_out is False  # somebody else's SIGTERM
 
 
 def test_a_run_that_ignores_sigterm_is_killed_and_never_run_twice() -> None:
     dialogue = Dialogue(TRACKING, scripts=[CHECK])
     dialogue.wait_until(1_500_000)
     assert dialogue.wait_until(60_500_000) == ["2000000 kill chk -9"]
-    assert dialogue.speaker.scripts["chk"] == ScriptStatus(name="chk", healthy=False, status=-15, running=True)
+    assert dialogue.speaker.scripts["chk"] == ScriptStatus(
+        name="chk", healthy=False, status=-15, running=True, timed_out=True
+    )
     assert dialogue.script("chk", -9) == []
     assert dialogue.wait_until(70_000_000)[0] == "62000000 run chk"
 
