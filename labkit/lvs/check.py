@@ -131,9 +131,18 @@ class Check(Generic[Id]):
             return []
         return [Settled(check=self.identity, healthy=result.ok, result=result, attempts=attempts, first=first)]
 
-    def reconfigure(self, config: CheckConfig) -> None:
-        """Take other times; health and the grid's beginning stay."""
+    def reconfigure(self, config: CheckConfig, now: Micros, begin: Micros) -> None:
+        """Take other times, or something else to look at, which is done at `begin` at the latest; the health stays."""
+        another = config.spec != self.config.spec
         self.config = config
+        grid = min(self._grid, begin) if another else self._grid
+        if grid > now:  # a shorter loop begins now, not when the longer one is over
+            grid -= (grid - now) // config.delay_loop * config.delay_loop
+        if self._at is None:
+            self._stale |= another
+        elif self._at == self._grid:
+            self._at = grid
+        self._grid = grid
 
     def hurry(self, now: Micros) -> None:
         """Run at once, or once more if a run is under way: what it looks at has changed."""

@@ -156,10 +156,11 @@ class Director:
         for number, wanted in enumerate(config.checks):
             identity = CheckId(virtual.key, config.destination.key, number)
             known = self._checks.get(identity)
+            begin = now + self._spread(wanted.warmup)
             if known is None:
-                checks.append(Check(identity, wanted, now + self._spread(wanted.warmup)))
+                checks.append(Check(identity, wanted, begin))
             else:
-                known[0].reconfigure(wanted)
+                known[0].reconfigure(wanted, now, begin)
                 checks.append(known[0])
         server = RealServer(config, checks)
         for before in old[virtual.key].servers if virtual.key in old else ():

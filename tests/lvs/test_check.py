@@ -155,10 +155,42 @@ def test_other_times_keep_the_health() -> None:
     one = check(retry=0)
     one.wake(0)
     one.answered(BAD, 0)
-    one.reconfigure(CheckConfig(delay_loop=SECOND))
+    one.reconfigure(CheckConfig(delay_loop=20 * SECOND), SECOND, SECOND)
+    assert one.deadline == 10 * SECOND
     one.wake(10 * SECOND)
     one.answered(BAD, 10 * SECOND)
-    assert (one.healthy, one.deadline) == (False, 11 * SECOND)
+    assert (one.healthy, one.deadline) == (False, 30 * SECOND)
+
+
+def test_a_shorter_loop_does_not_wait_for_the_end_of_the_longer_one() -> None:
+    one = check(delay_loop=600 * SECOND)
+    one.wake(0)
+    one.answered(GOOD, 0)
+    one.reconfigure(CheckConfig(delay_loop=7 * SECOND), 100 * SECOND, 100 * SECOND)
+    assert one.deadline == 103 * SECOND  # 600 - 71 * 7: what was spread out stays so
+    one.wake(103 * SECOND)
+    one.answered(GOOD, 103 * SECOND)
+    assert one.deadline == 110 * SECOND
+
+
+def test_a_retry_is_made_when_it_was_to_be_whatever_a_reload_says() -> None:
+    one = check(delay_loop=600 * SECOND)
+    one.wake(0)
+    one.answered(BAD, 0)
+    one.reconfigure(CheckConfig(delay_loop=SECOND // 10), 0, 0)
+    assert one.deadline == SECOND
+
+
+def test_something_else_to_look_at_is_looked_at_soon() -> None:
+    one = check(delay_loop=600 * SECOND)
+    one.wake(0)
+    one.answered(GOOD, 0)
+    one.reconfigure(CheckConfig(spec="another", delay_loop=600 * SECOND), 100 * SECOND, 101 * SECOND)
+    assert one.deadline == 101 * SECOND
+    one.wake(101 * SECOND)
+    one.reconfigure(CheckConfig(spec="a third", delay_loop=600 * SECOND), 102 * SECOND, 109 * SECOND)
+    one.answered(GOOD, 103 * SECOND)  # of the second
+    assert one.deadline == 103 * SECOND
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,16 @@ def test_a_reload_keeps_health_and_touches_only_what_changed() -> None:
     assert talk.answer(1, GOOD) == ["up 10.0.0.1"]
 
 
+def test_a_reload_with_a_shorter_loop_asks_soon() -> None:
+    slow, fast = (CheckConfig(delay_loop=seconds * SECOND, warmup=0) for seconds in (600, 2))
+    talk = Dialogue(virtual(server(1, check=slow)))
+    talk.answer(1, GOOD)
+    assert talk.director.deadline == 600 * SECOND
+    talk.now = SECOND
+    talk.tell(Configure(servers=(virtual(server(1, check=fast)),)))
+    assert talk.director.deadline == 2 * SECOND
+
+
 def test_a_reload_may_change_the_scheduler() -> None:
     talk = Dialogue(virtual(server(1)))
     (action,) = talk.tell(Configure(servers=(virtual(server(1), scheduler=Scheduler.WRR),)))
