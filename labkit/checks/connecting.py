@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import struct
 
 from labkit.checks.trouble import late
 from labkit.checks.waiting import WRITE, now, ready
@@ -46,7 +47,7 @@ def open_socket(connection: Connection, kind: int, protocol: int = 0) -> socket.
 
 def _prepare(opened: socket.socket, connection: Connection) -> None:
     if connection.fwmark:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, connection.fwmark)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, struct.pack("=I", connection.fwmark))
     if connection.source_interface:
         name = connection.source_interface.encode()
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)

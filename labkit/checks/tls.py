@@ -6,7 +6,7 @@ the `SSL` block names a `ca`, the certificate must be signed by it (C keepalived
 
 import socket
 import ssl
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from labkit.checks.streams import CHUNK, Stream
@@ -99,8 +99,19 @@ def _context(material: TlsMaterial | None, changed: tuple[int, ...]) -> ssl.SSLC
         context.verify_mode = ssl.CERT_REQUIRED
     own = material and (material.certificate or material.key)
     if material and own:
-        context.load_cert_chain(own, material.key, material.password)
+        context.load_cert_chain(own, material.key, partial(_passphrase, material))
     return context
+
+
+def _passphrase(material: TlsMaterial) -> str:
+    """Return what the key is locked with; left to itself OpenSSL would ask on the terminal, and wait.
+
+    Raises:
+        ValueError: nobody wrote it.
+    """
+    if material.password is None:
+        raise ValueError(f"{material.key or material.certificate} is locked: add `password` to the `SSL` block")
+    return material.password
 
 
 def _words(error: OSError | ValueError) -> str:

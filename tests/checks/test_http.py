@@ -8,11 +8,18 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from labkit.checks import Target
 from labkit.conf.model_balancing import HttpCheck, HttpProtocol, TlsMaterial, Url
 from labkit.lvs.check import Result
 from labkit.trace import SECOND
+from labkit.values import replace
 from tests.checks.asking import PATIENCE, ask, listening, serving, to
 
 PAGE = b"<html>Venezuela 21</html>"
@@ -240,6 +247,18 @@ def test_with_a_ca_the_certificate_must_be_signed_by_it(
     (failed,) = ask(check, target=other)
     assert not failed.ok
     assert failed.detail.startswith("TLS failed: the certificate is not to be trusted (")
+
+
+def test_a_key_that_is_locked_wants_its_password(secure: socket.socket, authority: trustme.CA, tmp_path: Path) -> None:
+    client, key = authority.issue_cert("client.example"), tmp_path / "key"
+    client.cert_chain_pems[0].write_to_path(str(tmp_path / "cert"))
+    made = load_pem_private_key(client.private_key_pem.bytes(), None)
+    key.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
+    material = TlsMaterial(certificate=str(tmp_path / "cert"), key=str(key))
+    check = over_tls(secure, Url())
+    detail = f"TLS cannot begin: {key} is locked: add `password` to the `SSL` block"
+    assert ask(check, target=Target(tls=material)) == [Result(ok=False, detail=detail)]
+    assert ask(check, target=Target(tls=replace(material, password="secret"))) == [GOOD]
 
 
 def test_a_certificate_that_is_not_there_is_said(secure: socket.socket) -> None:

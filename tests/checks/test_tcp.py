@@ -97,6 +97,12 @@ def test_a_waiter_that_is_closed_ends_its_checks(full: socket.socket) -> None:
 
 
 @pytest.mark.kernel
+def test_a_mark_may_be_as_large_as_the_kernel_has_them(namespace: Namespace) -> None:
+    with listening() as server:
+        assert ask(TcpCheck(connection=to(server, fwmark=2**32 - 1))) == [Result(ok=True, detail="connected")]
+
+
+@pytest.mark.kernel
 def test_a_check_comes_from_where_the_file_says(namespace: Namespace) -> None:
     Path("/proc/sys/net/ipv4/tcp_fwmark_accept").write_text("1")
     with listening() as server:
