@@ -27,6 +27,7 @@ from labkit.conf.weights import Weighing
 from labkit.diagnostics import did_you_mean
 from labkit.hints import Any, TypeVar
 from labkit.lvs.check import CheckConfig
+from labkit.lvs.model import Address
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass, replace
 
@@ -65,6 +66,7 @@ def build_checks(
 
 
 _CHECKS = frozenset(block.name for block in balancing.CHECKS)
+_BY_PORT = frozenset({"TCP_CHECK", "HTTP_GET", "SSL_GET", "UDP_CHECK"})  # the others know one, or need none
 _RETRIES: dict[type[Check], int] = {DnsCheck: 3, HttpCheck: 3, MiscCheck: 0}
 _DELAYS: dict[type[Check], Micros] = {HttpCheck: 3 * SECOND}
 
@@ -101,6 +103,9 @@ class _Builder:
 
     def build(self, name: str) -> Check | None:
         connection = self._connection(self.section)
+        if not connection.port and name in _BY_PORT:
+            message = f"this {name} has no port to connect to and will always fail"
+            self.complaints.warning(self.section.span(), message, "add `connect_port` and a port")
         match name:
             case "TCP_CHECK":
                 return TcpCheck(connection=connection)
@@ -123,10 +128,15 @@ class _Builder:
 
     def _connection(self, section: Section) -> Connection:
         port = 53 if section.statement.words[0] == "DNS_CHECK" and not self.place.port else self.place.port
+        address: Address = section.get(balancing.CONNECT_IP) or self.place.address
+        source: Address | None = section.get(balancing.BINDTO)
+        if source is not None and source.version != address.version:
+            message = f"{source} is not of the family of {address}"
+            self.complaints.error(section.span(balancing.BINDTO), message, f"write an IPv{address.version} address")
         return Connection(
-            address=section.get(balancing.CONNECT_IP) or self.place.address,
+            address=address,
             port=section.get(balancing.CONNECT_PORT) or port,
-            source=section.get(balancing.BINDTO),
+            source=source,
             source_interface=section.get(balancing.BIND_IF),
             source_port=section.get(balancing.BIND_PORT) or 0,
             fwmark=section.get(balancing.FWMARK) or 0,
@@ -199,10 +209,9 @@ class _Builder:
     # --- the others ---------------------------------------------------------------------------------------------------
 
     def _smtp(self, connection: Connection) -> SmtpCheck:
-        if connection.port == 0:
-            connection = replace(connection, port=25)
-        hosts = [self._connection(host) for host in self.section.sections(balancing.SMTP_HOST)]
-        return SmtpCheck(connections=tuple(hosts) or (connection,), helo_name=self.section.get(balancing.HELO_NAME))
+        hosts = [self._connection(host) for host in self.section.sections(balancing.SMTP_HOST)] or [connection]
+        connections = tuple(one if one.port else replace(one, port=25) for one in hosts)
+        return SmtpCheck(connections=connections, helo_name=self.section.get(balancing.HELO_NAME))
 
     def _dns(self, connection: Connection) -> DnsCheck:
         section = self.section

@@ -32,7 +32,12 @@ class Endpoint:
     def read(self, words: Sequence[str]) -> Place:
         """Read one word or two."""
         take(self.wanted, words, 1, 2)
-        return Place(parse_ip(words[0], _IP), PORT.parse(words[1], 1) if len(words) == 2 else 0)
+        return Place(parse_ip(words[0], _IP), _port(words[1]) if len(words) == 2 else 0)
+
+
+def _port(text: str) -> int:
+    """Read a port; keepalived: 0, which many write beside `fwmark`, is every port."""
+    return 0 if text == "0" else PORT.parse(text, 1)
 
 
 class Title(NamedTuple):
@@ -83,7 +88,7 @@ class GroupLine:
             family = _FAMILIES.read(words[2:]) if len(words) == 3 else None
             return Member(fwmark=MARK.parse(words[1], 1), family=family)
         take(self.wanted, words, 1, 2)
-        port = PORT.parse(words[1], 1) if len(words) == 2 else 0
+        port = _port(words[1]) if len(words) == 2 else 0
         return Member(places=tuple(Place(address, port) for address in self._range(words[0])))
 
     def _range(self, text: str) -> list[Address]:

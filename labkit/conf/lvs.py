@@ -8,6 +8,7 @@ from labkit.conf.complaints import Complaints
 from labkit.conf.endpoints import Member, Place, Title, Way
 from labkit.conf.model import Config
 from labkit.conf.model_balancing import ServerNotifies, TlsMaterial, VirtualServer
+from labkit.conf.reader import Statement
 from labkit.conf.schema import Leaf, balancing, trackers
 from labkit.conf.section import Section, bind_each
 from labkit.conf.shared import first, require, unique_titles
@@ -76,8 +77,9 @@ class _Builder:
         self._check_presence()
         keys = self._keys()
         servers = self._servers(keys)
-        self._check_persistence()
-        self._check_quorum(servers)
+        self._check_persistence(keys)
+        quorum, hysteresis = self._quorum(servers)
+        sorry = self._sorry(keys)
         if self.complaints.errors > errors or not keys:
             return None
         section = self.section
@@ -85,9 +87,9 @@ class _Builder:
             service=self._service(keys[0]),
             also=keys[1:],
             servers=tuple(config for config, _ in servers),
-            quorum=section.get(balancing.QUORUM) or 1,
-            hysteresis=section.get(balancing.HYSTERESIS) or 0,
-            sorry=self._sorry(keys[0]),
+            quorum=quorum,
+            hysteresis=hysteresis,
+            sorry=sorry,
             sorry_inhibit=section.says(balancing.SORRY_INHIBIT),
             omega=section.says(balancing.OMEGA),
             suspend=section.says(balancing.HA_SUSPEND),
@@ -159,8 +161,21 @@ class _Builder:
             flag_3=section.says(balancing.FLAG_3),
         )
 
-    def _check_persistence(self) -> None:
+    def _check_granularity(self, family: int) -> None:
+        prefix: int = self.section.get(balancing.GRANULARITY) or 0
+        statement = self.section.statements[balancing.GRANULARITY.name]
+        if family == 4 and prefix > 32:
+            message = f"IPv4 has no prefix length of {prefix}"
+            self.complaints.error(self.section.span(balancing.GRANULARITY), message, "write at most 32, or a netmask")
+        elif family == 6 and "." in statement.words[1]:
+            message = f"`{statement.words[1]}` is a netmask of IPv4"
+            hint = "write a prefix length such as 64"
+            self.complaints.error(self.section.span(balancing.GRANULARITY), message, hint)
+
+    def _check_persistence(self, keys: Sequence[ServiceKey]) -> None:
         section = self.section
+        if keys and section.has(balancing.GRANULARITY):
+            self._check_granularity(keys[0].family)
         timeout = section.get(balancing.PERSISTENCE_TIMEOUT)
         if timeout is None:
             for keyword in (balancing.GRANULARITY, balancing.PERSISTENCE_ENGINE):
@@ -175,28 +190,35 @@ class _Builder:
             message = "`ops` schedules each packet, which only UDP can bear"
             self.complaints.error(section.span(balancing.OPS), message, "remove it, or write `protocol UDP`")
 
-    def _check_quorum(self, servers: Sequence[tuple[RealServerConfig, ServerNotifies]]) -> None:
+    def _quorum(self, servers: Sequence[tuple[RealServerConfig, ServerNotifies]]) -> tuple[int, int]:
+        """Return quorum and hysteresis. keepalived: a quorum above the weight of all servers is taken to be that."""
         section = self.section
         quorum, hysteresis = section.get(balancing.QUORUM) or 1, section.get(balancing.HYSTERESIS) or 0
         if hysteresis >= quorum:
             message = f"a hysteresis of {hysteresis} leaves nothing of a quorum of {quorum}"
             self.complaints.error(section.span(balancing.HYSTERESIS), message, f"write at most {quorum - 1}")
         total = sum(config.destination.weight for config, _ in servers)
-        if servers and quorum + hysteresis > total and section.has(balancing.QUORUM):
-            message = f"all real servers together weigh {total}, which never reaches {quorum + hysteresis}"
-            hint = f"write a quorum (and hysteresis) of at most {total} together"
-            self.complaints.warning(section.span(balancing.QUORUM), message, hint)
+        if not servers or not section.has(balancing.QUORUM) or quorum + hysteresis <= total:
+            return quorum, hysteresis
+        message = f"all real servers together weigh {total}, which never reaches {quorum + hysteresis}"
+        hint = f"write a quorum (and hysteresis) of at most {total} together"
+        if quorum > max(1, total):
+            quorum = max(1, total)
+            hysteresis = min(hysteresis, quorum - 1)
+            message += f"; a quorum of {quorum} is taken" + (f" (hysteresis {hysteresis})" if hysteresis else "")
+        self.complaints.warning(section.span(balancing.QUORUM), message, hint)
+        return quorum, hysteresis
 
     # --- real servers -------------------------------------------------------------------------------------------------
 
-    def _sorry(self, key: ServiceKey) -> Destination | None:
+    def _sorry(self, keys: Sequence[ServiceKey]) -> Destination | None:
         place: Place | None = self.section.get(balancing.SORRY_SERVER)
-        if place is None:
+        if place is None or not keys:
             return None
         way: Way = self.section.get(balancing.SORRY_METHOD) or self.way
-        return Destination(
-            address=place.address, port=place.port or key.port, forwarding=way.forwarding, tunnel=way.tunnel
-        )
+        place = place if place.port else place._replace(port=keys[0].port)
+        self._check_way(self.section.statements[balancing.SORRY_SERVER.name], place, way, keys)
+        return Destination(address=place.address, port=place.port, forwarding=way.forwarding, tunnel=way.tunnel)
 
     def _servers(self, keys: Sequence[ServiceKey]) -> list[tuple[RealServerConfig, ServerNotifies]]:
         seen: dict[Place, Section] = {}
@@ -218,7 +240,8 @@ class _Builder:
         self, section: Section, place: Place, keys: Sequence[ServiceKey]
     ) -> tuple[RealServerConfig, ServerNotifies]:
         way: Way = section.get(balancing.LVS_METHOD) or self.way
-        self._check_way(section, place, way, keys)
+        self._check_way(section.statement, place, way, keys)
+        self._check_thresholds(section)
         weight: int | None = first(section.get(balancing.REAL_WEIGHT), self.section.get(balancing.REAL_WEIGHT))
         destination = Destination(
             address=place.address,
@@ -236,19 +259,22 @@ class _Builder:
         told = section.given(_TOLD)
         return config, ServerNotifies(**told) if told else _NOBODY
 
-    def _check_way(self, section: Section, place: Place, way: Way, keys: Sequence[ServiceKey]) -> None:
+    def _check_way(self, statement: Statement, place: Place, way: Way, keys: Sequence[ServiceKey]) -> None:
         """DR and TUN hand the packet over as it is, with the port that the client wrote; only TUN mixes families."""
+        document = self.section.document
         for key in keys:
             if way.forwarding is not Forwarding.NAT and key.port != place.port and not key.fwmark:
                 message = f"`{way.forwarding}` cannot change the port from {key.port} to {place.port}"
-                where = section.document.span(section.statement, len(section.statement.words) - 1)
+                where = document.span(statement, len(statement.words) - 1)
                 self.complaints.error(where, message, f"write {key.port}, or `lb_kind NAT`")
                 return
             if way.forwarding is not Forwarding.TUN and key.family != place.address.version:
                 message = f"{place.address} is not of the family of {key.address or f'fwmark {key.fwmark}'}"
                 hint = f"write an IPv{key.family} address, or `lb_kind TUN`"
-                self.complaints.error(section.span(), message, hint)
+                self.complaints.error(document.span(statement, 1), message, hint)
                 return
+
+    def _check_thresholds(self, section: Section) -> None:
         upper, lower = section.get(balancing.UTHRESHOLD) or 0, section.get(balancing.LTHRESHOLD) or 0
         if upper and lower > upper:
             message = f"`lthreshold {lower}` is above `uthreshold {upper}`"

@@ -161,6 +161,68 @@ def test_a_virtual_server_with_everything() -> None:
     assert virtual.servers == (ServerNotifies(up=up, down=down, smtp_alert=False), ServerNotifies())
 
 
+HEAD = "lb_algo rr\n lb_kind NAT\n protocol TCP\n"
+
+
+@pytest.mark.parametrize("written", ["", " 0"], ids=["left-out", "zero"])
+def test_every_port_is_no_port_or_0(written: str) -> None:
+    by_mark = f"virtual_server fwmark 7 {{\n {HEAD} real_server 192.0.2.2{written} {{\n }}\n}}"
+    (server,) = config_of(by_mark).virtual_servers[0].core.servers
+    assert server.destination == real("192.0.2.2", port=0)
+    by_place = f"virtual_server 192.0.2.1{written} {{\n {HEAD} real_server 192.0.2.2 {{\n }}\n}}"
+    group = f"virtual_server_group G {{\n 192.0.2.1{written}\n}}\n"
+    for text in (by_place, group + by_place.replace(f"192.0.2.1{written}", "group G")):
+        assert config_of(text).virtual_servers[0].core.key == key(port=0)
+
+
+@pytest.mark.parametrize(("weight", "expected"), [(3, (3, 2)), (0, (1, 0))], ids=["some", "none"])
+def test_a_quorum_above_all_weights_is_taken_to_be_their_sum(weight: int, expected: tuple[int, int]) -> None:
+    servers = f"real_server 192.0.2.2 80 {{\n weight {weight}\n }}\n"
+    core = (
+        config_of(f"virtual_server 192.0.2.1 80 {{\n {HEAD} quorum 10\n hysteresis 4\n {servers}}}")
+        .virtual_servers[0]
+        .core
+    )
+    assert (core.quorum, core.hysteresis) == expected
+
+
+@pytest.mark.parametrize(
+    ("check", "names"),
+    [
+        ("TCP_CHECK {\n}", ["TCP_CHECK"]),
+        ("HTTP_GET {\n url {\n path /\n }\n}", ["HTTP_GET"]),
+        ("TCP_CHECK {\n connect_port 80\n}", []),
+        ("PING_CHECK {\n}\n DNS_CHECK {\n}\n SMTP_CHECK {\n}", []),
+    ],
+)
+def test_a_check_of_every_port_needs_one(check: str, names: list[str]) -> None:
+    text = f"virtual_server fwmark 7 {{\n lb_algo rr\n lb_kind NAT\n real_server 192.0.2.2 {{\n {check}\n }}\n}}"
+    said = [str(one) for one in loads(text, file="k.conf").diagnostics]
+    warning = "warning: this {} has no port to connect to and will always fail; add `connect_port` and a port"
+    assert said == [f"k.conf:5:2: {warning.format(name)}" for name in names]
+
+
+def test_a_netmask_is_not_for_ipv6() -> None:
+    text = """virtual_server fd00::1 80 {
+        lb_algo rr
+        lb_kind NAT
+        protocol TCP
+        persistence_timeout 50
+        persistence_granularity 255.255.255.0
+        real_server fd00::2 80 {
+        }
+    }"""
+    (said,) = (str(one) for one in loads(text, file="k.conf").diagnostics)
+    assert said == "k.conf:6:33: `255.255.255.0` is a netmask of IPv4; write a prefix length such as 64"
+
+
+def test_the_hosts_of_a_mail_check_have_its_port() -> None:
+    check = "SMTP_CHECK {\n host {\n connect_ip 192.0.2.3\n }\n }\n"
+    text = f"virtual_server fwmark 7 {{\n {HEAD} real_server 192.0.2.2 {{\n {check} }}\n}}"
+    (built,) = config_of(text).virtual_servers[0].core.servers[0].checks
+    assert built.spec == SmtpCheck(connections=(to("192.0.2.3", port=25),))
+
+
 def checks_of(*lines: str, before: str = "") -> tuple[CheckConfig, ...]:
     body = "\n".join(lines)
     text = f"""{before}

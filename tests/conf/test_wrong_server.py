@@ -110,10 +110,19 @@ from tests.conf.samples import SERVER, said
             "delay_loop 10",
             "quorum 3",
             [
-                "2:12: warning: all real servers together weigh 2, which never reaches 3; "
+                "2:12: warning: all real servers together weigh 2, which never reaches 3; a quorum of 2 is taken; "
                 "write a quorum (and hysteresis) of at most 2 together"
             ],
             id="quorum-out-of-reach",
+        ),
+        pytest.param(
+            "delay_loop 10",
+            "quorum 2\n hysteresis 1",
+            [
+                "2:12: warning: all real servers together weigh 2, which never reaches 3; "
+                "write a quorum (and hysteresis) of at most 2 together"
+            ],
+            id="quorum-not-regained",
         ),
         pytest.param(
             "delay_loop 10",
@@ -225,9 +234,45 @@ from tests.conf.samples import SERVER, said
         ),
         pytest.param(
             "NAT\n    real_server 10.0.0.50 80",
-            "DR\n    real_server 10.0.0.50 0",
-            ["6:27: `0` does not fit here; write a whole number from 1 to 65535"],
+            "DR\n    real_server 10.0.0.50 -1",
+            ["6:27: `-1` does not fit here; write a whole number from 1 to 65535"],
             id="dr-bad-port",
+        ),
+        pytest.param(
+            "delay_loop 10",
+            "sorry_server fd00::9 80",
+            ["2:18: fd00::9 is not of the family of 192.168.1.20; write an IPv4 address, or `lb_kind TUN`"],
+            id="sorry-family",
+        ),
+        pytest.param(
+            "NAT",
+            "DR\n    sorry_server 10.0.0.99 8080",
+            ["6:28: `DR` cannot change the port from 80 to 8080; write 80, or `lb_kind NAT`"],
+            id="sorry-port",
+        ),
+        pytest.param(
+            "delay_loop 10",
+            "sorry_server 10.0.0.99 8080\n    sorry_server_lvs_method DR",
+            ["2:28: `DR` cannot change the port from 80 to 8080; write 80, or `lb_kind NAT`"],
+            id="sorry-port-method",
+        ),
+        pytest.param(
+            "connect_timeout 5",
+            "bindto fd00::1",
+            ["9:20: fd00::1 is not of the family of 10.0.0.50; write an IPv4 address"],
+            id="bindto-family",
+        ),
+        pytest.param(
+            "connect_timeout 5",
+            "connect_ip fd00::2\n            bindto fd00::1",
+            [],
+            id="bindto-of-connect-ip",
+        ),
+        pytest.param(
+            "delay_loop 10",
+            "persistence_timeout 50\n    persistence_granularity 40",
+            ["3:29: IPv4 has no prefix length of 40; write at most 32, or a netmask"],
+            id="granularity-of-ipv4",
         ),
         pytest.param(
             "delay_loop 10",
