@@ -1,7 +1,7 @@
 """Words of a command line, taken apart by a table of options as getopt_long(3) and argparse do it.
 
-argparse itself is a tenth of a second's tenth and a megabyte to load, which `-t` and every process of the daemon would
-pay; what it does that is used here is short.
+argparse takes 5 ms and a megabyte to load, which `-t` and every process of the daemon would pay; what it does that is
+used here is short.
 """
 
 from collections import deque

@@ -64,7 +64,11 @@ def test_the_program_starts_without_what_it_does_not_need() -> None:
     listing = "import sys, labkit.daemon.main, labkit.daemon.serve; print(*sys.modules)"
     modules = subprocess.run([OURS[0], "-c", listing], capture_output=True, text=True, check=True).stdout.split()
     assert not {"asyncio", "pyroute2", "click", "pydantic", "jinja2", "logging", "hashlib", "shutil"} & set(modules)
+    assert not {"argparse", "ctypes", "datetime", "json", "typing"} & set(modules)
     assert not {"labkit.conf.loader", "labkit.daemon.runner", "labkit.daemon.dump_data"} & set(modules)
+    assert not {"labkit.daemon.answers", "labkit.daemon.report", "labkit.lvs.model", "labkit.vrrp.events"} & set(
+        modules
+    )
 
 
 @pytest.mark.kernel
