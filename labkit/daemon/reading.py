@@ -24,13 +24,18 @@ class Reading(NamedTuple):
     status: int
 
 
-def check(file: str, config_id: str | None, *, all_files: bool) -> tuple[tuple[Diagnostic, ...], int]:
-    """Read a file here; return what is to be said of it, and the exit status.
+def check(file: str, config_id: str | None, *, all_files: bool, elsewhere: bool) -> tuple[tuple[Diagnostic, ...], int]:
+    """Read a file here; return what is to be said of it and of what it names on this machine, and the exit status.
 
-    The arguments are those of `labkit.conf.loader.load`.
+    The arguments are those of `labkit.conf.loader.load`, and whether the file is for another network namespace.
     """
     loaded, status = _load(file, config_id, all_files=all_files)
-    return loaded.diagnostics, status
+    if loaded.config is None:
+        return loaded.diagnostics, status
+    from labkit.daemon.at_hand import missing  # only where there is something to look for
+
+    here = not elsewhere and loaded.config.global_defs.net_namespace is None
+    return (*loaded.diagnostics, *missing(loaded.config, interfaces=here)), status
 
 
 def read(file: str, config_id: str | None, *, all_files: bool) -> Reading:

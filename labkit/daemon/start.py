@@ -46,7 +46,8 @@ def _read(options: Options, argv: Sequence[str]) -> Callable[[], int]:
 
 def _test(options: Options) -> int:
     """Say what is wrong with the configuration."""
-    diagnostics, status = check(options.file, options.config_id, all_files=options.all_files)
+    elsewhere = options.namespace is not None
+    diagnostics, status = check(options.file, options.config_id, all_files=options.all_files, elsewhere=elsewhere)
     text = "".join(f"{diagnostic}\n" for diagnostic in diagnostics)
     if options.test_log is None:
         sys.stderr.write(text)

@@ -45,10 +45,20 @@ def test_config_test(
     file = tmp_path / "keepalived.conf"
     if text is not None:
         file.write_text(text)
-    assert run(["-t", "-f", str(file)]) == status
+    assert run(["-t", "-s", "elsewhere", "-f", str(file)]) == status
     errors = capfd.readouterr().err
     assert told.format(file=file) in errors
     assert len(errors.splitlines()) == (1 if told else 0)
+
+
+def test_config_test_looks_around_on_this_machine(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "keepalived.conf"
+    file.write_text(instance(150, more="track_interface {\n  no-such-one\n }"))
+    warning = f"{file}:1:15: warning: (vrrp_instance VI) tracked interface no-such-one does not exist on this machine; "
+    assert run(["-t", "-f", str(file)]) == 0
+    assert warning in capfd.readouterr().err
+    assert run(["-t", "-s", "elsewhere", "-f", str(file)]) == 0
+    assert warning not in capfd.readouterr().err
 
 
 def test_version_and_wrong_options(capfd: pytest.CaptureFixture[str]) -> None:
