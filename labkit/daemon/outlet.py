@@ -170,7 +170,11 @@ class Outlet:
         """Return the addresses that should be held and are not, as far as is known; no_track permits that."""
         if not self.held:
             return []
-        return [virtual for virtual, _, _ in self._requests if virtual.tracked and not self._present(virtual)]
+        return [virtual for virtual in self.instance.addresses if virtual.tracked and not self._present(virtual)]
+
+    def homeless(self) -> list[VirtualAddress]:
+        """Return the addresses whose interface does not exist."""
+        return [virtual for virtual in self.instance.addresses if self._interfaces[virtual.device] is None]
 
     def lost(self) -> list[VirtualAddress]:
         """Return the missing addresses of which the kernel just told that they went: somebody took them off."""

@@ -187,6 +187,9 @@ class Service:
                 self._complain(name, self._outlets[name].send(action), "advert not sent")
             case HoldAddresses(router=name):
                 self._complain(name, self._outlets[name].hold(), "addresses not set")
+                for virtual in self._outlets[name].homeless():
+                    text = f"({name}) {virtual.address.ip} not set: interface {virtual.device} doesn't exist"
+                    self._log.say(text, Level.WARNING)
                 self.holdings.hold(name)
             case ReleaseAddresses(router=name):
                 self.holdings.release(name)

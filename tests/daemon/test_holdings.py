@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from labkit.conf.model_routes import Hop, Route
+from labkit.daemon.asking import Connection
 from labkit.kernel.links import add_address, remove_address
 from labkit.kernel.netlink import Netlink
 from labkit.kernel.routes import GROUP_ROUTES, GROUP_RULES, route_requests
@@ -43,6 +44,23 @@ def rules(host: Namespace) -> list[int]:
     """Return the preferences of the rules that are not the kernel's."""
     found = re.findall(r"(?m)^(\d+):.*proto keepalived", ip(host, "-d", "rule"))
     return [int(number) for number in found]
+
+
+def held(daemon: Daemon) -> dict[str, bool]:
+    with Connection(daemon.home / "pid.sock") as connection:
+        return {one.address: one.held for router in connection.status().routers for one in router.addresses}
+
+
+def test_an_address_whose_interface_is_missing_is_told_and_set_when_it_comes(lan: Lan, start: Start) -> None:
+    daemon = start(0, instance(150, vip=f"{VIP}/24\n192.168.2.20/24 dev later0"))
+    daemon.wait_log("(VI) 192.168.2.20 not set: interface later0 doesn't exist")
+    assert held(daemon) == {f"{VIP}/24": True, "192.168.2.20/24": False}
+    ip(lan.hosts[0], "link", "add", "later0", "type", "bridge")
+    ip(lan.hosts[0], "link", "set", "later0", "up")
+    eventually(lambda: "192.168.2.20/24" in ip(lan.hosts[0], "address"))
+    eventually(lambda: held(daemon)["192.168.2.20/24"])
+    assert daemon.stop() == 0
+    assert "192.168.2.20" not in ip(lan.hosts[0], "address")
 
 
 def test_they_are_there_while_the_router_is_master(lan: Lan, start: Start) -> None:
