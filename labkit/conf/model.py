@@ -270,7 +270,6 @@ class VrrpInstance:
     notify_deleted_script: Command | None = None
     notify_priority_changes: bool = False
     smtp_alert: bool = False
-    sync_daemon_interface: str | None = None
     span: Span = field(compare=False)
 
 

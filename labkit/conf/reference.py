@@ -78,9 +78,6 @@ def _refused(block: Block[Any]) -> Iterator[str]:
             for name, refusal in sorted(block.refused.items())
         )
         yield f"| refused | why | instead |\n|---|---|---|\n{rows}"
-    if block.unsupported:
-        names = ", ".join(f"`{name}`" for name in sorted(block.unsupported))
-        yield f"Refused because labkit does not do it yet: {names}.\n"
 
 
 def _sentence(text: str) -> str:

@@ -218,14 +218,10 @@ class _Binder:
             self._error(statement, 0, f"`{word}` must begin a line", "give it a line of its own")
         elif refusal := block.refused.get(word):
             self._error(statement, 0, f"`{word}` is not supported: {refusal.why}", refusal.instead)
-        elif word in block.unsupported:
-            message = f"`{word}` is known to keepalived but not supported by labkit yet"
-            self._error(statement, 0, message, "remove it" if statement.body is not None else "remove the line")
         elif belongs := _homes(word):
-            place = " or ".join(f"`{name}`" if name else "the top" for name in belongs)
-            self._error(
-                statement, 0, f"`{word}` cannot stand {where}", f"it belongs in {place}; look for a wrong brace"
-            )
+            blocks = " or ".join(f"`{name}`" for name in belongs if name)
+            place = " or ".join([f"in {blocks}"] * bool(blocks) + ["outside blocks"] * ("" in belongs))
+            self._error(statement, 0, f"`{word}` cannot stand {where}", f"it belongs {place}; look for a wrong brace")
         else:
             section.misspelt += tuple(nearest(word, block.children))
             hint = did_you_mean(word, block.children)

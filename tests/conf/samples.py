@@ -48,7 +48,6 @@ virtual_server 192.168.1.20 80 {
     }
 }
 """
-UNSUPPORTED = "is known to keepalived but not supported by labkit yet"
 UNCLOSED = "is never closed; add the `}` that is missing"
 EXTRA = "this `}` closes nothing; remove it, or add the `{` that it should close"
 ADDRESS = "write an IPv4 or IPv6 address, and a prefix length after a `/`"

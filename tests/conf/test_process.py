@@ -6,7 +6,7 @@ import pytest
 
 from labkit.conf.loader import loads
 from labkit.conf.model import Command, Fifo, GlobalDefs, Scheduling
-from tests.conf.samples import UNSUPPORTED, said
+from tests.conf.samples import said
 from tests.conf.test_values import ROUTER, config_of, instance_of
 
 REST = "\nvrrp_instance A {\ninterface eth0\nvirtual_router_id 7\nvirtual_ipaddress { 192.0.2.1 }\n}\n"
@@ -291,7 +291,14 @@ NFT = "does nothing here: labkit filters with nftables, in a table of its own; r
         ),
         pytest.param("enable_dbus", [f"2:1: `enable_dbus` {DBUS}"], id="dbus"),
         pytest.param("bfd_priority 5", [f"2:1: `bfd_priority` {BFD}"], id="bfd"),
-        pytest.param("nftables_ipvs t", [f"2:1: `nftables_ipvs` {UNSUPPORTED}; remove the line"], id="nftables-ipvs"),
+        pytest.param(
+            "nftables_ipvs t",
+            [
+                "2:1: warning: `nftables_ipvs` does nothing here: "
+                "each address and port of a group is a service of its own; remove it"
+            ],
+            id="nftables-ipvs",
+        ),
         pytest.param("vrrp_iptables in out", [f"2:1: warning: `vrrp_iptables` {NFT}"], id="iptables"),
         pytest.param("nftables t", [f"2:1: warning: `nftables` {NFT}"], id="nftables"),
         pytest.param(
@@ -309,7 +316,7 @@ NFT = "does nothing here: labkit filters with nftables, in a table of its own; r
         ),
         pytest.param(
             "net_namespace x",
-            ["2:1: `net_namespace` cannot stand in `global_defs`; it belongs in the top; look for a wrong brace"],
+            ["2:1: `net_namespace` cannot stand in `global_defs`; it belongs outside blocks; look for a wrong brace"],
             id="top-only",
         ),
         pytest.param(

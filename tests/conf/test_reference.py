@@ -25,7 +25,7 @@ def test_the_module_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
 
 def words(block: Block[object]) -> set[str]:
     """Return every word that a file may hold as a keyword, and every one that is refused by name."""
-    found = {*block.children, *block.unsupported, *block.refused}
+    found = {*block.children, *block.refused}
     keyword: Keyword
     for keyword in block.children.values():
         if isinstance(keyword, Block):

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason="Debian's keepalive
                 (3, "this vrrp_sync_group has no `group`"),
                 (4, "`VI_2` is not a keyword in `vrrp_sync_group`"),
                 (5, "`VI_3` is not a keyword in `vrrp_sync_group`"),
-                (11, "`lvs_sync_daemon_interface` is known to keepalived but not supported by labkit yet"),
+                (11, "`lvs_sync_daemon_interface` is not supported: it is the old form of a line in global_defs"),
             ],
             [],
             id="members-without-a-group",

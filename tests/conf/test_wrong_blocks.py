@@ -5,7 +5,7 @@ The rows follow what `keepalived -t` says of the same mistakes, or keeps to itse
 
 import pytest
 
-from tests.conf.samples import INSTANCE, SCRIPT, SECOND, UNSUPPORTED, said
+from tests.conf.samples import INSTANCE, SCRIPT, SECOND, said
 
 WEIGHTLESS = "write `weight 0`: its failure is FAULT; or add `sync_group_tracking_weight` to the group"
 
@@ -115,7 +115,8 @@ WEIGHTLESS = "write `weight 0`: its failure is FAULT; or add `sync_group_trackin
             "global_defs {\n vrrp_version 3\n nftables_ipvs\n smtp_server mail 70000\n}\n"
             + SECOND.replace("interface eth0", "interface eth0\n advert_int 0.015"),
             [
-                f"3:2: `nftables_ipvs` {UNSUPPORTED}; remove the line",
+                "3:2: warning: `nftables_ipvs` does nothing here: "
+                "each address and port of a group is a service of its own; remove it",
                 "4:19: `70000` does not fit here; write a whole number from 1 to 65535",
                 "8:13: an advert interval of VRRP version 3 is in steps of 0.01 s, up to 40.95 s; write such a number",
             ],
@@ -131,7 +132,7 @@ WEIGHTLESS = "write `weight 0`: its failure is FAULT; or add `sync_group_trackin
         ),
         pytest.param(
             INSTANCE.replace("state BACKUP", "vrrp_script x {\n}"),
-            ["2:5: `vrrp_script` cannot stand in `vrrp_instance`; it belongs in the top; look for a wrong brace"],
+            ["2:5: `vrrp_script` cannot stand in `vrrp_instance`; it belongs outside blocks; look for a wrong brace"],
             id="block-inside",
         ),
         pytest.param(

@@ -5,7 +5,7 @@ The rows follow what `keepalived -t` says of the same mistakes, or keeps to itse
 
 import pytest
 
-from tests.conf.samples import EXTRA, INSTANCE, SCRIPT, SECOND, SERVER, UNCLOSED, UNSUPPORTED, said
+from tests.conf.samples import EXTRA, INSTANCE, SCRIPT, SECOND, SERVER, UNCLOSED, said
 
 DEFINE = "write `${}=VALUE` on a line before, or double quotes around a word with a real `$`"
 
@@ -144,8 +144,11 @@ def test_the_texts_that_the_tables_change_are_right() -> None:
         pytest.param(
             "    priority",
             "    lvs_sync_daemon_interface\n    priority",
-            [f"5:5: `lvs_sync_daemon_interface` {UNSUPPORTED}; remove the line"],
-            id="unsupported",
+            [
+                "5:5: `lvs_sync_daemon_interface` is not supported: it is the old form of a line in global_defs; "
+                "write `lvs_sync_daemon INTERFACE INSTANCE` in global_defs"
+            ],
+            id="old-form",
         ),
         pytest.param(
             "priority 150\n",

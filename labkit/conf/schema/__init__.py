@@ -2,15 +2,14 @@
 
 Loading, suggestions and the reference documentation are made from this table.  `Leaf` is a line with a value, `Lines` a
 block of lines that are values, `Block` a block of keywords.  Words that keepalived knows (keepalived.conf(5)) and
-labkit does not are `unsupported` or `refused` in their block, and refused by name; what does nothing is `idle`, and
-warned of.
+labkit does not do are `refused` in their block, by name and with a reason; what does nothing is `idle`, and warned of.
 
 Load balancing is half of the table, and most files have none of it: the whole table is `labkit.conf.schema.whole`.
 """
 
 from collections.abc import Collection
 
-from labkit.conf.schema.keyword import BFD, NO_TITLE, Block, Keyword, Leaf, Lines, table, words
+from labkit.conf.schema.keyword import BFD, NO_TITLE, ONE_NAMESPACE, Block, Keyword, Leaf, Lines, table, words
 from labkit.conf.schema.process import GLOBAL_DEFS, TOP
 from labkit.conf.schema.statics import STATIC_IPADDRESS, STATIC_ROUTES, STATIC_RULES, TRACK_GROUP
 from labkit.conf.schema.trackers import GARP_GROUP, INTERFACE_DELAYS, TRACK_FILE_BLOCK, VRRP_SCRIPT, VRRP_TRACK_PROCESS
@@ -41,8 +40,7 @@ ROUTING = Block(
         STATIC_RULES,
         TRACK_GROUP,
     ),
-    words("net_namespace_ipvs"),
-    {"bfd_instance": BFD},
+    refused={"bfd_instance": BFD, "net_namespace_ipvs": ONE_NAMESPACE},
 )
 
 

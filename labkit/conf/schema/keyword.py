@@ -47,14 +47,13 @@ class Refusal(NamedTuple):
 class Block(Generic[T]):
     """A keyword whose block holds keywords; `title` is what stands between its name and the brace.
 
-    `unsupported` are keywords that labkit does not know yet, `refused` those which it will not.
+    `refused` are keywords of keepalived that labkit does not do.
     """
 
     name: str
     title: Argument[T]
     description: str
     children: Mapping[str, "Keyword"] = field(hash=False)
-    unsupported: frozenset[str] = frozenset()
     refused: Mapping[str, Refusal] = field(default_factory=dict, hash=False)
     once: bool = False
     spellings: tuple[str, ...] = ()
@@ -80,6 +79,11 @@ def words(*texts: str) -> frozenset[str]:
 
 
 BFD = Refusal("labkit has no BFD", "remove it; adverts of version 3 may be 0.01 s apart, and tell as soon")
+
+ONE_NAMESPACE = Refusal(
+    "VRRP and balancing are in one network namespace",
+    "remove it; a second daemon with `-C` and `net_namespace` may balance in another",
+)
 
 NO_TITLE = Flag(wanted="a `{`")
 NAME = Word("a name")

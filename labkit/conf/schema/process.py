@@ -29,7 +29,6 @@ from labkit.conf.schema.keyword import (
     Leaf,
     Lines,
     table,
-    words,
 )
 from labkit.conf.schema.later import Later
 from labkit.conf.schema.without_effect import ALWAYS, IDLE, REFUSED
@@ -367,7 +366,6 @@ GLOBAL_DEFS = Block(
         *ALWAYS,
         *IDLE,
     ),
-    words("nftables_ipvs nftables_ipvs_priority nftables_ipvs_start_fwmark"),
-    REFUSED,
+    refused=REFUSED,
     once=True,
 )

@@ -17,7 +17,6 @@ from labkit.conf.schema.keyword import (
     Lines,
     Refusal,
     table,
-    words,
 )
 from labkit.conf.schema.later import Later
 from labkit.conf.schema.trackers import TRACKS
@@ -258,6 +257,9 @@ _IDLE = (
 )
 _REFUSED = {
     "track_bfd": BFD,
+    "lvs_sync_daemon_interface": Refusal(
+        "it is the old form of a line in global_defs", "write `lvs_sync_daemon INTERFACE INSTANCE` in global_defs"
+    ),
     "use_ipvlan": Refusal(
         "an ipvlan has the MAC address of the interface below it, and gains nothing", "remove it, or write `use_vmac`"
     ),
@@ -289,8 +291,7 @@ VRRP_INSTANCE = Block(
         NOTIFY_DELETED,
         *_IDLE,
     ),
-    words("lvs_sync_daemon_interface"),
-    _REFUSED,
+    refused=_REFUSED,
 )
 
 # --- vrrp_sync_group --------------------------------------------------------------------------------------------------

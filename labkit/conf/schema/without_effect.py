@@ -38,6 +38,11 @@ IDLE = tuple(
         ),
         ("vrrp_iptables vrrp_ipsets", "Filter with iptables", _FIREWALL),
         ("nftables nftables_priority nftables_counters nftables_ifindex", "How to filter with nftables", _FIREWALL),
+        (
+            "nftables_ipvs nftables_ipvs_priority nftables_ipvs_start_fwmark",
+            "Mark the packets of a virtual_server_group by nftables",
+            "each address and port of a group is a service of its own",
+        ),
         ("tmp_config_directory config_save_dir", "Where copies of the configuration go", _ONE_READING),
     )
     for name in names.split()
