@@ -2,11 +2,12 @@
 
     python -m benchmarks.balance [--rounds 5] [--seconds 3]      (root; Debian packages haproxy, nginx, wrk and iperf3)
 
-A client, a director and three servers in namespaces, all on one bridge.  Each round takes every way once, in random
-order: new connections a second (wrk, a connection a request), and bulk over one connection (iperf3).  By `routing` the
-client talks to a server itself, and the director forwards without any rule: what is lost against it is what balancing
-costs.  DR is judged against it too, though its answers pass the director by.  CPU is that of all programs, in whose
-time the kernel forwards, too; unlike the rates it is hardly disturbed by what else the machine does.
+A client, a director and a server in namespaces, all on one bridge.  Each round takes every way once, in random order:
+new connections a second (wrk, a connection a request), and bulk over one connection (iperf3).  By `routing` the client
+talks to the server itself, and the director forwards without any rule: what is lost against it is what balancing costs.
+The real servers are three ports of one web server, so that all ways have the same one; DR keeps the port, and has one.
+DR is judged against routing too, though its answers pass the director by.  CPU is that of all programs, in whose time
+the kernel forwards, too; unlike the rates it is hardly disturbed by what else the machine does.
 
 No ended connection is kept in TIME-WAIT, and `routing` has a client address of its own: else one way would meet ports,
 and tracked connections, of another.
@@ -26,16 +27,18 @@ from pathlib import Path
 
 from benchmarks.scale import cpu_s
 from labkit.lvs.model import Change, Forwarding
+from labkit.values import replace
 from tests.kernel.balanced import Balanced, run, settings
 from tests.kernel.lan import Namespace, eventually
 
 WEB, BULK = 80, 5201
+WEBS = (80, 81, 82)
 SERVER = "10.0.0.50"
 _NGINX = "daemon off; master_process off; pid {home}/nginx.pid; error_log {home}/error.log; worker_processes 1;"
-_WEB = "events {{}} http {{ access_log off; server {{ listen 80 backlog=4096; location / {{ return 200 ok; }} }} }}"
+_WEB = "events {{}} http {{ access_log off; server {{ {listen} location / {{ return 200 ok; }} }} }}"
 _STREAM = """events {{ worker_connections 4096; }}
 stream {{
-    upstream web {{ server 10.0.0.50:80; server 10.0.0.51:80; server 10.0.0.52:80; }}
+    upstream web {{ server 10.0.0.50:80; server 10.0.0.50:81; server 10.0.0.50:82; }}
     server {{ listen {vip}:80 backlog=4096; proxy_pass web; }}
     server {{ listen {vip}:5201; proxy_pass 10.0.0.50:5201; }}
 }}
@@ -52,8 +55,8 @@ listen web
     bind {vip}:80
     balance roundrobin
     server server1 10.0.0.50:80
-    server server2 10.0.0.51:80
-    server server3 10.0.0.52:80
+    server server2 10.0.0.50:81
+    server server3 10.0.0.50:82
 listen bulk
     bind {vip}:5201
     server server1 10.0.0.50:5201
@@ -71,10 +74,10 @@ class Network:
         for host in self.balanced.lan.hosts:
             settings(host, "ipv4/tcp_max_tw_buckets=0")
         run(self.balanced.client, "ip route add 10.0.0.0/24 via 192.168.1.30 src 192.168.1.111")
-        for number, server in enumerate(self.balanced.servers):
-            self.start(server, nginx(home / f"web{number}", _WEB))
-            self.start(server, ["iperf3", "-s"])
-            eventually(lambda server=server: len(listening(server) & {WEB, BULK}) == 2)
+        server = self.balanced.servers[0]
+        self.start(server, nginx(home / "web", _WEB))
+        self.start(server, ["iperf3", "-s"])
+        eventually(lambda: {*WEBS, BULK} <= listening(server))
 
     def start(self, host: Namespace, argv: Sequence[str | Path]) -> subprocess.Popen[bytes]:
         self._running.append(host.start(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
@@ -95,8 +98,9 @@ class Network:
 def nginx(home: Path, text: str, module: str = "") -> list[str | Path]:
     """Return the command of an nginx, whose files are in a folder of its own."""
     home.mkdir(exist_ok=True)
+    listen = " ".join(f"listen {port} backlog=4096;" for port in WEBS)
     load = f"load_module /usr/lib/nginx/modules/{module}; " if module else ""
-    (home / "nginx.conf").write_text(load + _NGINX.format(home=home) + text.format(vip="192.168.1.20"))
+    (home / "nginx.conf").write_text(load + _NGINX.format(home=home) + text.format(vip="192.168.1.20", listen=listen))
     return ["nginx", "-c", home / "nginx.conf"]
 
 
@@ -112,9 +116,11 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def by_nft(network: Network) -> Iterator[str]:
-    """Balance by the nftables plane: three web servers by turns, and one for bulk."""
+    """Balance by the nftables plane: web servers by turns, and one for bulk."""
     balanced = network.balanced
-    web, bulk = balanced.state(1, 1, 1), balanced.state(1, port=BULK)
+    web, bulk = balanced.state(1), balanced.state(1, port=BULK)
+    if balanced.kind is Forwarding.NAT:
+        web = replace(web, destinations=tuple(replace(web.destinations[0], port=port) for port in WEBS))
     balanced.plane.apply([Change(None, web), Change(None, bulk)])
     yield balanced.vip
     balanced.plane.apply([Change(web, None), Change(bulk, None)])
