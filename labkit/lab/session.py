@@ -41,6 +41,7 @@ class Session:
             self.stdio = (stdin, stdout, stderr)
             self._outputs = {1: out, 2: err}
         self._feed: asyncio.WriteTransport | None = None
+        self._early: list[str] = []  # input that came with the order to begin, before there was anything to feed
         self._passing = 0  # pieces of output that the client has no room for yet
         self._passed = 0  # bytes
 
@@ -58,6 +59,8 @@ class Session:
         """Run the command to its end, or to the client's; return its exit status (negative: the signal)."""
         loop = asyncio.get_running_loop()
         self._feed, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(self._input, "wb", buffering=0))
+        for data in self._early:
+            self.feed(data)
         tasks = [asyncio.ensure_future(self._pass_on(stream, fd)) for stream, fd in self._outputs.items()]
         try:
             status = await provider.attach(node, argv, self.stdio, environment)
@@ -100,9 +103,11 @@ class Session:
 
     def feed(self, data: str) -> None:
         """Give the command input (base64); none is the end of input."""
-        if self._feed is None or self._feed.is_closing():
+        if self._feed is None:
+            self._early.append(data)
+        elif self._feed.is_closing():
             return
-        if data:
+        elif data:
             self._feed.write(base64.b64decode(data))
         elif self.terminal:
             self._feed.write(b"\x04")  # what Ctrl-D sends
