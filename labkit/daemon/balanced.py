@@ -1,6 +1,7 @@
 """The kernel's table as the director wants it: services put in, changed and taken out, and looked after."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Mapping
 
 from labkit.daemon.log import Level, Log
 from labkit.diagnostics import LabkitError
@@ -57,12 +58,16 @@ class Services:
         if flush:
             self._plane.flush()
         else:
-            self._table = {
-                reading.service.key: ServiceState(
-                    service=reading.service, destinations=tuple(one.destination for one in reading.destinations)
-                )
-                for reading in self._plane.read()
-            }
+            self._table = self._held()
+
+    def _held(self) -> dict[ServiceKey, ServiceState]:
+        """Return what the kernel has."""
+        return {
+            reading.service.key: ServiceState(
+                service=reading.service, destinations=tuple(one.destination for one in reading.destinations)
+            )
+            for reading in self._plane.read()
+        }
 
     def configure(self, servers: Iterable[VirtualServerConfig]) -> None:
         """Forget refusals of services that are not configured any more."""
@@ -81,11 +86,8 @@ class Services:
             return
         try:
             self._apply(changes)
-        except LabkitError as error:
-            if len(changes) == 1:
-                self._complain(changes[0], error)
-            else:
-                self._apply_each(changes)
+        except LabkitError:
+            self._apply_each(wanted)
         self._tend_at = self._tend_at or now()
 
     def _possible(self, key: ServiceKey, state: ServiceState | None) -> ServiceState | None:
@@ -107,20 +109,25 @@ class Services:
             elif change.old is not None:
                 self._table.pop(change.old.service.key, None)
 
-    def _apply_each(self, changes: Iterable[Change]) -> None:
-        """One of several changes was refused: make the others."""
-        for change in changes:
+    def _apply_each(self, wanted: Mapping[ServiceKey, ServiceState | None]) -> None:
+        """Something was refused: find out what, and make the rest; IPVS has carried out a part already."""
+        self._look()
+        for key, state in wanted.items():
+            change = Change(self._table.get(key), None if key in self._refused else state)
+            if change.old == change.new:
+                continue
             try:
                 self._apply([change])
             except LabkitError as error:
-                self._complain(change, error)
+                self._log.say(f"VS {key} is not as it should be: {error}", Level.ERROR)
+                self._refused[key] = str(error)
+        if self._refused.keys() & wanted.keys():
+            self._look()
 
-    def _complain(self, change: Change, error: LabkitError) -> None:
-        state = change.new or change.old
-        key = state.service.key if state is not None else None
-        self._log.say(f"VS {key} is not as it should be: {error}", Level.ERROR)
-        if key is not None:
-            self._refused[key] = str(error)
+    def _look(self) -> None:
+        """Take for the table what the kernel has, where it tells."""
+        with contextlib.suppress(LabkitError):
+            self._table = self._held()
 
     def tend(self) -> None:
         """Look after what rules cannot do by themselves, when that is due."""

@@ -257,6 +257,14 @@ def _written(address: str) -> Address:
     return ip_address(address.strip("[]")) if ":" in address else IPv4Address(int(address, 16))
 
 
+def _modules(services: Iterable[Service]) -> str:
+    """Say what a kernel lacks that knows nothing (ENOENT) of the scheduler or the persistence engine of a service."""
+    lacking = {f"`lb_algo {one.scheduler}`, the module ip_vs_{one.scheduler}" for one in services}
+    engines = {one.persistence_engine for one in services if one.persistence_engine}
+    lacking |= {f"`persistence_engine {engine}`, the module ip_vs_pe_{engine}" for engine in engines}
+    return f"it has no {' or no '.join(sorted(lacking))}"
+
+
 # --- the data plane ---------------------------------------------------------------------------------------------------
 
 
@@ -307,8 +315,15 @@ class Ipvs:
             KernelRefusedError: the kernel does not take one, such as a scheduler that it does not have; the others,
                 and the rest of that one, are carried out.
         """
-        requests = [request for change in changes for request in self._requests(change)]
-        self._netlink.ask(requests, allow=[errno.ESRCH])  # ESRCH: what is to go is gone already
+        asked = list(changes)
+        requests = [request for change in asked for request in self._requests(change)]
+        try:
+            self._netlink.ask(requests, allow=[errno.ESRCH])  # ESRCH: what is to go is gone already
+        except KernelRefusedError as error:
+            if error.code != errno.ENOENT or error.reason:
+                raise
+            services = [change.new.service for change in asked if change.new is not None]
+            raise KernelRefusedError(error.code, _modules(services)) from error
 
     def _requests(self, change: Change) -> Iterator[bytes]:
         old, new = change.old, change.new

@@ -1,0 +1,111 @@
+"""The kernel's table as the director wants it, where the kernel refuses a part."""
+
+import errno
+from collections.abc import Iterable
+from ipaddress import IPv4Address
+
+import pytest
+
+from labkit.daemon import balanced
+from labkit.daemon.log import Log
+from labkit.kernel.netlink import KernelRefusedError
+from labkit.lvs.events import SetService
+from labkit.lvs.model import (
+    Change,
+    Destination,
+    DestinationReading,
+    Forwarding,
+    Protocol,
+    Scheduler,
+    Service,
+    ServiceKey,
+    ServiceReading,
+    ServiceState,
+)
+from labkit.lvs.traffic import Traffic
+
+
+class Kernel:
+    """Keeps services as IPVS does: what it does not refuse is carried out; it has no scheduler `twos`."""
+
+    def __init__(self) -> None:
+        self.table: dict[ServiceKey, ServiceState] = {}
+
+    def refusal(self, state: ServiceState) -> str:
+        return ""
+
+    def apply(self, changes: Iterable[Change]) -> None:
+        codes = [self._make(change) for change in changes]
+        if refused := next((code for code in codes if code), 0):
+            raise KernelRefusedError(refused)
+
+    def _make(self, change: Change) -> int:
+        new = change.new
+        if new is None:
+            assert change.old is not None
+            return 0 if self.table.pop(change.old.service.key, None) else errno.ESRCH
+        if change.old is None and new.service.key in self.table:
+            return errno.EEXIST
+        if new.service.scheduler is Scheduler.TWOS:
+            return errno.ENOENT
+        self.table[new.service.key] = new
+        return 0
+
+    def read(self) -> tuple[ServiceReading, ...]:
+        return tuple(_reading(state) for state in self.table.values())
+
+
+def _reading(state: ServiceState) -> ServiceReading:
+    read = (
+        DestinationReading(destination=one, active=0, inactive=0, persistent=0, traffic=Traffic())
+        for one in state.destinations
+    )
+    return ServiceReading(service=state.service, traffic=Traffic(), destinations=tuple(read))
+
+
+def state(port: int, scheduler: Scheduler = Scheduler.RR, servers: int = 2) -> ServiceState:
+    key = ServiceKey(protocol=Protocol.TCP, address=IPv4Address("192.168.1.20"), port=port)
+    places = (IPv4Address(f"10.0.0.{number}") for number in range(1, servers + 1))
+    destinations = tuple(Destination(address=place, port=port, forwarding=Forwarding.NAT) for place in places)
+    return ServiceState(service=Service(key=key, scheduler=scheduler), destinations=destinations)
+
+
+def told(*states: ServiceState) -> list[SetService]:
+    return [SetService(key=one.service.key, state=one) for one in states]
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    made = Kernel()
+    monkeypatch.setattr(balanced, "choose", lambda: made)
+    return made
+
+
+@pytest.fixture
+def services(kernel: Kernel) -> balanced.Services:
+    made = balanced.Services(Log("test", syslog=None))
+    made.start(flush=False)
+    return made
+
+
+def test_a_service_that_the_kernel_refuses_holds_up_no_other(kernel: Kernel, services: balanced.Services) -> None:
+    first, bad, last = state(80), state(81, Scheduler.TWOS), state(82)
+    services.take(told(first, bad, last))
+    assert list(kernel.table.values()) == [first, last]
+    assert list(services.refused) == [bad.service.key]
+    services.take(told(state(80, servers=1)))  # a real server of the first dies
+    assert kernel.table[first.service.key] == state(80, servers=1)
+    assert list(services.refused) == [bad.service.key]
+
+
+def test_a_service_that_was_refused_comes_when_it_is_another(kernel: Kernel, services: balanced.Services) -> None:
+    services.take(told(state(80, Scheduler.TWOS)))
+    assert kernel.table == {}
+    services.take(told(state(80)))
+    assert (list(kernel.table.values()), services.refused) == ([state(80)], {})
+
+
+def test_what_somebody_else_has_put_there_meanwhile_is_taken_over(kernel: Kernel, services: balanced.Services) -> None:
+    kernel.table[state(80).service.key] = state(80, servers=1)
+    services.take(told(state(80)))
+    assert (list(kernel.table.values()), services.refused) == ([state(80)], {})
