@@ -2,9 +2,9 @@
 
     python -m benchmarks.config [--rounds 7]                                                                (root)
 
-A file of 1000 virtual routers of eleven lines, one of 10 000 virtual servers with three checked real servers each, and
-one with a single router, which shows what starting the program costs.  Both programs check in turn, in a namespace
-that has the interfaces of the file; ours with its bytecode compiled, as an installed program is.
+A file of 1000 virtual routers of eleven lines, one of 10 000 virtual servers with three real servers each that are
+checked by HTTP, and one with a single router, which shows what starting the program costs.  Both programs check in
+turn, in a namespace that has the interfaces of the file; ours with its bytecode compiled, as an installed program is.
 """
 
 import argparse
@@ -58,9 +58,14 @@ def _virtual_server(number: int) -> str:
     real_servers = "".join(
         f"""    real_server 172.{16 + last}.{number // 250}.{number % 250 + 1} 80 {{
         weight 1
-        TCP_CHECK {{
+        HTTP_GET {{
+            url {{
+                path /health
+                status_code 200
+            }}
             connect_timeout 3
-            retry 2
+            retry 3
+            delay_before_retry 2
         }}
     }}
 """

@@ -15,9 +15,9 @@ from labkit.conf.instance import Surroundings, build_instance, shared_fields
 from labkit.conf.model import Config
 from labkit.conf.names import ETC_DIR, USR_DIR, read_from
 from labkit.conf.pacing import check_delays
-from labkit.conf.preprocess import Outside, own_id, preprocess
+from labkit.conf.preprocess import Outside, Source, own_id, preprocess
 from labkit.conf.process import build_global_defs
-from labkit.conf.reader import Document, Statement, read
+from labkit.conf.reader import Document, SharedPlaceError, Statement, read
 from labkit.conf.schema import ROUTING, Block, process, root_for, trackers, vrrp
 from labkit.conf.section import Section, bind
 from labkit.conf.shared import unique_titles
@@ -77,7 +77,11 @@ def loads(
         checks=ALL if all_files else BY_DEFAULT,
     )
     with _collector_paused():
-        return _loads(text, file, outside)
+        source = preprocess(text, file, outside)
+        try:
+            return _loaded(source, file, shared=not source.diagnostics)
+        except SharedPlaceError:  # something is to be said of one of many places that look alike
+            return _loaded(source, file, shared=False)
 
 
 @contextmanager
@@ -94,9 +98,8 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _loads(text: str, file: str, outside: Outside) -> Loaded:
-    source = preprocess(text, file, outside)
-    document = read(source.lines, source.diagnostics)
+def _loaded(source: Source, file: str, *, shared: bool) -> Loaded:
+    document = read(source.lines, source.diagnostics, shared=shared)
     complaints = Complaints(document.diagnostics)
     tree_is_right = complaints.errors == 0  # else most of what could be said about its meaning would be wrong
     root = root_for({statement.words[0] for statement in document.statements})

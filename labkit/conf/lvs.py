@@ -8,14 +8,14 @@ from labkit.conf.complaints import Complaints
 from labkit.conf.endpoints import Member, Place, Title, Way
 from labkit.conf.model import Config
 from labkit.conf.model_balancing import ServerNotifies, TlsMaterial, VirtualServer
-from labkit.conf.reader import Statement
+from labkit.conf.reader import Document, Statement
 from labkit.conf.schema import Leaf, balancing, trackers
 from labkit.conf.section import Section, bind_each
-from labkit.conf.shared import first, require, unique_titles
+from labkit.conf.shared import require, unique_titles
 from labkit.conf.source import line_from
 from labkit.conf.weights import Weighing
 from labkit.diagnostics import did_you_mean
-from labkit.hints import Any
+from labkit.hints import Any, NamedTuple
 from labkit.lvs.config import RealServerConfig, VirtualServerConfig
 from labkit.lvs.model import Destination, Forwarding, Protocol, Scheduler, Service, ServiceKey
 from labkit.trace import SECOND, Micros
@@ -50,10 +50,11 @@ def build_balancing(top: Section, config: Config | None, complaints: Complaints)
         files={str(section.title): _file_weight(section) for section in top.sections(trackers.TRACK_FILE_BLOCK)},
         log_all_failures=config.global_defs.checker_log_all_failures,
     )
-    built = (_Builder(section, neighbours, complaints).build() for section in sections)
-    servers = tuple(server for server in built if server is not None)
-    _check_services(servers, complaints)
-    return replace(config, virtual_servers=servers, tls=_build_tls(top.sections(balancing.SSL)))
+    built = [(_Builder(section, neighbours, complaints).build(), section.statement) for section in sections]
+    servers = [(server, statement) for server, statement in built if server is not None]
+    _check_services(top.document, servers, complaints)
+    virtual_servers = tuple(server for server, _ in servers)
+    return replace(config, virtual_servers=virtual_servers, tls=_build_tls(top.sections(balancing.SSL)))
 
 
 def _file_weight(section: Section) -> Weighing:
@@ -71,6 +72,7 @@ class _Builder:
         self.protocol: Protocol | None = section.get(balancing.PROTOCOL)
         self.way: Way = section.get(balancing.LB_KIND) or Way(Forwarding.NAT)
         self.scheduler: Scheduler = section.get(balancing.LB_ALGO) or Scheduler.WLC
+        self._times: dict[int, Times] = {}  # of real servers, by what they say
 
     def build(self) -> VirtualServer | None:
         errors = self.complaints.errors
@@ -100,7 +102,6 @@ class _Builder:
             quorum_down=section.get(balancing.QUORUM_DOWN),
             smtp_alert=section.get(balancing.SMTP_ALERT),
             servers=tuple(notifies for _, notifies in servers),
-            span=section.span(),
         )
 
     def _check_presence(self) -> None:
@@ -239,25 +240,29 @@ class _Builder:
     def _server(
         self, section: Section, place: Place, keys: Sequence[ServiceKey]
     ) -> tuple[RealServerConfig, ServerNotifies]:
-        way: Way = section.get(balancing.LVS_METHOD) or self.way
+        asked = section.once(_asked, self.complaints)
+        way = asked.way or self.way
         self._check_way(section.statement, place, way, keys)
-        self._check_thresholds(section)
-        weight: int | None = first(section.get(balancing.REAL_WEIGHT), self.section.get(balancing.REAL_WEIGHT))
+        weight = asked.weight if asked.weight is not None else self.section.get(balancing.REAL_WEIGHT)
         destination = Destination(
             address=place.address,
             port=place.port,
             forwarding=way.forwarding,
             weight=1 if weight is None else weight,
-            upper=section.get(balancing.UTHRESHOLD) or 0,
-            lower=section.get(balancing.LTHRESHOLD) or 0,
+            upper=asked.upper,
+            lower=asked.lower,
             tunnel=way.tunnel,
         )
-        times = Times(self.section.values | section.values, self.around.log_all_failures)
-        inhibit: bool | None = first(section.get(balancing.INHIBIT), self.section.get(balancing.INHIBIT))
-        checks = build_checks(section, place, times, self.around.files, self.complaints)
-        config = RealServerConfig(destination=destination, checks=checks, inhibit=bool(inhibit))
-        told = section.given(_TOLD)
-        return config, ServerNotifies(**told) if told else _NOBODY
+        inhibit = asked.inhibit if asked.inhibit is not None else self.section.get(balancing.INHIBIT)
+        checks = build_checks(section, place, self._times_of(section), self.around.files, self.complaints)
+        return RealServerConfig(destination=destination, checks=checks, inhibit=bool(inhibit)), asked.told
+
+    def _times_of(self, section: Section) -> Times:
+        """Return the times of a real server; those of servers that say the same are one."""
+        said = id(section.values)
+        if said not in self._times:
+            self._times[said] = Times(self.section.values | section.values, self.around.log_all_failures)
+        return self._times[said]
 
     def _check_way(self, statement: Statement, place: Place, way: Way, keys: Sequence[ServiceKey]) -> None:
         """DR and TUN hand the packet over as it is, with the port that the client wrote; only TUN mixes families."""
@@ -274,11 +279,32 @@ class _Builder:
                 self.complaints.error(document.span(statement, 1), message, hint)
                 return
 
-    def _check_thresholds(self, section: Section) -> None:
-        upper, lower = section.get(balancing.UTHRESHOLD) or 0, section.get(balancing.LTHRESHOLD) or 0
-        if upper and lower > upper:
-            message = f"`lthreshold {lower}` is above `uthreshold {upper}`"
-            self.complaints.error(section.span(balancing.LTHRESHOLD), message, f"write at most {upper}")
+
+class _Asked(NamedTuple):
+    """What the lines of a real server ask for, wherever it is."""
+
+    way: Way | None
+    weight: int | None
+    upper: int
+    lower: int
+    inhibit: bool | None
+    told: ServerNotifies
+
+
+def _asked(section: Section, complaints: Complaints) -> _Asked:
+    upper, lower = section.get(balancing.UTHRESHOLD) or 0, section.get(balancing.LTHRESHOLD) or 0
+    if upper and lower > upper:
+        message = f"`lthreshold {lower}` is above `uthreshold {upper}`"
+        complaints.error(section.span(balancing.LTHRESHOLD), message, f"write at most {upper}")
+    told = section.given(_TOLD)
+    return _Asked(
+        way=section.get(balancing.LVS_METHOD),
+        weight=section.get(balancing.REAL_WEIGHT),
+        upper=upper,
+        lower=lower,
+        inhibit=section.get(balancing.INHIBIT),
+        told=ServerNotifies(**told) if told else _NOBODY,
+    )
 
 
 _TOLD: Mapping[str, Leaf[Any]] = {
@@ -293,15 +319,18 @@ def _key(place: Place, protocol: Protocol | None) -> ServiceKey:
     return ServiceKey(protocol=protocol, address=place.address, port=place.port, family=place.address.version)
 
 
-def _check_services(servers: Sequence[VirtualServer], complaints: Complaints) -> None:
+def _check_services(
+    document: Document, servers: Sequence[tuple[VirtualServer, Statement]], complaints: Complaints
+) -> None:
     """Refuse two virtual servers for one address, port and protocol, or one mark."""
-    seen: dict[ServiceKey, VirtualServer] = {}
-    for server in servers:
+    seen: dict[ServiceKey, Statement] = {}
+    for server, statement in servers:
         for key in server.core.keys:
-            known = seen.setdefault(key, server)
-            if known is not server:
-                message = f"there is a virtual_server for {key} already, in {line_from(known.span, server.span)}"
-                complaints.error(server.span, message, "keep one of them")
+            known = seen.setdefault(key, statement)
+            if known is not statement:
+                place = document.span(statement, 1)
+                message = f"there is a virtual_server for {key} already, in {line_from(document.span(known, 1), place)}"
+                complaints.error(place, message, "keep one of them")
                 break
 
 

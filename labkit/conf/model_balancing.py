@@ -3,7 +3,6 @@
 from enum import StrEnum
 
 from labkit.conf.model_commands import Command
-from labkit.diagnostics import Span
 from labkit.hints import TypeAlias
 from labkit.lvs.config import VirtualServerConfig
 from labkit.lvs.model import Address
@@ -166,4 +165,3 @@ class VirtualServer:
     quorum_down: Command | None = None
     smtp_alert: bool | None = None
     servers: tuple[ServerNotifies, ...] = ()
-    span: Span = field(compare=False)

@@ -6,13 +6,18 @@ Nothing here knows a keyword: that is the schema's.
 
 `read` takes the `SourceLine`s that labkit.conf.preprocess makes of a file and what it includes.  Most lines hold
 neither quote nor comment, and take the short way without a regular expression for words.
+
+Virtual servers come by the thousand, and what their real servers say is the same again and again: text that was just
+read as the body of such a block need not be read anew.  One body stands for all of them then (`Document.shared`),
+nobody has to understand it twice, and it takes no more memory.  Its statements have many places: whoever asks for one
+learns that by `SharedPlaceError`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from enum import Enum, auto
 from functools import partial
 
-from labkit.conf.source import FileLines, SourceLine
+from labkit.conf.source import FileLines, SourceLine, Walk
 from labkit.conf.tokens import SPECIAL, faults, scan
 from labkit.diagnostics import Diagnostic, Severity, Span
 from labkit.hints import NamedTuple
@@ -31,20 +36,33 @@ class Statement(NamedTuple):
     body: "list[Statement] | None"
 
 
+class SharedPlaceError(Exception):
+    """A statement stands for others that look alike and has no one place; read the file again, with nothing shared."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """What `read` found: the statements of the file, and what is wrong with its braces, quotes and characters.
 
-    On `refused_lines` (file, number) something was wrong already before it was read.
+    On `refused_lines` (file, number) something was wrong already before it was read.  The bodies in `shared` (by id)
+    stand for others that look alike; `shared_lines` are those of the one that was read.
     """
 
     lines: Sequence[SourceLine]
     statements: Sequence[Statement]
     diagnostics: tuple[Diagnostic, ...]
     refused_lines: frozenset[tuple[str, int]] = frozenset()
+    shared: Set[int] = frozenset()
+    shared_lines: Set[int] = frozenset()
 
     def span(self, statement: Statement, word: int = 0) -> Span:
-        """Return the place of one word of the statement; the word after the last is the end of the statement."""
+        """Return the place of one word of the statement; the word after the last is the end of the statement.
+
+        Raises:
+            SharedPlaceError: the statement stands for others that look alike.
+        """
+        if statement.line in self.shared_lines:
+            raise SharedPlaceError
         line = self.lines[statement.line]
         if word == statement.first == 0:
             return line.span(len(line.text) - len(line.text.lstrip()) + 1)
@@ -64,19 +82,25 @@ def _column(text: str, words: Sequence[str]) -> int:
     return text.index(words[-1], place) + 1
 
 
+_OF_MANY = "virtual_server"
+"""Blocks of which there may be so many that sharing pays."""
+
 _statement = partial(tuple.__new__, Statement)
 """What Statement(...) does, for a tuple and without a Python call."""
 
 
-def read(lines: Sequence[SourceLine], found: Sequence[Diagnostic] = ()) -> Document:
+def read(lines: Sequence[SourceLine], found: Sequence[Diagnostic] = (), *, shared: bool = False) -> Document:
     """Build the tree; what is wrong is in `Document.diagnostics`, and the rest of the tree is there all the same.
 
-    `found` is what was wrong with the lines already.
+    `found` is what was wrong with the lines already; with `shared` bodies of a file that look alike may be one.
     """
     builder = _Builder(lines, found)
-    texts = lines.texts() if isinstance(lines, FileLines) else (line.text for line in lines)
+    walk = lines.walk() if isinstance(lines, FileLines) else None
+    repeats = _Repeats(builder, walk) if walk is not None and shared else None
     seen: dict[str, _Shape] = {}  # big files say the same again and again
-    for index, text in enumerate(texts):
+    index = -1
+    for text in walk or (line.text for line in lines):
+        index += 1
         shape = seen.get(text)
         if shape is None:
             shape = seen[text] = _shape(text)
@@ -84,12 +108,61 @@ def read(lines: Sequence[SourceLine], found: Sequence[Diagnostic] = ()) -> Docum
         if kind is _Kind.WORDS:
             builder.body.append(_statement((words, index, 0, None)))
         elif kind is _Kind.OPENING:
-            builder.open(words, index, 0, column)
+            if repeats is not None and (lines_past := repeats.again(words, index)):
+                index += lines_past
+            else:
+                builder.open(words, index, 0, column)
         elif kind is _Kind.CLOSING:
+            if repeats is not None:
+                repeats.remember(index)
             builder.close(index, column)
         elif kind is _Kind.OTHER or (kind is _Kind.COMMENT and lines[index].origin is not None):
             builder.add(index)
-    return builder.finish()
+    return builder.finish(*(repeats.shared if repeats is not None else ()))
+
+
+class _Known(NamedTuple):
+    """A body that was read: where its text begins and ends, from which line on and how many, and its statements."""
+
+    begin: int
+    end: int
+    first: int
+    lines: int
+    body: list[Statement]
+
+
+class _Repeats:
+    """The latest body of each kind of block inside of virtual servers, which stands for those that say the same."""
+
+    def __init__(self, builder: "_Builder", walk: Walk) -> None:
+        self.shared: tuple[set[int], set[int]] = (set(), set())  # bodies by id, and their lines
+        self._builder = builder
+        self._walk = walk
+        self._known: dict[str, _Known] = {}
+        self._begun: dict[int, tuple[int, int]] = {}  # the place and the line where a body begins, by its depth
+
+    def again(self, words: list[str], index: int) -> int:
+        """Add a block whose body is the latest of its name; return how many lines that is, none if it says other."""
+        builder = self._builder
+        if not builder.inside(_OF_MANY):
+            return 0
+        known = self._known.get(words[0])
+        if known is None or not self._walk.skip_again(known.begin, known.end, known.lines):
+            self._begun[builder.depth] = (self._walk.place, index + 1)
+            return 0
+        builder.body.append(_statement((words, index, 0, known.body)))
+        bodies, lines = self.shared
+        if id(known.body) not in bodies:
+            bodies.add(id(known.body))
+            lines.update(range(known.first, known.first + known.lines))
+        return known.lines
+
+    def remember(self, index: int) -> None:
+        """Keep the body that the line closes, unless it began in the middle of one or something was wrong."""
+        builder = self._builder
+        place, first = self._begun.pop(builder.depth - 1, (0, 0))
+        if first and builder.is_right:
+            self._known[builder.innermost] = _Known(place, self._walk.place, first, index + 1 - first, builder.body)
 
 
 class _Kind(Enum):
@@ -194,7 +267,26 @@ class _Builder:
         if words:
             self.body.append(Statement(words, line, first, None))
 
-    def finish(self) -> Document:
+    @property
+    def depth(self) -> int:
+        """How many blocks are open."""
+        return len(self._opened)
+
+    @property
+    def innermost(self) -> str:
+        """The name of the innermost open block."""
+        return self._opened[-1].name
+
+    @property
+    def is_right(self) -> bool:
+        """Whether nothing was wrong so far."""
+        return not self._diagnostics
+
+    def inside(self, name: str) -> bool:
+        """Tell whether the outermost open block has this name."""
+        return bool(self._opened) and self._opened[0].name == name
+
+    def finish(self, shared: Set[int] = frozenset(), shared_lines: Set[int] = frozenset()) -> Document:
         """Complain about the braces that are still open, and hand the tree over."""
         for opened in self._opened:
             message = f"the `{{` of `{opened.name}` is never closed"
@@ -206,6 +298,8 @@ class _Builder:
             refused_lines=frozenset(
                 (found.span.file, found.span.line) for found in self._found if found.severity is Severity.ERROR
             ),
+            shared=shared,
+            shared_lines=shared_lines,
         )
 
     def _open_brace(self, words: list[str], line: int, first: int, column: int) -> None:

@@ -4,7 +4,7 @@
 (a missing priority, the same VRID twice) is not known here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from labkit.conf.arguments import Argument, UnfitError
 from labkit.conf.complaints import Complaints
@@ -37,7 +37,18 @@ class Section:
     `statements` are where the values stand.
     """
 
-    __slots__ = ("blocks", "document", "empty", "entries", "misspelt", "statement", "statements", "title", "values")
+    __slots__ = (
+        "_made",
+        "blocks",
+        "document",
+        "empty",
+        "entries",
+        "misspelt",
+        "statement",
+        "statements",
+        "title",
+        "values",
+    )
 
     def __init__(self, document: Document, statement: Statement, title: object) -> None:
         self.document = document
@@ -49,6 +60,27 @@ class Section:
         self.blocks: dict[str, list[Section]] = {}
         self.empty: dict[str, Statement] = {}
         self.misspelt: tuple[str, ...] = ()
+        self._made: dict[object, Any] | None = None
+
+    def fill_as(self, other: "Section") -> None:
+        """Take what another section holds: their bodies are one."""
+        self.values, self.statements, self.entries = other.values, other.statements, other.entries
+        self.blocks, self.empty, self.misspelt = other.blocks, other.empty, other.misspelt
+        if other._made is None:
+            other._made = {}
+        self._made = other._made
+
+    def once(self, make: "Callable[[Section, Complaints], T]", complaints: Complaints) -> T:
+        """Return what is made of the body alone; of one that stands for many it is made once."""
+        document, statement = self.document, self.statement
+        if statement.line not in document.shared_lines and id(statement.body) not in document.shared:
+            return make(self, complaints)
+        if self._made is None:
+            self._made = {}
+        if make not in self._made:
+            self._made[make] = make(self, complaints)
+        made: T = self._made[make]
+        return made
 
     def get(self, leaf: Leaf[T]) -> T | None:
         """Return the value of a keyword; None where it is absent or did not fit."""
@@ -116,6 +148,7 @@ class _Binder:
         self._complaints = complaints
         self._apart = apart
         self._values: dict[tuple[object, ...], Any] = {}  # by argument and words: most are written again and again
+        self._filled: dict[tuple[int, int], Section] = {}  # by block and body, where the body stands for many
         # where the reader has said what is wrong, nothing needs to be said again
         self._refused = {found.span for found in document.diagnostics if found.severity is Severity.ERROR}
 
@@ -191,10 +224,15 @@ class _Binder:
     def bound(self, statement: Statement, block: Block[Any]) -> Section:
         """Bind one block."""
         section = Section(self._document, statement, self._read(block.title, statement, 1))
-        if block.lines is not None:
+        key = (id(block), id(statement.body))
+        if (known := self._filled.get(key)) is not None:
+            section.fill_as(known)
+        elif block.lines is not None:
             self._entries(section, block.lines, statement)
         else:
             self.fill(section, block)
+        if key[1] in self._document.shared:  # nothing was wrong in it, or its place would have been asked for
+            self._filled[key] = section
         return section
 
     def _read(self, argument: Argument[T], statement: Statement, start: int, end: int | None = None) -> T | None:

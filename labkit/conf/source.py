@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import accumulate
 
 from labkit.diagnostics import Span
@@ -79,7 +80,11 @@ class FileLines(Sequence[SourceLine]):
     def __init__(self, text: str, file: str) -> None:
         self._text = text
         self._file = file
-        self._ends = array("L", accumulate(map(len, text.split("\n"))))  # of each line, line feeds not counted
+
+    @cached_property
+    def _ends(self) -> "array[int]":
+        """Where each line ends, line feeds not counted; a file without faults has no need of it."""
+        return array("L", accumulate(map(len, self._text.split("\n"))))
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -97,17 +102,43 @@ class FileLines(Sequence[SourceLine]):
         return SourceLine(self._file, number + 1, text.removesuffix("\r"))
 
     def __iter__(self) -> Iterator[SourceLine]:
-        for number, text in enumerate(self.texts(), 1):
-            yield SourceLine(self._file, number, text)
+        walk = Walk(self._text)
+        for text in walk:
+            yield SourceLine(self._file, walk.index + 1, text)
 
-    def texts(self) -> Iterator[str]:
-        """Return what stands on each line."""
-        texts = self._text.split("\n")
-        if "\r" in self._text:
-            texts = [text.removesuffix("\r") for text in texts]
-        texts.reverse()
-        while texts:  # each goes when the next one comes
-            yield texts.pop()
+    def walk(self) -> "Walk":
+        """Return a way through the texts of all lines."""
+        return Walk(self._text)
+
+
+class Walk:
+    """What stands on the lines of a text, one after another; `index` is that of the latest, counted from 0."""
+
+    def __init__(self, text: str) -> None:
+        self.index = -1
+        self._text = text
+        self.place = 0
+        """Where the next line begins."""
+
+    def __iter__(self) -> Iterator[str]:
+        text, end = self._text, len(self._text)
+        returns = "\r" in text
+        while self.place <= end:
+            start = self.place
+            stop = text.find("\n", start)
+            if stop < 0:
+                stop = end
+            self.place = stop + 1
+            self.index += 1
+            yield text[start:stop].removesuffix("\r") if returns else text[start:stop]
+
+    def skip_again(self, begin: int, end: int, lines: int) -> bool:
+        """Go past so many lines if they say what stands between two places; return whether they do."""
+        if not self._text.startswith(self._text[begin:end], self.place):
+            return False
+        self.place += end - begin
+        self.index += lines
+        return True
 
 
 def line_from(place: Span, seen_from: Span) -> str:
