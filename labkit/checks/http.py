@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 
 from labkit.checks.page import Page, Request, fetch, get, own_host
+from labkit.checks.searching import search
 from labkit.checks.target import Ask, Target
 from labkit.checks.trouble import CheckFailedError
 from labkit.conf.model_balancing import Connection, HttpCheck, Url
@@ -62,7 +63,7 @@ def _matches(url: Url, page: Page) -> bool:
     """
     before = len(page.header)
     pattern = _compiled(url.regex or "", url.regex_options)
-    found = pattern.search(page.body, max(0, url.regex_min_offset - before))
+    found = search(pattern, page.body, max(0, url.regex_min_offset - before))
     return found is not None and (url.regex_max_offset is None or before + found.start() <= url.regex_max_offset)
 
 

@@ -145,6 +145,12 @@ def test_a_page_without_end_is_not_kept() -> None:
     assert outcome(talk, Url(regex="y")) == Result(ok=False, detail="the page is longer than 8 MiB")
 
 
+def test_a_regex_that_never_comes_to_an_end_is_given_up() -> None:
+    page = b"HTTP/1.0 200 OK\r\n\r\n" + b"a" * 200
+    detail = "the regex needs more than 0.1 s for this page; mend what it may try in many ways"
+    assert outcome(saying(page), Url(regex="(a+)+b")) == Result(ok=False, detail=detail)
+
+
 def test_a_server_that_resets_is_said() -> None:
     def talk(peer: socket.socket) -> None:
         request(peer)
