@@ -7,7 +7,7 @@ misc_timeout ──> SIGTERM to its process group ──2 s──> SIGKILL
 import signal
 
 from labkit.checks.target import Target
-from labkit.checks.trouble import CheckFailedError, late
+from labkit.checks.trouble import CheckFailedError, late, words
 from labkit.checks.waiting import Ending, now, told
 from labkit.conf.model_balancing import MiscCheck
 from labkit.lvs.check import Result
@@ -33,7 +33,9 @@ async def check(spec: MiscCheck, target: Target) -> Result:
     except GeneratorExit:
         kill(signal.SIGKILL)
         raise
-    return _judge(ending.number or 0, dynamic=spec.dynamic)
+    if isinstance(ending.end, OSError):
+        raise CheckFailedError(f"{spec.command.argv[0]} cannot be started: {words(ending.end)}")
+    return _judge(ending.end or 0, dynamic=spec.dynamic)
 
 
 def _judge(status: int, *, dynamic: bool) -> Result:

@@ -11,11 +11,11 @@ from labkit.lvs.check import Result
 from labkit.values import dataclass, field
 
 Kill: TypeAlias = Callable[[int], None]
-Execute: TypeAlias = Callable[[Command, Callable[[int], None]], Kill]
+Execute: TypeAlias = Callable[[Command, Callable[[int | OSError], None]], Kill]
 """Start a command as its script user and in a process group of its own, and return what sends that group a signal.
 
-The other argument is called once with its exit status (negative: the signal that ended it).  What stands in its way
-(no such user, not executable) is an OSError or a LabkitError.
+The other argument is called once with its exit status (negative: the signal that ended it), or with why it could not be
+started.  What stands in its way before (no such user, not safe) is raised, an OSError or a LabkitError.
 """
 
 
@@ -23,7 +23,7 @@ Ask: TypeAlias = Callable[[], Coroutine[Wait, bool, Result]]
 """One run of a check with each call; it may end with a CheckFailedError, an OSError or a LabkitError."""
 
 
-def _nothing_runs(command: Command, ended: Callable[[int], None]) -> Kill:
+def _nothing_runs(command: Command, ended: Callable[[int | OSError], None]) -> Kill:
     raise OSError(f"nothing runs `{command.text}` here")
 
 

@@ -33,21 +33,21 @@ class Descriptor(Protocol):
 
 
 class Ending:
-    """The end of something that another part of the program sees; its number is told once, or never."""
+    """The end of something that another part of the program sees; how it ended is told once, or never."""
 
     def __init__(self) -> None:
-        self.number: int | None = None
+        self.end: int | OSError | None = None
         self._waiting: Callable[[], None] | None = None
 
-    def tell(self, number: int) -> None:
+    def tell(self, end: int | OSError) -> None:
         """It ended; whoever waits goes on, now."""
-        self.number = number
+        self.end = end
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting()
 
     def call(self, waiting: Callable[[], None] | None) -> None:
-        """Call this when the number is told (the waiter's part)."""
+        """Call this when the end is told (the waiter's part)."""
         self._waiting = waiting
 
 
@@ -76,7 +76,7 @@ def ready(source: Descriptor, events: int, deadline: Micros) -> Generator[Wait, 
 @coroutine
 def told(ending: Ending, deadline: Micros) -> Generator[Wait, bool, bool]:
     """Wait until an end is told; return False when `deadline` came before."""
-    if ending.number is not None:
+    if ending.end is not None:
         return True
     return (yield (ending, 0, deadline))
 

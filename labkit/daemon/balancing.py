@@ -171,14 +171,14 @@ class Balancer:
         self._running.pop(check, None)
         self._handle(Answered(check=check, result=result))
 
-    def _execute(self, command: Command, ended: Callable[[int], None]) -> Kill:
+    def _execute(self, command: Command, ended: Callable[[int | OSError], None]) -> Kill:
         assert self._config is not None
         program = prepare(command, self._config.global_defs)
         if program.refused:
             raise LabkitError(program.refused)
 
         def over(number: int, status: int | OSError) -> None:
-            ended(127 if isinstance(status, OSError) else status)
+            ended(status)
 
         number = self._children.start(program.argv, program.who, over)
         return partial(self._children.kill, number)

@@ -90,15 +90,18 @@ def _servers(virtual: VirtualServer | None, reading: ServiceReading | None) -> I
     """Yield what the kernel has, and the servers that are out of it."""
     read = {one.destination.key: one for one in (reading.destinations if reading is not None else ())}
     ours = {server.config.destination.key: server for server in (virtual.servers if virtual is not None else ())}
+    sorry = virtual.config.sorry.key if virtual is not None and virtual.config.sorry is not None else None
     for key in sorted({*read, *ours}, key=lambda key: (key[0].version, int(key[0]), key[1])):
         one, server = read.get(key), ours.get(key)
         if one is not None:
-            yield _server(one.destination, server, one)
+            yield _server(one.destination, server, one, sorry=key == sorry)
         elif server is not None:
             yield _server(server.config.destination, server, None)
 
 
-def _server(destination: Destination, server: RealServer | None, reading: DestinationReading | None) -> ServerRow:
+def _server(
+    destination: Destination, server: RealServer | None, reading: DestinationReading | None, *, sorry: bool = False
+) -> ServerRow:
     return ServerRow(
         address=str(destination.address),
         port=destination.port,
@@ -108,7 +111,7 @@ def _server(destination: Destination, server: RealServer | None, reading: Destin
         lower=destination.lower,
         listed=reading is not None,
         up=server.up if server is not None else None,
-        why=_why(server) if server is not None else "",
+        why=_why(server) if server is not None else "the sorry server" if sorry else "",
         active=reading.active if reading is not None else 0,
         inactive=reading.inactive if reading is not None else 0,
         persistent=reading.persistent if reading is not None else 0,

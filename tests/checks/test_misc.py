@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -21,10 +22,10 @@ class Machine:
     """Runs commands, and tells their ends when it is asked to."""
 
     def __init__(self) -> None:
-        self.processes: list[tuple[subprocess.Popen[bytes], Callable[[int], None]]] = []
+        self.processes: list[tuple[subprocess.Popen[bytes], Callable[[int | OSError], None]]] = []
         self.signals: list[int] = []
 
-    def execute(self, command: Command, ended: Callable[[int], None]) -> Kill:
+    def execute(self, command: Command, ended: Callable[[int | OSError], None]) -> Kill:
         process = subprocess.Popen(command.argv, start_new_session=True)
         self.processes.append((process, ended))
         return lambda number: self._kill(process, number)
@@ -102,6 +103,16 @@ def test_a_check_that_is_cancelled_kills_its_command(machine: Machine) -> None:
     while machine.tell():
         os.sched_yield()
     waiter.close()
+
+
+def test_a_command_that_cannot_be_started_is_named() -> None:
+    def execute(command: Command, ended: Callable[[int | OSError], None]) -> Kill:
+        ended(FileNotFoundError(errno.ENOENT, "", "/no/such"))
+        return lambda number: None
+
+    check = MiscCheck(command=Command(argv=("/no/such", "a"), text="/no/such a"), timeout=PATIENCE)
+    detail = "/no/such cannot be started: no such file or directory"
+    assert ask(check, target=Target(execute=execute)) == [Result(ok=False, detail=detail)]
 
 
 def test_a_command_that_cannot_be_run_is_said() -> None:

@@ -117,6 +117,11 @@ def test_when_nobody_is_left_the_sorry_server_serves(balanced: Balanced, begin: 
     daemon.wait_log("Lost quorum 2-1=1 > 0 for VS [192.168.1.20]:tcp:80", within=10)
     assert f"Adding sorry server [{sorry}]:tcp:80 to VS [192.168.1.20]:tcp:80" in daemon.log
     assert balanced.share(3) == {"3": 3}
+    status = run(
+        balanced.director, f"{sys.executable} -m labkit.daemon.main status --control {daemon.home / 'pid.sock'}"
+    )
+    assert f"{sorry}:80" in status
+    assert "0 open: the sorry server" in status
     first.rise()
     second.rise()
     daemon.wait_log("Gained quorum 2+1=3 <= 3 for VS [192.168.1.20]:tcp:80", times=2, within=10)
