@@ -32,10 +32,11 @@ def check(file: str, config_id: str | None, *, all_files: bool, elsewhere: bool)
     loaded, status = _load(file, config_id, all_files=all_files)
     if loaded.config is None:
         return loaded.diagnostics, status
-    from labkit.daemon.at_hand import missing  # only where there is something to look for
+    from labkit.conf.in_vain import in_vain  # of a test only
+    from labkit.daemon.at_hand import missing
 
     here = not elsewhere and loaded.config.global_defs.net_namespace is None
-    return (*loaded.diagnostics, *missing(loaded.config, interfaces=here)), status
+    return (*loaded.diagnostics, *in_vain(loaded.config), *missing(loaded.config, interfaces=here)), status
 
 
 def read(file: str, config_id: str | None, *, all_files: bool) -> Reading:

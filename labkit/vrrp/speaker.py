@@ -297,9 +297,10 @@ class Speaker:
             return own
         members = [self._configs[member] for member in group.config.members]
         others = [judge(member, known, weighted=weighted) for member in members]
-        shared = Why(reason=Reason.SYNC_GROUP, name=group.config.name)
+        failed = next((pair for pair in zip(members, others, strict=True) if pair[1].fault), None)
+        shared = f"{group.config.name}: {failed[0].name}, {failed[1].fault}" if failed else ""
         return Standing(
-            fault=shared if any(other.fault for other in others) else None,
+            fault=Why(reason=Reason.SYNC_GROUP, name=shared) if failed else None,
             waiting=next((verdict.waiting for verdict in (own, *others) if verdict.waiting), None),
             adjustments=own.adjustments,
         )

@@ -108,7 +108,7 @@ def test_one_fails_and_the_other_with_it() -> None:
         "in: FAULT interface-down",
         "group G FAULT",
     ]
-    assert str(dialogue.speaker.routers["out"].why) == "sync group G"
+    assert str(dialogue.speaker.routers["out"].why) == "sync group G: in, interface eth1 is down"
     assert dialogue.link("eth1") == ["out: BACKUP recovered", "in: BACKUP recovered", "group G BACKUP"]
     assert dialogue.wait_until(13_414_062)[-1] == "13414062 group G MASTER"
 
