@@ -6,6 +6,7 @@ instead as soon as there is room: a reader that is slow or comes late misses cha
 """
 
 import contextlib
+import errno
 import os
 import signal
 import stat
@@ -50,7 +51,8 @@ class FifoWriter:
         try:
             self._open(owner)
         except OSError as error:
-            self._say(f"FIFO {self.path} is not written: {error.strerror}")
+            why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
+            self._say(f"FIFO {self.path} is not written: {why}")
 
     def _open(self, owner: tuple[int, int] | None) -> None:
         if self._on_disk() is None:

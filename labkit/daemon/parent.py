@@ -26,7 +26,7 @@ from labkit.daemon.messages import Page, Table, Taken, Told
 from labkit.daemon.offspring import ChildKind, Family, ForkError, Offspring
 from labkit.daemon.packed import Packed
 from labkit.daemon.readiness import Readiness
-from labkit.daemon.reading import Reading, read_apart
+from labkit.daemon.reading import Reading, read_apart, unless_empty
 from labkit.daemon.reload_times import ReloadTimes
 from labkit.daemon.settings import Settings
 from labkit.diagnostics import Diagnostic, Severity
@@ -321,6 +321,7 @@ class Parent:
         settings = self.settings
         with self._reload_file():
             reading = read_apart(str(settings.file), settings.config_id, all_files=settings.all_files)
+        reading = unless_empty(reading, self.config, str(settings.file))
         log_diagnostics(reading.diagnostics, self._log)
         self._taking = (reading, asking)
         if reading.config is None:

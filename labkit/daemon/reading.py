@@ -84,6 +84,17 @@ def read_apart(file: str, config_id: str | None, *, all_files: bool) -> Reading:
     return reading
 
 
+def unless_empty(reading: Reading, before: "Packed", file: str) -> Reading:
+    """Refuse a file in which nothing is left of what was configured before: it is cut off, and nobody's wish."""
+    config = reading.config
+    if config is None or config.instances or config.services or not (before.instances or before.services):
+        return reading
+    message = "nothing is left in this file of what is configured"
+    hint = "write it again, or end the daemon with `pykeepalived stop`"
+    diagnostic = Diagnostic(span=Span(file=file, line=1, column=1), message=message, hint=hint)
+    return Reading(None, (diagnostic,), EX_REFUSED)
+
+
 def _failed(file: str, message: str) -> Reading:
     diagnostic = Diagnostic(span=Span(file=file, line=1, column=1), message=message, hint="try again")
     return Reading(None, (diagnostic,), EX_FAILED)

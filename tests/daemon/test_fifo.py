@@ -175,6 +175,17 @@ def test_another_kind_of_file_is_not_written(desk: Desk, tmp_path: Path) -> None
     assert desk.said == [f"FIFO {tmp_path}/fifo is not written: it is another kind of file"]
 
 
+def test_a_link_is_not_followed(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "fifo").symlink_to("precious")
+    fifos = Fifos(desk.children, desk.loop, desk.said.append)
+    fifos.configure(defaults(tmp_path), SUBJECTS, starting=True)
+    fifos.write(news(Word.MASTER))
+    fifos.close()
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert desk.said == [f"FIFO {tmp_path}/fifo is not written: it is a symbolic link"]
+
+
 def test_a_user_that_does_not_exist_is_named(desk: Desk, tmp_path: Path) -> None:
     wanted = defaults(tmp_path)
     fifo = replace(wanted.vrrp_notify_fifo, user=("nobody_here", None))  # type: ignore[type-var]

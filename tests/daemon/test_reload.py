@@ -52,6 +52,17 @@ def test_a_bad_file_changes_nothing_and_is_told_with_its_place(lan: Lan, start: 
     assert VIP in lan.hosts[0].addresses()
 
 
+def test_a_file_that_is_cut_off_changes_nothing(lan: Lan, start: Start) -> None:
+    daemon = start(0, instance(150))
+    lan.hosts[0].wait_address(VIP)
+    daemon.reload("")
+    daemon.wait_log(f"{daemon.config}:1:1: nothing is left in this file of what is configured; ")
+    daemon.wait_log("is refused, the configuration before it runs on")
+    lan.sniffer.drain()
+    lan.sniffer.wait_advert("192.168.1.21", priority=150)
+    assert VIP in lan.hosts[0].addresses()
+
+
 def test_a_new_priority_is_advertised_at_once(lan: Lan, start: Start) -> None:
     daemon = start(0, instance(150))
     lan.sniffer.wait_advert("192.168.1.21", priority=150)
