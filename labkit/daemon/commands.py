@@ -136,7 +136,9 @@ def _reload(options: argparse.Namespace) -> int:
         taken, diagnostics = connection.reload()
     for line in diagnostics:
         sys.stderr.write(f"{line}\n")
-    if not taken:
+    if taken:
+        sys.stdout.write("the file is taken\n")
+    else:
         sys.stderr.write("pykeepalived: the file is refused, the configuration before it runs on\n")
     return os.EX_OK if taken else EX_REFUSED
 

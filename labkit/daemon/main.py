@@ -37,6 +37,12 @@ def _run(argv: Sequence[str]) -> int:
         from labkit.daemon.genhash import run as print_digest
 
         return print_digest(argv[1:])
+    if argv and not argv[0].startswith("-"):
+        from labkit.diagnostics import did_you_mean
+
+        hint = did_you_mean(argv[0], COMMANDS | {"config", "genhash"})
+        sys.stderr.write(f"pykeepalived: there is no command `{argv[0]}`; {hint}\n")
+        return EX_USAGE
     from labkit.daemon.start import run as run_daemon
 
     return run_daemon(argv)

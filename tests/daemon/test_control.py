@@ -191,7 +191,7 @@ class TestAnswers:
 
     def test_reload_says_whether_the_file_was_taken(self, lan: Lan, daemon: Daemon) -> None:
         daemon.config.write_text(instance(150, vip="192.168.1.30"))
-        assert _run(daemon, "reload") == (0, "", "")
+        assert _run(daemon, "reload") == (0, "the file is taken\n", "")
         assert "192.168.1.30" in lan.hosts[0].addresses()  # it is answered when it runs
         daemon.config.write_text("vrrp_instance X {\n")
         status, _, errors = _run(daemon, "reload")

@@ -70,6 +70,11 @@ def test_version_and_wrong_options(capfd: pytest.CaptureFixture[str]) -> None:
     assert "--use-file" in capfd.readouterr().out
 
 
+def test_a_misspelt_command_is_told_the_right_one(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["stat"]) == 2
+    assert capfd.readouterr().err == "pykeepalived: there is no command `stat`; did you mean 'status'?\n"
+
+
 def test_the_program_starts_without_what_it_does_not_need() -> None:
     listing = "import sys, labkit.daemon.main, labkit.daemon.serve; print(*sys.modules)"
     modules = subprocess.run([OURS[0], "-c", listing], capture_output=True, text=True, check=True).stdout.split()
