@@ -113,6 +113,9 @@ def _events(options: argparse.Namespace) -> int:
         for record in records:
             sys.stdout.write(f"{record if options.json else event_line(record, offset)}\n")
             sys.stdout.flush()
+    if options.follow:
+        sys.stderr.write("pykeepalived: the daemon has ended, or let go of us because we read too slowly\n")
+        return 1
     return os.EX_OK
 
 

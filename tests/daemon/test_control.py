@@ -211,6 +211,16 @@ class TestAnswers:
         assert status == 1
         assert errors == f"pykeepalived: no keepalived answers at {_socket(daemon)}: nothing is there\n"
 
+    def test_a_follower_is_told_that_the_daemon_ended(self, daemon: Daemon) -> None:
+        words = (*OURS, "events", "-f", "-p", daemon.home / "pid")
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
+            assert follower.stdout is not None
+            assert "INIT -> BACKUP" in follower.stdout.readline()
+            assert daemon.stop() == 0
+            _, errors = follower.communicate(timeout=10)
+        assert follower.returncode == 1
+        assert errors.startswith("pykeepalived: the daemon has ended")
+
     def test_the_socket_is_for_its_user_alone(self, daemon: Daemon) -> None:
         assert _socket(daemon).stat().st_mode & 0o777 == 0o600
 
