@@ -18,7 +18,9 @@ class UsageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option by its names; `value` is what a value is called: none is taken without, and none is needed in `[]`.
+    """An option by its names; `value` is what a value is called: none is taken without.
+
+    In `[]` none is needed, and only one that is attached is taken.
 
     `field` is what it sets: to what `read` makes of the value, or to `given` where there is none.  An option without
     `text` is not listed, one with a `refusal` is not here, for that reason.
@@ -91,11 +93,18 @@ def _value(option: Option, attached: str | None, rest: deque[str]) -> str | None
         if not option.value:
             raise UsageError(f"argument {option}: ignored explicit argument '{attached}'")
         return attached
-    if option.value and rest and not rest[0].startswith("-"):
+    if not option.value or option.value.startswith("["):
+        return None  # as with getopt_long: `-t k.conf` would else write into what a person means to have tested
+    if rest and not rest[0].startswith("-"):
         return rest.popleft()
-    if option.value and not option.value.startswith("["):
-        raise UsageError(f"argument {option}: expected one argument")
-    return None
+    raise UsageError(f"argument {option}: expected one argument")
+
+
+def _spelled(name: str, value: str) -> str:
+    """Return a name with its value, which must be attached where it may be absent: -t[FILE], --config-test[=FILE]."""
+    if not value.startswith("["):
+        return f"{name} {value}".rstrip()
+    return f"{name}[={value[1:]}" if name.startswith("--") else name + value
 
 
 def listing(table: Table) -> str:
@@ -106,7 +115,7 @@ def listing(table: Table) -> str:
     for title, group in table.items():
         lines.append(f"{title}:")
         for option in group:
-            names = ", ".join(f"{name} {option.value}" if option.value else name for name in option.names)
+            names = ", ".join(_spelled(name, option.value) for name in option.names)
             texts = textwrap.wrap(option.text, _WIDTH - _INDENT)
             if len(names) + 4 > _INDENT:
                 texts = ["", *texts]

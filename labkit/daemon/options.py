@@ -218,7 +218,8 @@ def parse(argv: Sequence[str]) -> Options | int:
             if option.field:
                 found[option.field] = option.given if value is None else _read(option, value)
     except UsageError as error:
-        sys.stderr.write(f"pykeepalived: {error}; `pykeepalived --help` lists the options\n")
+        hint = "-f names a configuration, " if str(error).startswith("unrecognized") else ""
+        sys.stderr.write(f"pykeepalived: {error}; {hint}`pykeepalived --help` lists the options\n")
         return EX_USAGE
     test_log = found.pop("test_log", None)
     core_dump = "core_dump" in found or "core_pattern" in found

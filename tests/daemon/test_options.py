@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.daemon.main import COMMANDS
+from labkit.daemon.main import COMMANDS, run
 from labkit.daemon.options import Options, parse
 from labkit.daemon.places import Places, places
 
@@ -53,7 +53,7 @@ def test_understood(words: str, options: Options) -> None:
         ("--perf=all", 2, "pykeepalived: --perf: "),
         ("--debug=D", 2, "pykeepalived: --debug: "),
         ("--no-mem-check", 2, "pykeepalived: --no-mem-check: "),
-        ("--nonsense", 2, "pykeepalived: unrecognized arguments: --nonsense; `pykeepalived --help` lists"),
+        ("--nonsense", 2, "unrecognized arguments: --nonsense; -f names a configuration, `pykeepalived --help` lists"),
         ("stray", 2, "pykeepalived: unrecognized arguments: stray"),
         ("-S local8", 2, "'local8' is no facility; 0 to 7, local0 to local7, user or daemon"),
         ("-u 8", 2, "'8' is no umask; an octal number, for example 022"),
@@ -65,6 +65,17 @@ def test_understood(words: str, options: Options) -> None:
 def test_refused(capsys: pytest.CaptureFixture[str], words: str, status: int, said: str) -> None:
     assert parse(words.split()) == status
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["-t", "--config-test"])
+def test_a_configuration_that_is_to_be_tested_is_not_written_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    file = tmp_path / "k.conf"
+    file.write_text("precious")
+    assert run([option, str(file)]) == 2
+    assert f"unrecognized arguments: {file}; -f names a configuration, " in capsys.readouterr().err
+    assert file.read_text() == "precious"
 
 
 @pytest.mark.parametrize(
