@@ -6,6 +6,7 @@ It changes nothing: the table is keepalived's, by its configuration file.
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from labkit.daemon.asking import Connection
 from labkit.daemon.places import places
@@ -23,11 +24,23 @@ def _parser() -> argparse.ArgumentParser:
     add("-c", "--connection", action="store_true", help="list connections")
     add("--stats", action="store_const", dest="form", const=Form.STATS, default=Form.PLAIN, help="counters")
     add("--rate", action="store_const", dest="form", const=Form.RATE, help="rates per second")
+    add("--thresholds", action="store_const", dest="form", const=Form.THRESHOLDS, help="bounds of connections")
+    add("--persistent-conn", action="store_const", dest="form", const=Form.PERSISTENT, help="persistent clients")
+    add("-t", "--tcp-service", dest="only", type=partial(_name, "TCP"), metavar="ADDRESS:PORT", help="this one alone")
+    add("-u", "--udp-service", dest="only", type=partial(_name, "UDP"), metavar="ADDRESS:PORT", help="this one alone")
+    add("--sctp-service", dest="only", type=partial(_name, "SCTP"), metavar="ADDRESS:PORT", help="this one alone")
+    add("-f", "--fwmark-service", dest="only", type=partial(_name, "FWM"), metavar="MARK", help="this one alone")
+    add("-6", "--ipv6", action="store_true", help="the mark is one of IPv6")
     add("--exact", action="store_true", help="large numbers in full")
     add("--timeout", action="store_true", help="refused: these are timeouts of IPVS")
     add("--daemon", action="store_true", help="list the daemons of connection synchronisation")
-    add("--sort", action="store_true", help="sort (always)")
+    add("--sort", "--nosort", action="store_true", help="sort (always)")
     return parser
+
+
+def _name(kind: str, written: str) -> str:
+    """Return how a list calls a service (`service_name`)."""
+    return f"{kind:<4} {written}"
 
 
 def run(argv: Sequence[str]) -> int:
@@ -35,8 +48,8 @@ def run(argv: Sequence[str]) -> int:
     options, others = _parser().parse_known_args(argv)
     if others:
         sys.stderr.write(
-            f"ipvsadm: `{others[0]}`: this director balances by nftables, and keepalived keeps the table: "
-            "change keepalived.conf and reload\n"
+            f"ipvsadm: `{others[0]}`: this director balances by nftables, and keepalived keeps the table; here are "
+            "lists only (ipvsadm -h); to change it, change keepalived.conf and reload\n"
         )
         return 2
     if options.timeout:
@@ -51,7 +64,12 @@ def run(argv: Sequence[str]) -> int:
     if options.connection:
         sys.stdout.write(connections_text(table))
     elif not options.daemon:  # nftables synchronise nothing
-        sys.stdout.write(text(table, options.form, exact=options.exact))
+        only = (options.only or "") + (" IPv6" if options.only and options.ipv6 else "")
+        listed = text(table, options.form, exact=options.exact, only=only)
+        sys.stdout.write(listed)
+        if not listed:
+            sys.stderr.write("No such service\n")
+            return 1
     return 0
 
 

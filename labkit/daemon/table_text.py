@@ -17,14 +17,21 @@ class Form(StrEnum):
     PLAIN = ""
     STATS = "stats"
     RATE = "rate"
+    THRESHOLDS = "thresholds"
+    PERSISTENT = "persistent"
 
 
-def text(table: TableReport, form: Form = Form.PLAIN, *, exact: bool = False) -> str:
-    """Return the services that the kernel has; `exact` writes large numbers in full."""
-    lines = [_TITLE, *_HEADINGS[form]]
-    for service in table.services:
-        if service.listed:
-            lines += _service(service, form, exact=exact)
+def text(table: TableReport, form: Form = Form.PLAIN, *, exact: bool = False, only: str = "") -> str:
+    """Return the services that the kernel has; `exact` writes large numbers in full, `only` is the name of a service.
+
+    Nothing is returned for a service that is not there.
+    """
+    wanted = [one for one in table.services if one.listed and only in ("", service_name(one))]
+    if only and not wanted:
+        return ""
+    lines = [*_HEADINGS[form]] if only else [_TITLE, *_HEADINGS[form]]
+    for service in wanted:
+        lines += _service(service, form, exact=exact)
     return "\n".join(lines) + "\n"
 
 
@@ -41,6 +48,14 @@ _HEADINGS = {
         f"{'Prot LocalAddress:Port':<33}      CPS    InPPS   OutPPS    InBPS   OutBPS",
         "  -> RemoteAddress:Port",
     ),
+    Form.THRESHOLDS: (
+        f"{'Prot LocalAddress:Port':<33} Uthreshold Lthreshold ActiveConn InActConn ",
+        "  -> RemoteAddress:Port",
+    ),
+    Form.PERSISTENT: (
+        f"{'Prot LocalAddress:Port':<33} Weight    PersistConn ActiveConn InActConn ",
+        "  -> RemoteAddress:Port",
+    ),
 }
 
 
@@ -50,7 +65,7 @@ def _service(service: ServiceRow, form: Form, *, exact: bool) -> Iterator[str]:
     yield f"{name} {_options(service)}" if figures is None else f"{name:<33}{figures(service.traffic)}"
     for server in service.servers:
         if server.listed:
-            yield _plain(server) if figures is None else f"  -> {place(server):<28}{figures(server.traffic)}"
+            yield _plain(server, form) if figures is None else f"  -> {place(server):<28}{figures(server.traffic)}"
 
 
 def service_name(service: ServiceRow) -> str:
@@ -75,9 +90,13 @@ def _options(service: ServiceRow) -> str:
     return " ".join(word for word in words if word)
 
 
-def _plain(server: ServerRow) -> str:
-    way = _FORWARDING[server.forwarding]
-    return f"  -> {place(server):<28} {way:<7} {server.weight:<6} {server.active:<10} {server.inactive:<10}"
+def _plain(server: ServerRow, form: Form) -> str:
+    head, busy = f"  -> {place(server):<28}", f"{server.active:<10} {server.inactive:<10}"
+    if form is Form.THRESHOLDS:
+        return f"{head} {server.upper:<10} {server.lower:<10} {busy}"
+    if form is Form.PERSISTENT:
+        return f"{head} {server.weight:<9} {server.persistent:<11} {busy}"
+    return f"{head} {_FORWARDING[server.forwarding]:<7} {server.weight:<6} {busy}"
 
 
 def _figures(form: Form, *, exact: bool) -> Callable[[Traffic], str] | None:
@@ -88,7 +107,7 @@ def _figures(form: Form, *, exact: bool) -> Callable[[Traffic], str] | None:
         numbers = (row.connection_rate, row.packet_in_rate, row.packet_out_rate, row.byte_in_rate, row.byte_out_rate)
         return _numbers(numbers, exact=exact)
 
-    return {Form.PLAIN: None, Form.STATS: stats, Form.RATE: rates}[form]
+    return {Form.STATS: stats, Form.RATE: rates}.get(form)
 
 
 def _numbers(numbers: tuple[int, ...], *, exact: bool) -> str:

@@ -23,6 +23,10 @@ def test_the_table_is_what_ipvsadm_shows(own: Labkit) -> None:
     table = own("lvs", "director1")
     assert "TCP  192.168.1.20:80 rr\n  -> 10.0.0.50:80                 Masq    1      0          0         \n" in table
     assert own("exec", "director1", "ipvsadm", "-Ln") == table
+    one = own("exec", "director1", "ipvsadm", "-Ln", "-t", "192.168.1.20:80", "--thresholds")
+    assert one.splitlines()[0].split()[-4:] == ["Uthreshold", "Lthreshold", "ActiveConn", "InActConn"]
+    assert one.splitlines()[2].startswith("TCP  192.168.1.20:80 ")
+    assert own("exec", "director1", "ipvsadm", "-Ln", "-u", "192.168.1.20:80", status=1) == "No such service\n"
     assert "keepalived keeps the table" in own("exec", "director1", "ipvsadm", "-C", status=2)
     assert "none of IPVS's timeouts" in own("exec", "director1", "ipvsadm", "-L", "--timeout", status=2)
     assert "[2J" not in own("exec", "director1", "pykeepalived", "status")

@@ -174,6 +174,9 @@ def test_the_whole_table_is_written_as_ipvsadm_writes_it(ipvs: Ipvs) -> None:
     assert text(table) == printed("-Ln")
     assert text(table, Form.STATS) == printed("-Ln", "--stats")
     assert text(table, Form.RATE) == printed("-Ln", "--rate")
+    assert text(table, Form.THRESHOLDS) == printed("-Ln", "--thresholds")
+    assert text(table, Form.PERSISTENT) == printed("-Ln", "--persistent-conn")
+    assert text(table, only="TCP  10.0.0.1:80") == printed("-Ln", "-t", "10.0.0.1:80")
 
 
 @pytest.mark.parametrize("scheduler", [name for name in Scheduler if name is not Scheduler.TWOS])
