@@ -33,6 +33,7 @@ TIMERS = {
     "daemon/announcing.py": "labkit.vrrp.pacing says when",
     "daemon/balancing.py": "the end of the daemon is waited for",
     "daemon/children.py": "a command is started in the next turn of the loop",
+    "daemon/inquiry.py": "a process that hangs is not waited for",
     "daemon/duplicates.py": "labkit.vrrp.duplicates says when; an ear rests",
     "daemon/files.py": "a file that inotify does not tell of is looked at again",
     "daemon/hooks.py": "startup and shutdown scripts have their time",

@@ -64,7 +64,7 @@ class Answers:
             report = self._dumper.report(snapshot)
             if table is not None:
                 deliveries = _summed((*report.deliveries, *table.deliveries))
-                report = replace(report, table=table.report, deliveries=deliveries)
+                report = replace(report, table=replace(table.report, problem=table.problem), deliveries=deliveries)
             client.reply({"ok": True, "report": to_json(report)})
 
         parent.inquiry.want(told)

@@ -3,8 +3,13 @@
 from collections import deque
 from collections.abc import Callable
 
+from labkit.daemon.loop import Loop
 from labkit.daemon.messages import AskPage, AskTable, Common, Page, RouterState, Table
+from labkit.kernel.process import now
+from labkit.trace import SECOND, Micros
 from labkit.values import dataclass
+
+_PATIENCE: Micros = 2 * SECOND  # with a process of checks that hangs: what VRRP does is told all the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,27 +72,49 @@ class Inquiry:
             self._next()
 
 
+class _Question:
+    """One question for the table, answered once."""
+
+    def __init__(self, answer: Callable[[Table | None], None]) -> None:
+        self._answer: Callable[[Table | None], None] | None = answer
+
+    def answer(self, table: Table | None) -> None:
+        """Answer it, unless that was done."""
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer(table)
+
+    def give_up(self) -> None:
+        """Say that there is no answer."""
+        from labkit.daemon.report import TableReport  # where a process hangs, and nowhere else
+
+        self.answer(Table(report=TableReport(by=""), problem="the process of checks does not answer"))
+
+
 class Tables:
     """The parent's questions to the balancing process: its table, as often as somebody asks."""
 
-    def __init__(self, ask: Callable[[AskTable], bool]) -> None:
+    def __init__(self, ask: Callable[[AskTable], bool], loop: Loop) -> None:
         """Ask with `ask`, which answers False where there is nobody to ask."""
         self._ask = ask
-        self._asking: deque[Callable[[Table | None], None]] = deque()
+        self._loop = loop
+        self._asking: deque[_Question] = deque()
 
     def want(self, answer: Callable[[Table | None], None], *, connections: bool = False) -> None:
-        """Call `answer` with the table of now; with None where nothing balances."""
+        """Call `answer` with the table of now, or why it is not told; with None where nothing balances."""
         if self._ask(AskTable(connections=connections)):
-            self._asking.append(answer)
+            question = _Question(answer)
+            self._asking.append(question)
+            self._loop.at(now() + _PATIENCE, question.give_up)
         else:
             answer(None)
 
     def told(self, table: Table) -> None:
         """Take an answer: they come in the order of the questions."""
         if self._asking:
-            self._asking.popleft()(table)
+            self._asking.popleft().answer(table)
 
     def gone(self) -> None:
         """Answer everybody that the process has ended."""
         while self._asking:
-            self._asking.popleft()(None)
+            self._asking.popleft().answer(None)

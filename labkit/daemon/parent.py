@@ -84,7 +84,7 @@ class Parent:
         self._children = (self.vrrp, self.checkers)
         self._main = self.vrrp if settings.vrrp else self.checkers  # what the daemon is for
         self.inquiry = Inquiry(self.vrrp.send)
-        self.tables = Tables(self.checkers.send)
+        self.tables = Tables(self.checkers.send, self._loop)
         self._following = Following(self.checkers.send)
         self._control: ControlServer | None = None
         self._reload_times = ReloadTimes(log.say)

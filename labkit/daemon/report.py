@@ -248,9 +248,13 @@ class ConnectionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableReport:
-    """The table of a director: who balances (IPVS or nftables), services, and connections where they were asked for."""
+    """The table of a director: who balances (IPVS or nftables), services, and connections where they were asked for.
+
+    `problem` is why it is not told.
+    """
 
     by: str
+    problem: str = ""
     services: tuple[ServiceRow, ...] = ()
     connections: tuple[ConnectionRow, ...] = ()
 

@@ -33,6 +33,7 @@ def render(report: Report, *, colour: bool = False) -> str:
     for router in report.routers:
         lines += ["", *_router(router, report, pen)]
     if report.table is not None:
+        lines += ["", f"{pen('balancing', _BOLD)}  {pen(report.table.problem, _RED)}"] if report.table.problem else []
         for service in report.table.services:
             lines += ["", *_service(service, report.table.by, pen)]
     lines += _below(report, pen)

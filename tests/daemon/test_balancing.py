@@ -165,6 +165,21 @@ def test_the_process_of_checks_dies_and_comes_back_unnoticed(balanced: Balanced,
     eventually(lambda: balanced.ask() == "refused", within=10)
 
 
+@pytest.mark.parametrize("balanced", [NAT], indirect=True, ids=["nat"])
+def test_a_process_of_checks_that_hangs_keeps_the_status_from_nobody(balanced: Balanced, begin: Begin) -> None:
+    daemon = begin(whole(balanced) + instance(150, vip="192.168.1.40"))
+    ready(daemon)
+    daemon.wait_log("Entering MASTER STATE")
+    checkers = int((daemon.home / "checkers.pid").read_text())
+    os.kill(checkers, signal.SIGSTOP)
+    asked = f"{sys.executable} -m labkit.daemon.main status --control {daemon.home / 'pid.sock'}"
+    status = run(balanced.director, asked)
+    assert "MASTER since" in status
+    assert "balancing  the process of checks does not answer" in status
+    os.kill(checkers, signal.SIGCONT)
+    eventually(lambda: "192.168.1.20:80 rr  UP" in run(balanced.director, asked), within=10)
+
+
 def test_either_half_runs_alone(balanced: Balanced, begin: Begin) -> None:
     daemon = begin(whole(balanced) + instance(150, vip="192.168.1.40"), "-P")
     daemon.wait_log("Entering MASTER STATE")
