@@ -32,6 +32,7 @@ from labkit.trace import SECOND, Micros
 from labkit.values import dataclass, field, replace
 
 T = TypeVar("T")
+_LONGEST_LABEL = 63  # bytes (RFC 1035 2.3.4)
 _DIGEST = expression(r"[0-9a-fA-F]{32}")
 
 
@@ -170,11 +171,12 @@ class _Builder:
 
     def _dns(self, connection: Connection) -> DnsCheck:
         section = self.section
-        return DnsCheck(
-            connection=connection,
-            kind=section.get(balancing.DNS_TYPE) or "SOA",
-            name=section.get(balancing.DNS_NAME) or ".",
-        )
+        name: str = section.get(balancing.DNS_NAME) or "."
+        labels = name.removesuffix(".").split(".") if name != "." else []
+        if not all(1 <= len(label.encode()) <= _LONGEST_LABEL for label in labels):
+            message = f"a part of `{name}` has no letter, or more than {_LONGEST_LABEL}"
+            self.complaints.error(section.span(balancing.DNS_NAME), message, "write a name such as www.example.org")
+        return DnsCheck(connection=connection, kind=section.get(balancing.DNS_TYPE) or "SOA", name=name)
 
     def _misc(self) -> MiscCheck | None:
         section = self.section

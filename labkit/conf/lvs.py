@@ -77,6 +77,7 @@ class _Builder:
     def build(self) -> VirtualServer | None:
         errors = self.complaints.errors
         self._check_presence()
+        self._check_effect()
         keys = self._keys()
         servers = self._servers(keys)
         self._check_persistence(keys)
@@ -114,6 +115,19 @@ class _Builder:
             if section.lacks(keyword):
                 message = f"this virtual_server has no `{keyword.name}`; {taken} is taken"
                 self.complaints.warning(section.span(), message, f"add `{keyword.name} {taken}`")
+
+    def _check_effect(self) -> None:
+        """Warn of what stands there in vain, which keepalived ignores with a message."""
+        section = self.section
+        for keyword in (balancing.WITH_PORT, balancing.FALLBACK):
+            if section.says(keyword) and self.scheduler not in (Scheduler.SH, Scheduler.MH):
+                written = section.statements[keyword.name].words[0]
+                if not written.startswith("flag-"):  # the kernel's own name: for whatever scheduler it has
+                    message = f"`{written}` has no effect with `lb_algo {self.scheduler}`"
+                    self.complaints.warning(section.span(keyword), message, "remove it, or write `lb_algo sh` or `mh`")
+        if self.title is not None and self.title.fwmark and section.says(balancing.HA_SUSPEND):
+            message = "`ha_suspend` has no effect for a firewall mark, which has no address to wait for"
+            self.complaints.warning(section.span(balancing.HA_SUSPEND), message, "remove it")
 
     # --- the service --------------------------------------------------------------------------------------------------
 

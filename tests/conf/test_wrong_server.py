@@ -240,6 +240,41 @@ from tests.conf.samples import SERVER, said
         ),
         pytest.param(
             "delay_loop 10",
+            "sh-port\n    mh-fallback",
+            [
+                "2:5: warning: `sh-port` has no effect with `lb_algo rr`; remove it, or write `lb_algo sh` or `mh`",
+                "3:5: warning: `mh-fallback` has no effect with `lb_algo rr`; remove it, or write `lb_algo sh` or `mh`",
+            ],
+            id="flags-of-sh",
+        ),
+        pytest.param("lb_algo rr", "lb_algo sh\n    sh-port\n    sh-fallback", [], id="flags"),
+        pytest.param("delay_loop 10", "flag-1\n    flag-2", [], id="flags-of-the-kernel"),
+        pytest.param(
+            "TCP_CHECK {\n            connect_timeout 5",
+            "DNS_CHECK {\n            name a..b",
+            ["9:18: a part of `a..b` has no letter, or more than 63; write a name such as www.example.org"],
+            id="dns-name",
+        ),
+        pytest.param(
+            "TCP_CHECK {\n            connect_timeout 5",
+            "DNS_CHECK {\n            name a.b.",
+            [],
+            id="dns-name-with-dot",
+        ),
+        pytest.param(
+            "TCP_CHECK {\n            connect_timeout 5", "DNS_CHECK {\n            name .", [], id="dns-root"
+        ),
+        pytest.param(
+            "192.168.1.20 80 {\n    delay_loop 10\n    protocol TCP",
+            "fwmark 7 {\n    ha_suspend",
+            [
+                "2:5: warning: `ha_suspend` has no effect for a firewall mark, which has no address to wait for; "
+                "remove it"
+            ],
+            id="ha-suspend-of-a-mark",
+        ),
+        pytest.param(
+            "delay_loop 10",
             "sorry_server fd00::9 80",
             ["2:18: fd00::9 is not of the family of 192.168.1.20; write an IPv4 address, or `lb_kind TUN`"],
             id="sorry-family",
