@@ -36,7 +36,7 @@ class PidFile:
 
         Raises:
             AlreadyRunningError: another process holds it.
-            PidFileError: it cannot be opened or made.
+            PidFileError: it cannot be opened or made, or holds something else than a number.
         """
         while True:
             try:
@@ -53,6 +53,9 @@ class PidFile:
             if _same_file(path, descriptor):
                 break
             os.close(descriptor)  # its holder removed it between our open and our lock
+        if not _holds_number(descriptor):
+            os.close(descriptor)
+            raise PidFileError(f"{path} is no pid file, it holds something else than a number; name another with -p")
         _write_number(descriptor)
         return cls(path, descriptor)
 
@@ -67,6 +70,12 @@ def _same_file(path: Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
+
+
+def _holds_number(descriptor: int) -> bool:
+    """Tell whether a file is empty or a pid file: anything else is somebody's, and would be overwritten."""
+    content = os.pread(descriptor, 64, 0).strip()
+    return not content or content.isdigit()
 
 
 def _write_number(descriptor: int) -> None:

@@ -45,3 +45,11 @@ def test_a_place_where_no_file_can_be_is_refused_in_words(tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(PidFileError, match="cannot make the pid file"):
         PidFile.take(tmp_path / "file" / "keepalived.pid")
+
+
+def test_a_file_that_is_no_pid_file_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "keepalived.conf"
+    path.write_text("precious")
+    with pytest.raises(PidFileError, match=r"is no pid file, it holds something else than a number; name another with"):
+        PidFile.take(path)
+    assert path.read_text() == "precious"
