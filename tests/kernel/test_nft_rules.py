@@ -72,7 +72,7 @@ def state(*methods: Forwarding, key: ServiceKey = VIP, server: str = "10.0.0.5",
     ],
 )
 def test_what_nftables_cannot_do_is_said_with_who_can(wanted: ServiceState, reason: str) -> None:
-    assert refusal(wanted) == f"{wanted.service.key}: {reason}; {IPVS}"
+    assert refusal(wanted) == f"{reason}; {IPVS}"
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ class NftPlane:
                     commands += _removal(gone)
                 continue
             if reason := refusal(change.new):
-                raise NftError(reason)
+                raise NftError(f"{change.new.service.key}: {reason}")
             key = change.new.service.key
             old = places.get(key)
             nat = _is_nat(change.new, old)

@@ -17,7 +17,7 @@ _SCHEDULERS = {
 def refusal(state: ServiceState) -> str:
     """Return why the nftables data plane cannot do this service, with what can instead; empty where it can."""
     found = list(_reasons(state))
-    return f"{state.service.key}: {'; '.join(found)}; {_INSTEAD}" if found else ""
+    return f"{'; '.join(found)}; {_INSTEAD}" if found else ""
 
 
 def _reasons(state: ServiceState) -> Iterator[str]:
