@@ -12,7 +12,7 @@ from labkit.values import dataclass, replace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packed:
-    """A configuration of `instances` (their names) and so many virtual `services`.
+    """A configuration of `instances` (their names) and so many virtual `services`; `static`: and of static things.
 
     `routing` is the part of the VRRP process, `balancing` that of the process of checks, both for `unpack`.
     """
@@ -20,8 +20,14 @@ class Packed:
     global_defs: GlobalDefs
     instances: tuple[str, ...]
     services: int
+    static: bool
     routing: bytes
     balancing: bytes
+
+    @property
+    def does_something(self) -> bool:
+        """Whether anything is configured."""
+        return bool(self.instances or self.services or self.static)
 
     @property
     def balances(self) -> bool:
@@ -35,6 +41,7 @@ def pack(config: Config) -> Packed:
         global_defs=config.global_defs,
         instances=tuple(instance.router.name for instance in config.instances),
         services=len(config.virtual_servers),
+        static=bool(config.static_addresses or config.static_routes or config.static_rules),
         routing=pickle.dumps(replace(config, virtual_servers=(), tls=None)),
         balancing=pickle.dumps(replace(config, scripts=(), instances=(), sync_groups=(), track_processes=())),
     )

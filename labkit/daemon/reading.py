@@ -86,8 +86,7 @@ def read_apart(file: str, config_id: str | None, *, all_files: bool) -> Reading:
 
 def unless_empty(reading: Reading, before: "Packed", file: str) -> Reading:
     """Refuse a file in which nothing is left of what was configured before: it is cut off, and nobody's wish."""
-    config = reading.config
-    if config is None or config.instances or config.services or not (before.instances or before.services):
+    if reading.config is None or reading.config.does_something or not before.does_something:
         return reading
     message = "nothing is left in this file of what is configured"
     hint = "write it again, or end the daemon with `pykeepalived stop`"
