@@ -17,7 +17,7 @@ pytestmark = pytest.mark.kernel
 
 @pytest.fixture(autouse=True)
 def bootable() -> None:
-    if lack := guest.missing():
+    if lack := guest.missing() or guest.hidden([str(ROOT)]):
         pytest.skip(lack)
 
 
@@ -44,6 +44,13 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setattr(guest, "KERNEL", "no-such-kernel")
     with pytest.raises(GuestError, match=r"sudo apt-get install user-mode-linux$"):
         guest.run(["true"], share=tmp_path)
+
+
+def test_what_a_guest_cannot_see_is_named() -> None:
+    assert guest.hidden(["/usr", "/tmp/labkit/.venv", "/run/x", "/home/tmp"]) == (
+        "a guest has a /tmp and a /run of its own: /run/x and /tmp/labkit/.venv must lie elsewhere"
+    )
+    assert guest.hidden(["/usr", "/home/tmp"]) == ""
 
 
 @pytest.mark.timeout(240)

@@ -19,6 +19,7 @@ from labkit.diagnostics import LabkitError
 
 KERNEL = "linux.uml"
 _MODULES = Path("/usr/lib/uml/modules")
+_ITS_OWN = ("tmp", "run")  # by init.sh
 _INIT = Path(__file__).with_name("init.sh")
 
 IPVS_MODULES = (
@@ -50,6 +51,12 @@ def missing() -> str:
     if not any(_MODULES.glob("*")):
         return f"the guest kernel's modules are not in {_MODULES}: sudo apt-get install --reinstall user-mode-linux"
     return ""
+
+
+def hidden(paths: Sequence[str]) -> str:
+    """Return in words which of the host's files a guest does not see, as it has its own there, or nothing."""
+    unseen = sorted(path for path in paths if Path(path).parts[1] in _ITS_OWN)
+    return f"a guest has a /tmp and a /run of its own: {' and '.join(unseen)} must lie elsewhere" if unseen else ""
 
 
 def run(

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+import labkit
 from labkit.diagnostics import LabkitError
 from labkit.lab.daemons import programs
 from labkit.lab.holding import hold
@@ -52,7 +53,8 @@ class UmlWorld:
 
     def missing(self) -> list[str]:
         """Return what keeps a guest from booting here, in words."""
-        return [*filter(None, [guest.missing()]), *why_no_namespaces()]
+        ours = (sys.prefix, str(Path(labkit.__file__).parent))
+        return [*filter(None, [guest.missing(), guest.hidden(ours)]), *why_no_namespaces()]
 
     def capabilities(self) -> dict[str, str]:
         """Return what the guest's kernel can do, by the modules that came with it, and which daemons are here."""
