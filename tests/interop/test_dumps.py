@@ -223,11 +223,17 @@ class _Dumps:
     def ask(self, number: int, name: str) -> str:
         file = self._folder / name
         os.kill(self.daemon.process.pid, number)
-        eventually(lambda: file.exists() and file.stat().st_size)
+        texts = ["", ""]
+
+        def whole() -> bool:
+            """C writes a piece at a time."""
+            texts[:] = texts[1], file.read_text() if file.exists() else ""
+            return texts[1] != "" and texts[0] == texts[1]
+
+        eventually(whole)
         assert file.stat().st_mode & 0o777 == 0o600
-        text = file.read_text()
         file.unlink()
-        return text
+        return texts[1]
 
     def close(self) -> None:
         self.daemon.close()
