@@ -85,6 +85,7 @@ def test_a_better_stranger_is_told_once_more_where_that_is_asked_for(s: Run) -> 
     yield s.adverts(1, 1)
     s.stray(Forged(priority=254))
     yield s.entered(1, "BACKUP")
+    yield s.entered(1, "MASTER")  # it may hold the address still when it says BACKUP
     yield s.owner(1)
 
 
