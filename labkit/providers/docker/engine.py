@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.diagnostics import LabkitError
 from labkit.lab import client
+from labkit.lab.export.target import IMAGE
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-IMAGE = "labkit-node"
 PYTHON = "/opt/labkit/bin/python"
 """The interpreter in the image."""
 

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from labkit.lab.export.target import IMAGE
 from labkit.lab.plan import Plan
 from labkit.lab.topology import Node
 from labkit.providers.docker import hub
-from labkit.providers.docker.engine import IMAGE, LAB, OWNER, PYTHON, Engine, EngineError, owner, refusals, remove
+from labkit.providers.docker.engine import LAB, OWNER, PYTHON, Engine, EngineError, owner, refusals, remove
 from labkit.providers.docker.line import Line
 from labkit.providers.netns.node import MAILBOX_LENGTH
 from labkit.providers.relay import Connection

@@ -53,12 +53,8 @@ class ContainerProvider(NetnsProvider):
         except TimeoutError:
             late = ", ".join(node.name for node in topology.nodes if node.name not in channels)
             raise DeployError(f"these containers did not start within {_NODES_WITHIN_S:.0f} s: {late}") from None
-        self.nodes = {node.name: NetnsNode(node, channels[node.name], None) for node in topology.nodes}
+        self.nodes = {node.name: NetnsNode(node, channels[node.name], pidfd=None) for node in topology.nodes}
         self.connect(topology)
-
-    def pidfd(self, node: str) -> int | None:
-        """Return none: the line carries no descriptors."""
-        return None
 
 
 def _plan() -> Plan:

@@ -11,7 +11,8 @@ from typing import Protocol
 
 import labkit
 from labkit.lab.catalog import share
-from labkit.providers.docker.engine import IMAGE, Engine, EngineError, refusals
+from labkit.lab.export.target import IMAGE
+from labkit.providers.docker.engine import Engine, EngineError, refusals
 
 _SOURCES = "labkit.sources"  # a label: what the image was made of
 _KEPT = 20  # lines of what was said before an error

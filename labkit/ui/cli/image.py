@@ -18,8 +18,9 @@ from labkit.ui.cli.plan import pairs
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing when all is well.")
 def image_command(base: str | None, arguments: tuple[str, ...], network: str | None, quiet: bool) -> None:
     """Build the image of nodes on the Docker engine, for --provider docker and for exported labs."""
-    from labkit.providers.docker import image  # not before it is wanted
-    from labkit.providers.docker.engine import IMAGE, Engine
+    from labkit.lab.export.target import IMAGE  # not before it is wanted
+    from labkit.providers.docker import image
+    from labkit.providers.docker.engine import Engine
 
     given = pairs(arguments, "--build-arg") | ({"BASE": base} if base else {})
     for line in image.build(Engine(), given, network):
