@@ -21,10 +21,10 @@ def hear_owner(ended: asyncio.Event, leash: socket.socket) -> None:
         ended.set()
 
 
-def tell(leash: socket.socket, progress: str) -> None:
-    """Tell who raises the lab how far it is."""
+def tell(leash: socket.socket, kind: str, words: str) -> None:
+    """Tell who raises the lab how far it is (`progress`), or why it could not be raised (`error`)."""
     with contextlib.suppress(OSError):
-        leash.sendall(json.dumps({"progress": progress}).encode() + b"\n")
+        leash.sendall(json.dumps({kind: words}).encode() + b"\n")
 
 
 def hold(
@@ -42,19 +42,14 @@ def hold(
         asyncio.run(live())
         status = 0
     except BaseExceptionGroup as errors:
-        _say(leash, "; ".join(str(error) for error in errors.exceptions))
+        tell(leash, "error", "; ".join(str(error) for error in errors.exceptions))
     except LabkitError as error:
-        _say(leash, str(error))
+        tell(leash, "error", str(error))
     except asyncio.CancelledError:
-        _say(leash, "given up")
+        tell(leash, "error", "given up")
     except Exception as error:  # the last frame of a process: it says why, then ends
-        _say(leash, f"the supervisor broke: {error!r}")
+        tell(leash, "error", f"the supervisor broke: {error!r}")
     finally:
         with contextlib.suppress(OSError):
             path.unlink()
         os._exit(status)
-
-
-def _say(leash: socket.socket, error: str) -> None:
-    with contextlib.suppress(OSError):
-        leash.sendall(json.dumps({"error": error}).encode() + b"\n")

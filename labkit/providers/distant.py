@@ -54,8 +54,8 @@ async def keep(
         elif not answer.done():
             answer.set_result(json.loads(data))
 
-    relay = Relay(await _unless(ended, reach(partial(tell, leash))), hear)
-    tell(leash, "raising the lab there")
+    relay = Relay(await _unless(ended, reach(partial(tell, leash, "progress"))), hear)
+    tell(leash, "progress", "raising the lab there")
     line = asyncio.ensure_future(relay.run())
     line.add_done_callback(lambda _: ended.set())
     raised = await _first(answer, ended, within_s)

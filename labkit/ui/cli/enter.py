@@ -1,6 +1,7 @@
 """`labkit exec` and `labkit shell`: be in a node."""
 
 import os
+import signal
 import sys
 
 import click
@@ -41,6 +42,7 @@ def _replace_self(name: str | None, node: str, argv: list[str]) -> None:
             from labkit.ui.cli import attached
 
             raise SystemExit(attached.run(connection, node, argv, environment))
+    from labkit.kernel.process import die_with_parent
     from labkit.providers.netns import linux  # only a namespace node is entered like this
 
     try:
@@ -49,7 +51,7 @@ def _replace_self(name: str | None, node: str, argv: list[str]) -> None:
         raise LabkitError(f"node {node} cannot be entered: {error}") from error
     pid = os.fork()  # the child is the first of us in the node's PID namespace
     if pid == 0:
-        linux.hang_up_with_parent()
+        die_with_parent(signal.SIGHUP)
         try:
             os.execvpe(argv[0], argv, environment)
         except OSError as error:
