@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from labkit.diagnostics import LabkitError, did_you_mean
+from labkit.lab.catalog import lab_names
 from labkit.lab.provider import Completed, Frame, LackingError, World
 from labkit.trace import Micros, Record
 
@@ -72,10 +73,22 @@ def choose(instance: str | None) -> str:
         if not labs:
             raise LabkitError("no lab is up; start one: labkit up failover")
         raise LabkitError(f"several labs are up, name one with --name: {', '.join(labs)}")
+    instance = instance.replace("/", "-")  # as `up` names a lab
     if instance not in labs:
-        hint = did_you_mean(instance, labs) if labs else f"start it: labkit up {instance}"
-        raise LabkitError(f"lab '{instance}' is not up; {hint}")
+        raise _not_up(instance, labs)
     return instance
+
+
+def _not_up(instance: str, labs: Sequence[str] = ()) -> LabkitError:
+    """Return what to say of a lab that is not among those that are up."""
+    startable = {name.replace("/", "-"): name for name in lab_names()}
+    if labs:
+        hint = did_you_mean(instance, labs)
+    elif instance in startable:
+        hint = f"start it: labkit up {startable[instance]}"
+    else:
+        hint = "none is; `labkit labs` shows which there are"
+    return LabkitError(f"lab '{instance}' is not up; {hint}")
 
 
 class Client:
@@ -93,7 +106,7 @@ class Client:
             self.socket.connect(str(runtime_folder() / f"{instance}.sock"))
         except OSError as error:
             self.socket.close()
-            raise LabkitError(f"lab '{instance}' is not up; start it: labkit up {instance}") from error
+            raise _not_up(instance) from error
         self.buffer = b""
         self.requests = 0
         self.records: list[Record] = []

@@ -7,7 +7,6 @@ It returns when it serves; the server goes on in the background until SIGTERM.
 
 import argparse
 import contextlib
-import ctypes
 import os
 import signal
 import sys
@@ -16,7 +15,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-_PR_SET_NAME = 15
+from labkit.kernel.process import set_process_name
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -45,7 +44,7 @@ def run(argv: Sequence[str]) -> int:
     if os.fork():
         return 0
     os.setsid()
-    ctypes.CDLL(None).prctl(_PR_SET_NAME, options.name.encode(), 0, 0, 0)
+    set_process_name(options.name)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     options.pid.write_text(f"{os.getpid()}\n")
     null = os.open(os.devnull, os.O_RDWR)

@@ -250,7 +250,7 @@ def test_both_keep_and_remove_the_same_servers(verdicts: dict[str, Verdicts], nu
 FILE_CHECKS = ("", "weight 0", "weight 0 reverse", "weight 10", "weight 10 reverse", "weight -3")
 OF_FILES = ("", "weight 2", "weight 2 reverse", "weight 0", "weight 0 reverse")
 WEIGHTS = {  # of servers of weight 5: with each of the checks, then with one that leaves it to each of the files
-    "1": "6 out 5 15 0 2 7 3 out 5",  # C looks at `weight 0 reverse` when the number is not 0 for once, and says nothing
+    "1": "6 out 5 15 0 2 7 3 out 5",  # C looks at `weight 0 reverse` after a number that is not 0, silently
     "-1": "4 out 5 0 15 8 3 7 out 5",
     "-100": "0 out 5 0 1005 305 0 205 out 5",
     "0": "5 5 out 5 5 5 5 5 5 out",

@@ -61,6 +61,18 @@ def test_a_lab_that_is_not_up() -> None:
         client.choose("failover")
 
 
+def test_a_lab_by_the_name_that_raised_it(listen: Listen) -> None:
+    listen("balance-dr")
+    assert client.choose("balance/dr") == "balance-dr"
+    with pytest.raises(LabkitError, match=r"^lab 'balance-nat' is not up; did you mean 'balance-dr'\?$"):
+        client.choose("balance/nat")
+
+
+def test_a_lab_that_nobody_knows() -> None:
+    with pytest.raises(LabkitError, match=r"^lab 'nosuch' is not up; none is; `labkit labs` shows which there are$"):
+        client.choose("nosuch")
+
+
 def test_the_only_lab_needs_no_name(listen: Listen) -> None:
     listen("failover")
     assert client.choose(None) == client.choose("failover") == "failover"

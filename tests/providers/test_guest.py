@@ -24,7 +24,7 @@ def bootable() -> None:
 def test_a_job_has_its_status_output_and_shared_folder(tmp_path: Path) -> None:
     script = "echo a word; cat /run/share/in; echo back > /run/share/out; touch /usr/x && modprobe -n ip_vs; exit 7"
     (tmp_path / "in").write_text("given\n")
-    outcome = guest.run(["sh", "-c", script], share=tmp_path, modules=())
+    outcome = guest.run(["sh", "-c", script], share=tmp_path)
     assert (outcome.status, outcome.output.splitlines()[:2]) == (7, ["a word", "given"])
     assert (tmp_path / "out").read_text() == "back\n"
     assert not Path("/usr/x").exists()
@@ -32,12 +32,12 @@ def test_a_job_has_its_status_output_and_shared_folder(tmp_path: Path) -> None:
 
 def test_a_guest_that_hangs_is_ended(tmp_path: Path) -> None:
     with pytest.raises(GuestError, match="did not come to its end within 4 s"):
-        guest.run(["sleep", "1000"], share=tmp_path, modules=(), within_s=4)
+        guest.run(["sleep", "1000"], share=tmp_path, within_s=4)
 
 
 def test_a_guest_without_a_result_says_so(tmp_path: Path) -> None:
     with pytest.raises(GuestError, match="ended without a result"):
-        guest.run(["sh", "-c", "echo o > /proc/sysrq-trigger; sleep 5"], share=tmp_path, modules=())
+        guest.run(["sh", "-c", "echo o > /proc/sysrq-trigger; sleep 5"], share=tmp_path)
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ _MNT_DETACH = 2
 _SYS_MOUNT_SETATTR = 442  # the same on every architecture
 _SYS_PIVOT_ROOT = {"x86_64": 155, "i686": 217, "armv7l": 218}.get(os.uname().machine, 41)
 _AT_FDCWD, _AT_RECURSIVE, _MOUNT_ATTR_RDONLY = -100, 0x8000, 0x1
-_PR_SET_NAME, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 15, 22, 2
+_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 _SECCOMP_ALLOW, _SECCOMP_SUCCEED = 0x7FFF0000, 0x00050000  # the latter: SECCOMP_RET_ERRNO with no error
 _SET_IDENTITY = {  # audit architecture; setuid, setgid, setreuid, setregid, setgroups, setresuid, setresgid
     "x86_64": (0xC000003E, (105, 106, 113, 114, 116, 117, 119)),
@@ -99,11 +99,6 @@ def pivot_root(root: Path) -> None:
     _checked("pivot_root", _libc.syscall(_SYS_PIVOT_ROOT, b".", b"."))
     _checked("umount of the old root", _libc.umount2(b".", _MNT_DETACH))
     os.chdir("/")
-
-
-def set_process_name(name: str) -> None:
-    """Set the name that `ps`, `killall` and /proc/PID/comm show; 15 bytes count."""
-    _libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
 def enter_user_namespace() -> None:

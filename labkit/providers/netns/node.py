@@ -36,6 +36,7 @@ from typing import NoReturn, Protocol, TypeAlias
 
 from labkit.kernel import links
 from labkit.kernel.netlink import Netlink
+from labkit.kernel.process import set_process_name
 from labkit.lab.provider import File
 from labkit.providers.netns import linux, root
 
@@ -123,7 +124,7 @@ class _Node:
         """Make the namespaces and the root, where they are not made, and hand the sockets over."""
         if self.spec.root is not None:
             self._unshare()
-        linux.set_process_name("init")
+        set_process_name("init")
         handed = self._sockets()
         self._send({"sockets": list(handed)}, handed.values())
         if self.spec.root is not None:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from labkit.conf import loader
-from labkit.daemon import runner, serve, start
+from labkit.daemon import packed, runner, serve, start
 from labkit.daemon.main import run as keepalived
+from labkit.kernel import timer
 from labkit.lab.web import run as web
 from labkit.providers.netns.node import Program
 
-PRELOADED: Final = (start, serve, loader, runner)
+PRELOADED: Final = (start, serve, loader, packed, runner, timer)
 """What `pykeepalived` loads when it is needed: here it is needed often."""
 
 PROGRAMS: Final[Mapping[str, Program]] = {

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -166,6 +167,7 @@ class NetnsProvider:
             KernelRefusedError, NamespaceError, OSError: the kernel refused something.
             DeployError: a node could not be made.
         """
+        gc.freeze()  # a collector that looked at what the nodes share would have every page of it copied
         linux.mount("tmpfs", _SCRATCH, "tmpfs", linux.MS_NOSUID, "mode=755")  # only this process sees it
         try:
             hosts = hosts_file(topology)

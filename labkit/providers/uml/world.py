@@ -93,7 +93,7 @@ def _boot(plan: Plan) -> socket.socket:
     settings = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"}
     guest.write_job(_HOME, [sys.executable, "-m", "labkit.providers.uml.inside"], settings)
     line, theirs = socket.socketpair()
-    command = guest.command(_HOME, (*guest.IPVS_MODULES, *guest.NETWORK_MODULES), MEMORY_MB, serial=theirs.fileno())
+    command = guest.command(_HOME, MEMORY_MB, serial=theirs.fileno())
     with (_HOME / "console").open("wb") as console, theirs:
         subprocess.Popen(
             command,
