@@ -57,6 +57,12 @@ def build_balancing(top: Section, config: Config | None, complaints: Complaints)
     return replace(config, virtual_servers=virtual_servers, tls=_build_tls(top.sections(balancing.SSL)))
 
 
+_IN_VAIN_BY_MARK: tuple[tuple[Leaf[Any], str], ...] = (
+    (balancing.HA_SUSPEND, "has no address to wait for"),
+    (balancing.PROTOCOL, "stands for packets of any protocol"),
+)
+
+
 def _file_weight(section: Section) -> Weighing:
     return section.get(trackers.FILE_WEIGHT) or Weighing(1)
 
@@ -125,9 +131,11 @@ class _Builder:
                 if not written.startswith("flag-"):  # the kernel's own name: for whatever scheduler it has
                     message = f"`{written}` has no effect with `lb_algo {self.scheduler}`"
                     self.complaints.warning(section.span(keyword), message, "remove it, or write `lb_algo sh` or `mh`")
-        if self.title is not None and self.title.fwmark and section.says(balancing.HA_SUSPEND):
-            message = "`ha_suspend` has no effect for a firewall mark, which has no address to wait for"
-            self.complaints.warning(section.span(balancing.HA_SUSPEND), message, "remove it")
+        if self.title is not None and self.title.fwmark:
+            for keyword, why in _IN_VAIN_BY_MARK:
+                if section.has(keyword):
+                    message = f"`{keyword.name}` has no effect for a firewall mark, which {why}"
+                    self.complaints.warning(section.span(keyword), message, "remove it")
 
     # --- the service --------------------------------------------------------------------------------------------------
 

@@ -112,7 +112,7 @@ class Balancer:
             self._handle(Wake())
         self._services.tend()
 
-    def _handle(self, event: Event, *, starting: bool = False) -> None:
+    def _handle(self, event: Event) -> None:
         """Tell the director of an event and do what it decides."""
         actions = self._director.handle(event, now())
         told = []
@@ -122,19 +122,19 @@ class Balancer:
             else:
                 told.append(action)
         if told:
-            self._tell(told, event, starting=starting)
+            self._tell(told, event)
 
-    def _tell(self, actions: Sequence[Action], event: Event, *, starting: bool) -> None:
+    def _tell(self, actions: Sequence[Action], event: Event) -> None:
         """Bring the table, the log, the trace and everybody else up to what was decided."""
         self._services.take(actions)
         if self._config is None:
             return
         farewell = isinstance(event, Stop)
-        for line in () if farewell else tell(actions, self._known, starting=starting):
+        for line in () if farewell else tell(actions, self._known):
             self._log.say(line)
         for kind, data in records(actions, self._known):
             self._tracer.say(kind, data)
-        self._herald.tell(actions, starting=starting, farewell=farewell)
+        self._herald.tell(actions, farewell=farewell)
 
     def _stop(self) -> None:
         """Take every service out, end checks, and let scripts come to their end."""
@@ -257,7 +257,7 @@ class Balancer:
         self._ipvs.configure(defs)
         self._herald.configure(config, starting=starting)
         self._handle(self._addresses())
-        self._handle(Configure(servers=tuple(server.core for server in config.virtual_servers)), starting=starting)
+        self._handle(Configure(servers=tuple(server.core for server in config.virtual_servers)))
         self._stir()
         for line in activating(config.virtual_servers) if starting else ():
             self._log.explain(line)

@@ -42,6 +42,6 @@ class BalancingHerald(Ways):
         if starting and defaults.rs_init_notifies:
             self.carry(self._editor.initial())
 
-    def tell(self, actions: Iterable[Action], *, starting: bool = False, farewell: bool = False) -> None:
+    def tell(self, actions: Iterable[Action], *, farewell: bool = False) -> None:
         """Tell of actions that were decided together."""
-        self.carry(self._editor.news(actions, starting=starting, farewell=farewell))
+        self.carry(self._editor.news(actions, farewell=farewell))

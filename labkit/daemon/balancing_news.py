@@ -169,7 +169,7 @@ class BalancingEditor:
             for server, notifies in zip(virtual.core.servers, virtual.servers, strict=True):
                 yield ServerNews(virtual=virtual, server=server, notifies=notifies, up=True, initial=True)
 
-    def news(self, actions: Iterable[Action], *, starting: bool = False, farewell: bool = False) -> list[BalancingNews]:
+    def news(self, actions: Iterable[Action], *, farewell: bool = False) -> list[BalancingNews]:
         """Return what actions that were decided together amount to, in their order."""
         decided = list(actions)
         settled: dict[tuple[ServiceKey, object], Settled[CheckId]] = {
@@ -179,7 +179,7 @@ class BalancingEditor:
         for action in decided:
             if isinstance(action, QuorumChanged) and action.service in self._virtual:
                 word = "up" if action.up else "down"
-                head = f"Starting with quorum {word}" if starting else f"{'Gained' if action.up else 'Lost'} quorum"
+                head = f"Starting with quorum {word}" if action.first else f"{'Gained' if action.up else 'Lost'} quorum"
                 sentence = f"{head} {quorum_figures(action)}"
                 virtual = self._virtual[action.service]
                 found.append(QuorumNews(virtual=virtual, up=action.up, sentence=sentence, farewell=farewell))

@@ -54,7 +54,7 @@ Known: TypeAlias = Mapping[ServiceKey, VirtualServer]
 """The virtual servers of the configuration: built once, for what is said of thousands of checks a second."""
 
 
-def tell(actions: Iterable[Action], known: Known, *, starting: bool = False) -> Iterator[str]:
+def tell(actions: Iterable[Action], known: Known) -> Iterator[str]:
     """Yield the lines for actions that were decided together."""
     for action in actions:
         match action:
@@ -72,7 +72,7 @@ def tell(actions: Iterable[Action], known: Known, *, starting: bool = False) -> 
                 change = f"from {action.old} to {action.new}"
                 yield f"Changing weight {change} for active service {name} of VS {action.service}"
             case QuorumChanged():
-                yield from _quorum_changed(action, known, starting=starting)
+                yield from _quorum_changed(action, known)
 
 
 def records(actions: Iterable[Action], known: Known) -> Iterator[tuple[Kind, dict[str, Value]]]:
@@ -181,15 +181,15 @@ def quorum_figures(action: QuorumChanged) -> str:
     return f"{action.quorum}{sign}{action.hysteresis}={bound} {'<=' if action.up else '>'} {action.weight}"
 
 
-def _quorum_changed(action: QuorumChanged, known: Known, *, starting: bool) -> Iterator[str]:
+def _quorum_changed(action: QuorumChanged, known: Known) -> Iterator[str]:
     key = action.service
-    head = "Gained quorum" if action.up else "Starting with quorum down" if starting else "Lost quorum"
+    head = "Gained quorum" if action.up else "Starting with quorum down" if action.first else "Lost quorum"
     yield f"{head} {quorum_figures(action)} for VS {key}"
     virtual = known.get(key)
     if virtual is None or virtual.core.sorry is None:
         return
     sorry = server_name(key, virtual.core.sorry)
-    if action.up and not starting:
+    if action.up and not action.first:
         yield f"Removing sorry server {sorry} from VS {key}"
         yield f"Adding alive servers to the pool for VS {key}"
     elif not action.up:

@@ -119,13 +119,17 @@ class WeightChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuorumChanged:
-    """A virtual server gained or lost its quorum, with the sum of the weights of its healthy servers."""
+    """A virtual server gained or lost its quorum, with the sum of the weights of its healthy servers.
+
+    `first`: it is new, and had none to lose.
+    """
 
     service: ServiceKey
     up: bool
     weight: int
     quorum: int
     hysteresis: int
+    first: bool = False
 
 
 Action: TypeAlias = SetService | ServerChanged | WeightChanged | QuorumChanged | CheckAction[CheckId]

@@ -73,9 +73,11 @@ class VirtualServer:
             up = weight >= config.quorum  # nothing was lost yet that would have to be regained
         if up == self.quorum_up:
             return []
-        self.quorum_up = up
-        figures = {"weight": weight, "quorum": config.quorum, "hysteresis": config.hysteresis}
-        return [QuorumChanged(service=config.key, up=up, **figures)]
+        first, self.quorum_up = self.quorum_up is None, up
+        quorum, hysteresis = config.quorum, config.hysteresis
+        return [
+            QuorumChanged(service=config.key, up=up, weight=weight, quorum=quorum, hysteresis=hysteresis, first=first)
+        ]
 
     def _tell(self) -> list[SetService]:
         state = self.desired()
@@ -128,6 +130,6 @@ class VirtualServer:
                 if server.up
             ]
             if self.quorum_up:
-                figures = {"weight": 0, "quorum": self.config.quorum, "hysteresis": self.config.hysteresis}
-                actions.append(QuorumChanged(service=key, up=False, **figures))
+                quorum, hysteresis = self.config.quorum, self.config.hysteresis
+                actions.append(QuorumChanged(service=key, up=False, weight=0, quorum=quorum, hysteresis=hysteresis))
         return actions + [SetService(key=key, state=None) for key in self.config.keys]

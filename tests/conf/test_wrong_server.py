@@ -274,6 +274,15 @@ from tests.conf.samples import SERVER, said
             id="ha-suspend-of-a-mark",
         ),
         pytest.param(
+            "192.168.1.20 80 {",
+            "fwmark 7 {",
+            [
+                "3:14: warning: `protocol` has no effect for a firewall mark, which stands for packets of any "
+                "protocol; remove it"
+            ],
+            id="protocol-of-a-mark",
+        ),
+        pytest.param(
             "delay_loop 10",
             "sorry_server fd00::9 80",
             ["2:18: fd00::9 is not of the family of 192.168.1.20; write an IPv4 address, or `lb_kind TUN`"],

@@ -1,5 +1,8 @@
 """What is told of servers, in C keepalived's lines, scripts and letters (captured from keepalived 2.2.7)."""
 
+from dataclasses import replace
+from ipaddress import IPv4Address
+
 import pytest
 
 from labkit.conf.loader import loads
@@ -10,6 +13,7 @@ from labkit.daemon.balancing_words import activating, records, shutting_down, te
 from labkit.lvs.check import Result, Run, Settled
 from labkit.lvs.director import Director
 from labkit.lvs.events import Action, Answered, CheckId, Configure, Event, Stop, Wake
+from labkit.lvs.model import Protocol, ServiceKey
 from labkit.trace import Kind
 
 CONF = """
@@ -39,6 +43,7 @@ virtual_server 192.168.1.20 80 {{
 }}
 """
 VS = "[192.168.1.20]:tcp:80"
+OTHER = ServiceKey(protocol=Protocol.TCP, address=IPv4Address("192.168.1.30"), port=80)
 TWO, THREE = "[127.0.0.2]:tcp:802", "[127.0.0.3]:tcp:803"
 FAILED = Result(ok=False, detail="connection refused")
 
@@ -59,13 +64,13 @@ class Story:
         self.news: list[BalancingNews] = []
         self.log: list[str] = []
         self.traced: list[tuple[Kind, dict[str, object]]] = []
-        self._handle(Configure(servers=tuple(one.core for one in self.servers)), starting=True)
+        self.handle(Configure(servers=tuple(one.core for one in self.servers)))
 
-    def _handle(self, event: Event, *, starting: bool = False) -> list[Action]:
+    def handle(self, event: Event) -> list[Action]:
         actions = self.director.handle(event, self.now)
         farewell = isinstance(event, Stop)
-        self.news += self.editor.news(actions, starting=starting, farewell=farewell)
-        self.log += tell(actions, self.known, starting=starting)
+        self.news += self.editor.news(actions, farewell=farewell)
+        self.log += tell(actions, self.known)
         self.traced += [(kind, dict(data)) for kind, data in records(actions, self.known)]
         return actions
 
@@ -73,13 +78,13 @@ class Story:
         """Let checks run; those of addresses that end in one of `dead` fail."""
         for _ in range(seconds):
             self.now += 1_000_000
-            for action in self._handle(Wake()):
+            for action in self.handle(Wake()):
                 if isinstance(action, Run):
                     ok = str(action.check.server[0])[-1] not in dead
-                    self._handle(Answered(check=action.check, result=Result(ok=True) if ok else FAILED))
+                    self.handle(Answered(check=action.check, result=Result(ok=True) if ok else FAILED))
 
     def stop(self) -> None:
-        self._handle(Stop())
+        self.handle(Stop())
 
     @property
     def lines(self) -> list[str]:
@@ -93,6 +98,15 @@ class Story:
     def letters(self) -> list[tuple[str, str]]:
         told = [news.mail(self.defaults) for news in self.news]
         return [(mail.subject, mail.text) for mail in told if mail is not None]
+
+
+def test_a_service_that_a_reload_adds_had_no_sorry_server_in_its_place() -> None:
+    story = Story()
+    story.log.clear()
+    new = replace(story.servers[0].core, service=replace(story.servers[0].core.service, key=OTHER))
+    story.known[OTHER] = replace(story.servers[0], core=new)
+    story.handle(Configure(servers=(story.servers[0].core, new)))
+    assert story.log == [f"Gained quorum 1+0=1 <= 2 for VS {OTHER}"]
 
 
 def test_servers_come_and_go() -> None:

@@ -99,7 +99,7 @@ def test_servers_are_in_the_table_from_the_start() -> None:
 def test_the_start_tells_the_quorum() -> None:
     director = Director()
     first, second = director.handle(Configure(servers=(virtual(server(1), server(2)),)), 0)
-    assert first == QuorumChanged(service=KEY, up=True, weight=2, quorum=1, hysteresis=0)
+    assert first == QuorumChanged(service=KEY, up=True, weight=2, quorum=1, hysteresis=0, first=True)
     assert isinstance(second, SetService)
     assert director.table == {KEY: second.state}
     assert set(director.services) == {KEY}
