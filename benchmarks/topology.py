@@ -3,8 +3,8 @@
     python -m benchmarks.topology [--rounds 5]                                                                  (root)
 
 Each round makes N namespaces with an address each, cabled to one bridge, once in each way, in turn; every round runs in
-a child process whose namespaces vanish with it.  Then `labkit up` and `labkit down` are timed, as root and, where the
-interpreter can be read by others, as an unprivileged user.
+a child process whose namespaces vanish with it.  Then `labkit up` and `labkit down` are timed, as root, where the
+interpreter can be read by others as an unprivileged user, and with a guest kernel.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from pathlib import Path
 from labkit.kernel import links
 from labkit.kernel.netlink import Netlink
 from labkit.providers.netns import linux
+from labkit.providers.uml import guest
 
 NODES = (5, 50)
 
@@ -86,9 +87,9 @@ def measure(way: str, nodes: int) -> float:
     return figure
 
 
-def labs(rounds: int, user: str | None) -> dict[str, list[float]]:
-    """Time `labkit up` and `labkit down` of the failover lab, as `user` if one is given; milliseconds."""
-    become = ["runuser", "-u", user, "--"] if user else []
+def labs(rounds: int, provider: str, user: str) -> dict[str, list[float]]:
+    """Time `labkit up` and `labkit down` of the failover lab, as a user; milliseconds."""
+    become = ["runuser", "-u", user, "--"] if user != "root" else []
     found: dict[str, list[float]] = {"built": [], "ready": [], "up": [], "down": []}
     with tempfile.TemporaryDirectory() as home:
         Path(home).chmod(0o777)
@@ -97,7 +98,11 @@ def labs(rounds: int, user: str | None) -> dict[str, list[float]]:
         for _ in range(rounds):
             began = time.perf_counter()
             up = subprocess.run(
-                [*labkit, "up", "failover"], env=environment, capture_output=True, text=True, check=True
+                [*labkit, "up", "failover", "--provider", provider],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=True,
             )
             middle = time.perf_counter()
             subprocess.run([*labkit, "down"], env=environment, capture_output=True, check=True)
@@ -122,9 +127,14 @@ def main() -> None:
         ours, theirs = (statistics.median(figures[way]) for way in WAYS)
         print(f"{nodes:>6}  {ours:>10.1f}  {theirs:>10.1f}  {theirs / ours:5.1f}")
     print("\nlab failover       built  daemons   up, in all   down, in all")
-    for name, user in (("root", None), ("without root", "nobody")):
-        found = {key: statistics.median(values) for key, values in labs(rounds, user).items()}
-        print(f"{name:<16} {found['built']:>7.0f} {found['ready']:>8.0f} {found['up']:>12.0f} {found['down']:>14.0f}")
+    for provider, user in (("netns", "root"), ("netns", "nobody"), ("uml", "root")):
+        if provider == "uml" and guest.missing():
+            print(f"uml: {guest.missing()}")
+            continue
+        found = {key: statistics.median(values) for key, values in labs(rounds, provider, user).items()}
+        print(
+            f"{provider + ' ' + user:<16} {found['built']:>7.0f} {found['ready']:>8.0f} {found['up']:>12.0f} {found['down']:>14.0f}"
+        )
 
 
 if __name__ == "__main__":
