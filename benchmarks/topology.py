@@ -97,13 +97,8 @@ def labs(rounds: int, provider: str, user: str) -> dict[str, list[float]]:
         labkit = [*become, sys.executable, "-m", "labkit.ui.cli.main"]
         for _ in range(rounds):
             began = time.perf_counter()
-            up = subprocess.run(
-                [*labkit, "up", "failover", "--provider", provider],
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
+            command = [*labkit, "up", "failover", "--provider", provider]
+            up = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
             middle = time.perf_counter()
             subprocess.run([*labkit, "down"], env=environment, capture_output=True, check=True)
             figures = [float(figure) for figure in re.findall(r"(\d+) ms", up.stdout)]
