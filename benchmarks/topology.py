@@ -127,9 +127,8 @@ def main() -> None:
             print(f"uml: {guest.missing()}")
             continue
         found = {key: statistics.median(values) for key, values in labs(rounds, provider, user).items()}
-        print(
-            f"{provider + ' ' + user:<16} {found['built']:>7.0f} {found['ready']:>8.0f} {found['up']:>12.0f} {found['down']:>14.0f}"
-        )
+        built, ready, up, down = (found[key] for key in ("built", "ready", "up", "down"))
+        print(f"{provider + ' ' + user:<16} {built:>7.0f} {ready:>8.0f} {up:>12.0f} {down:>14.0f}")
 
 
 if __name__ == "__main__":
