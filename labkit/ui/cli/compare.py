@@ -12,7 +12,7 @@ from labkit.diagnostics import LabkitError, did_you_mean
 from labkit.lab.daemons import missing
 from labkit.lab.topology import Daemon
 from labkit.ui.cli.attempt import Attempt
-from labkit.ui.cli.plan import load
+from labkit.ui.cli.plan import lab_of_scenarios, load
 
 if TYPE_CHECKING:
     from labkit.lab.report import Run
@@ -47,7 +47,7 @@ class Column:
 
 
 @click.command("compare")
-@click.argument("lab", default="failover")
+@lab_of_scenarios
 @click.option(
     "--daemons",
     default="labkit,keepalived",
@@ -57,7 +57,6 @@ class Column:
 )
 @click.option("--variant", metavar="NAME", help="A variant of the lab; see `labkit labs`.")
 @click.option("--set", "settings", metavar="VARIABLE=VALUE", multiple=True, help="Change a variable of lab.yml.")
-@click.option("--scenario", "-s", "wanted", metavar="S", multiple=True, help="Only this one; may be repeated.")
 @click.option(
     "--provider", default="netns", show_default=True, help="What nodes are made of: netns, docker, uml or sim."
 )

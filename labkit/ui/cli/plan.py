@@ -37,6 +37,21 @@ def lab_options(command: _F) -> _F:
     return command
 
 
+def lab_of_scenarios(command: _F) -> _F:
+    """Add the lab, and the option that chooses scenarios of it."""
+
+    def refuse(context: click.Context, _: click.Parameter, words: tuple[str, ...]) -> None:
+        if words:
+            usual = f"{context.command_path} {context.params['lab']} -s {words[0]}"
+            raise click.UsageError(f"a scenario is named with -s: {usual}", context)
+
+    option = click.option(
+        "--scenario", "-s", "wanted", metavar="S", multiple=True, help="Only this one; may be repeated."
+    )
+    lab = click.argument("lab", default="failover")
+    return lab(click.argument("more", nargs=-1, metavar="", expose_value=False, callback=refuse)(option(command)))
+
+
 def pairs(items: Iterable[str], option: str) -> dict[str, str]:
     """Split `name=value` items.
 

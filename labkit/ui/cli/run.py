@@ -12,7 +12,7 @@ import click
 from labkit.diagnostics import LabkitError
 from labkit.ui.cli.attempt import EVIDENCE, Attempt
 from labkit.ui.cli.jobs import side_by_side
-from labkit.ui.cli.plan import lab_options
+from labkit.ui.cli.plan import lab_of_scenarios, lab_options
 
 if TYPE_CHECKING:
     from labkit.lab.report import Run
@@ -21,9 +21,8 @@ _COLOURS = {"PASS": "green", "INCONCLUSIVE": "yellow", "SKIP": "yellow"}
 
 
 @click.command("run")
-@click.argument("lab", default="failover")
+@lab_of_scenarios
 @lab_options
-@click.option("--scenario", "-s", "wanted", metavar="S", multiple=True, help="Only this one; may be repeated.")
 @click.option(
     "--provider",
     "provider_name",
