@@ -90,6 +90,7 @@ class _Preprocessor:
         self._checks = outside.checks
         self._reading: list[_Reading] = []
         self._using: list[str] = []  # the definitions of several lines under way
+        self._repeating = 0  # repetitions under way, one inside the other
         self._made = 0
         self._given_up = False
 
@@ -316,9 +317,14 @@ class _Preprocessor:
         except repeat.RepeatError as error:
             self.complaints.error(place, error.message, error.hint)
             return
+        if self._repeating == DEEPEST:
+            message = f"this repetition stands in {DEEPEST} others"
+            self._give_up(place, message, "look for a definition that is made of itself, or repeat less")
+            return
         use = line.origin.use if line.origin else None
         names = [name for name, _ in rounds[0]]
         hidden = {name: self._names.defined[name] for name in names if name in self._names.defined}
+        self._repeating += 1
         for values in rounds:
             self._names.defined.update((name, Definition(value)) for name, value in values)
             again = Use(use.file, use.number, use.values + values) if use else Use(line.file, None, values)
@@ -326,6 +332,7 @@ class _Preprocessor:
             self._line(rest)
             if self._given_up:
                 break
+        self._repeating -= 1
         for name in names:
             del self._names.defined[name]
         self._names.defined.update(hidden)

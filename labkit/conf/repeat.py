@@ -71,6 +71,8 @@ def _list(what: str) -> list[Values]:
     names, *values = _groups(what)
     if not values or not all(map(_NAME.fullmatch, names)):
         raise RepeatError(f"`({what})` is no list", _LIST)
+    if len(set(names)) < len(names):
+        raise RepeatError(f"`{', '.join(names)}` has a name twice", "give each value a name of its own")
     for value in values:
         if len(value) != len(names):
             raise RepeatError(f"`{', '.join(value)}` are not {len(names)} values", "write one for each name")

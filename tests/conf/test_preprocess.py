@@ -197,6 +197,7 @@ NUMBER = "write a whole number, such as 16, -1 or 0x10"
         pytest.param("~LST(A) b\n", f"1:1: `(A)` is no list; {LIST}", id="no-values"),
         pytest.param("~LST(A,b c) b\n", "1:1: `b c` has a blank in it; write commas between values", id="blank-in-a-value"),
         pytest.param("~LST({A,B},{1}) b\n", "1:1: `1` are not 2 values; write one for each name", id="too-few-values"),
+        pytest.param("~LST({A,A},{1,2}) b\n", "1:1: `A, A` has a name twice; give each value a name of its own", id="name-twice"),
         pytest.param("~LST({A,{B},1) b\n", f"1:1: `{{A` is no element of a list; {LIST}", id="brace-in-a-brace"),
         pytest.param("~SEQ(A,1,2) b $A\nc $A d\n", f"2:3: `$A` is not defined; {DEFINE.format('A')}", id="gone-after-the-repetition"),
         pytest.param(
@@ -217,6 +218,12 @@ def test_definitions_may_not_be_nested_without_end() -> None:
         "48:2: `$T16` is used more than 16 deep: " + " → ".join(f"`$T{n}`" for n in range(17))
         + "; write out what it should be (used in line 61)"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["$I=~SEQ(A,2) $I\n$I\n", "~LST(A,1) " * 20 + "x\n"], ids=["of-itself", "in-one-line"])
+def test_repetitions_may_not_be_nested_without_end(text: str) -> None:
+    complaint = ": this repetition stands in 16 others; look for a definition that is made of itself, or repeat less"
+    assert complaint in made(text)[-1]
 
 
 # --- bounds -----------------------------------------------------------------------------------------------------------
