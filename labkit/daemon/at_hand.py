@@ -3,100 +3,177 @@
 keepalived: `-t` tells of the same.  They are warnings, for an interface may come later and a script be installed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from labkit.conf.loader import Loaded
 from labkit.conf.model import Command, Config, SyncGroup, User, VrrpInstance
+from labkit.conf.reader import Document, Statement
 from labkit.diagnostics import Diagnostic, Severity, Span
 from labkit.hints import TypeAlias
-from labkit.vrrp.config import TrackKind
+from labkit.values import dataclass
+from labkit.vrrp.config import Track, TrackKind
 
 _INTERFACES = "/proc/self/net/dev"  # of our network namespace, which /sys/class/net need not be
 _WAITS = "until it is there the instance waits in FAULT"
-_Run: TypeAlias = tuple[Command, User | None, str, Span]  # a command, its user, what it is called, where it stands
+_NOWHERE = "until it is there the address is nowhere"
+_PUT_RIGHT = "put that right, if it is not meant so"
+_Path: TypeAlias = tuple[tuple[str, ...], ...]  # words of a statement, words of one in its body, and so on
+_Lack: TypeAlias = tuple[_Path, str, str, str]  # where it is named, the interface, what it is, what if it is not there
 
 
-def missing(config: Config, *, interfaces: bool) -> tuple[Diagnostic, ...]:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A command of the configuration: what it is called and where it is named."""
+
+    command: Command
+    what: str
+    path: _Path
+    user: User | None = None
+
+
+def missing(loaded: Loaded, *, interfaces: bool) -> tuple[Diagnostic, ...]:
     """Return warnings, in the order of the file; those of `interfaces` count in the daemon's own namespace."""
-    found = [*_programs(config), *(_missing_interfaces(config) if interfaces else ())]
+    config, document = loaded.config, loaded.document
+    assert config is not None, "asked about a file that was refused"
+    assert document is not None
+    found = [*_programs(config, document), *(_missing_interfaces(config, document) if interfaces else ())]
     return tuple(sorted(found, key=lambda diagnostic: diagnostic.span))
 
 
-def _missing_interfaces(config: Config) -> Iterator[Diagnostic]:
+# --- interfaces -------------------------------------------------------------------------------------------------------
+
+
+def _missing_interfaces(config: Config, document: Document) -> Iterator[Diagnostic]:
     try:
         with open(_INTERFACES) as file:  # noqa: PTH123 - see labkit.conf.include
             lines = file.readlines()
     except OSError:  # no /proc: nothing is known
         return
     present = {line.partition(":")[0].strip() for line in lines}
+    present.update(instance.vmac.name for instance in config.instances if instance.vmac)
+    for path, name, what, then in dict.fromkeys(_interfaces(config)):
+        if name not in present:
+            yield _warning(_place(document, path), f"{what.format(name)} does not exist on this machine", then)
+
+
+def _interfaces(config: Config) -> Iterator[_Lack]:
+    """Yield what must be there before an instance, a group or an address is."""
     for instance in config.instances:
-        for name, what, then in dict.fromkeys(_interfaces(instance)):
-            if name not in present:
-                text = f"(vrrp_instance {instance.router.name}) {what.format(name)} does not exist on this machine"
-                yield _warning(instance.span, text, then)
+        router, block = instance.router, ("vrrp_instance", instance.router.name)
+        title = f"({' '.join(block)})"
+        yield (block, ("interface", router.interface)), router.interface, title + " interface {}", _WAITS
+        yield from _tracked(block, router.tracks)
+        for virtual in instance.addresses:
+            if virtual.device != router.interface:
+                what = title + " interface {} of a virtual address"
+                yield (block, (), ("dev", virtual.device)), virtual.device, what, _NOWHERE
+    for group in config.sync_groups:
+        yield from _tracked(("vrrp_sync_group", group.name), group.tracks)
+    for static in config.static_addresses:
+        path = (("static_ipaddress",), ("dev", static.device))
+        yield path, static.device, "interface {} of a static address", _NOWHERE
 
 
-def _interfaces(instance: VrrpInstance) -> Iterator[tuple[str, str, str]]:
-    """Yield the names of interfaces that must be there before the instance is, what each is, and what if it is not."""
-    router = instance.router
-    yield router.interface, "interface {}", _WAITS
-    for track in router.tracks:
+def _tracked(block: tuple[str, str], tracks: Iterable[Track]) -> Iterator[_Lack]:
+    for track in tracks:
         if track.kind is TrackKind.INTERFACE:
             then = "it counts as failed until it is there" if track.weight else _WAITS
-            yield track.name, "tracked interface {}", then
-    made = instance.vmac.name if instance.vmac else ""
-    for virtual in instance.addresses:
-        if virtual.device not in (router.interface, made):
-            yield virtual.device, "interface {} of a virtual address", "until it is there the address is nowhere"
+            path = (block, ("track_interface",), (track.name,))
+            yield path, track.name, f"({' '.join(block)}) tracked interface {{}}", then
 
 
-def _programs(config: Config) -> Iterator[Diagnostic]:
+# --- programs ---------------------------------------------------------------------------------------------------------
+
+
+def _programs(config: Config, document: Document) -> Iterator[Diagnostic]:
     runs = list(_runs(config))
     if not runs:
         return
-    from labkit.daemon.programs import Program, prepare  # few files have commands
+    from labkit.daemon.programs import NoSuchAccountError, Program, account, prepare  # few files have commands
 
+    try:
+        account(None, config.global_defs)
+    except NoSuchAccountError as error:
+        text = f"what names no user of its own will not run: {error}"
+        yield _warning(_value_of(document, (_GLOBAL, ("script_user",))), text, "put that right")
+        runs = [run for run in runs if run.user or run.command.user]
     seen: dict[tuple[Command, User | None], Program] = {}
-    for command, user, what, span in runs:
-        if (command, user) not in seen:
-            seen[command, user] = prepare(command, config.global_defs, user)
-        program = seen[command, user]
+    for run in runs:
+        if (run.command, run.user) not in seen:
+            seen[run.command, run.user] = prepare(run.command, config.global_defs, run.user)
+        program = seen[run.command, run.user]
         if program.refused:
-            yield _warning(span, f"{what} will not run: {program.refused}", "put that right, or remove the script")
+            text = f"{run.what} will not run: {program.refused}"
+            yield _warning(_value_of(document, run.path), text, "put that right, or remove the script")
         for doubt in program.doubts:
-            yield _warning(span, f"{what}: {doubt}", "put that right, if it is not meant so")
+            yield _warning(_value_of(document, run.path), f"{run.what}: {doubt}", _PUT_RIGHT)
 
 
 def _runs(config: Config) -> Iterator[_Run]:
-    defaults, top = config.global_defs, Span(file=config.file, line=1, column=1)
+    defaults = config.global_defs
     for name in ("startup_script", "shutdown_script"):
         if (command := getattr(defaults, name)) is not None:
-            yield command, None, name, top
-    for fifo in (defaults.notify_fifo, defaults.vrrp_notify_fifo):
+            yield _Run(command, name, (_GLOBAL, (name,)))
+    for name in ("notify_fifo", "vrrp_notify_fifo"):
+        fifo = getattr(defaults, name)
         if fifo is not None and fifo.script is not None:
-            yield fifo.script, None, f"the reader of {fifo.path}", top
+            yield _Run(fifo.script, f"the reader of {fifo.path}", (_GLOBAL, (f"{name}_script",)))
     for script in config.scripts:
-        yield script.command, script.user, f"vrrp_script {script.check.name}", script.span
+        block = ("vrrp_script", script.check.name)
+        yield _Run(script.command, " ".join(block), (block, ("script",)), script.user)
     for instance in config.instances:
-        yield from _notifies(instance, f"vrrp_instance {instance.router.name}")
+        yield from _notifies(instance, ("vrrp_instance", instance.router.name))
     for group in config.sync_groups:
-        yield from _notifies(group, f"vrrp_sync_group {group.name}")
+        yield from _notifies(group, ("vrrp_sync_group", group.name))
 
 
-def _notifies(owner: VrrpInstance | SyncGroup, block: str) -> Iterator[_Run]:
-    for name in _NOTIFIES:
-        if (command := getattr(owner, name, None)) is not None:
-            yield command, None, f"({block}) {name}", owner.span
+def _notifies(owner: VrrpInstance | SyncGroup, block: tuple[str, str]) -> Iterator[_Run]:
+    for field, name in _NOTIFIES.items():
+        if (command := getattr(owner, field, None)) is not None:
+            yield _Run(command, f"({' '.join(block)}) {name}", (block, (name,)))
 
 
-_NOTIFIES = (
-    "notify",
-    "notify_master",
-    "notify_backup",
-    "notify_fault",
-    "notify_stop",
-    "notify_master_rx_lower_pri",
-    "notify_deleted_script",
-)
+_GLOBAL = ("global_defs",)
+_NOTIFIES = {
+    "notify": "notify",
+    "notify_master": "notify_master",
+    "notify_backup": "notify_backup",
+    "notify_fault": "notify_fault",
+    "notify_stop": "notify_stop",
+    "notify_master_rx_lower_pri": "notify_master_rx_lower_pri",
+    "notify_deleted_script": "notify_deleted",
+}
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
+
+
+def _place(document: Document, path: _Path) -> Span:
+    """Return where the last word of a path stands.
+
+    A step without words is any block.  What the file leaves to a default stands nowhere; it is told at the block.
+    """
+    for length in range(len(path), 0, -1):
+        if path[length - 1]:
+            for statement in _search(document.statements, path[:length]):
+                return document.span(statement, statement.words.index(path[length - 1][-1]))
+    return Span(file=document.lines[0].file, line=1, column=1)
+
+
+def _value_of(document: Document, path: _Path) -> Span:
+    """Return where the value of the keyword at the end of a path stands."""
+    for statement in _search(document.statements, path):
+        return document.span(statement, 1)
+    return _place(document, path[:1])
+
+
+def _search(statements: Sequence[Statement], path: _Path) -> Iterator[Statement]:
+    for statement in statements:
+        if all(word in statement.words for word in path[0]):
+            if len(path) == 1:
+                yield statement
+            else:
+                yield from _search(statement.body or (), path[1:])
 
 
 def _warning(span: Span, message: str, hint: str) -> Diagnostic:

@@ -8,6 +8,7 @@ import os
 import pwd
 import re
 import stat
+from itertools import pairwise
 from pathlib import Path
 
 from labkit.conf.model import Command, GlobalDefs, User
@@ -17,6 +18,7 @@ from labkit.values import dataclass
 _DEFAULT_USER = "keepalived_script"
 _ROOT = 0
 _SHELL_WORD = re.compile(r"\|\|?|&&?|;|[^'\"]*;|[0-9]*(>|<).*")
+_FOR_A_SHELL = re.compile(r"-[a-z]*c")  # as in `/bin/bash -ec TEXT`
 
 
 class NoSuchAccountError(LabkitError):
@@ -82,8 +84,8 @@ def prepare(command: Command, defaults: GlobalDefs, user: User | None = None) ->
         return Program(argv=command.argv, text=command.text, who=who, doubts=(doubt,))
     doubts: list[str] = []
     if found != name:
-        doubts.append(f"WARNING - script `{name}` resolved by path search to `{found}`. Please specify full path.")
-    if text := next(filter(_SHELL_WORD.fullmatch, command.argv[1:]), ""):
+        doubts.append(f"script `{name}` resolved by path search to `{found}`")
+    if text := _meant_for_a_shell(command.argv):
         doubts.append(f"no shell runs it, so that `{text}` is an argument like any other")
     if trouble := _trouble(found):
         doubts.append(trouble)
@@ -91,6 +93,14 @@ def prepare(command: Command, defaults: GlobalDefs, user: User | None = None) ->
     if defaults.enable_script_security and runs_as_root(who):
         refused = unsafe(Path(found).absolute())
     return Program(argv=(found, *command.argv[1:]), text=command.text, who=who, refused=refused, doubts=tuple(doubts))
+
+
+def _meant_for_a_shell(argv: tuple[str, ...]) -> str:
+    """Return the first argument that only a shell would understand, and that none is given to understand."""
+    for before, text in pairwise(argv):
+        if _SHELL_WORD.fullmatch(text) and not _FOR_A_SHELL.fullmatch(before):
+            return text
+    return ""
 
 
 def find_program(name: str) -> str | None:

@@ -36,7 +36,7 @@ def check(file: str, config_id: str | None, *, all_files: bool, elsewhere: bool)
     from labkit.daemon.at_hand import missing
 
     here = not elsewhere and loaded.config.global_defs.net_namespace is None
-    return (*loaded.diagnostics, *in_vain(loaded.config), *missing(loaded.config, interfaces=here)), status
+    return (*loaded.diagnostics, *in_vain(loaded.config), *missing(loaded, interfaces=here)), status
 
 
 def read(file: str, config_id: str | None, *, all_files: bool) -> Reading:

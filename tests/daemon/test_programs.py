@@ -18,8 +18,7 @@ def test_a_plain_name_is_looked_up_once_and_said() -> None:
     program = prepare(command("true", "x"), GlobalDefs())
     assert program.argv[0].endswith("/true")
     assert program.argv[1:] == ("x",)
-    expected = f"WARNING - script `true` resolved by path search to `{program.argv[0]}`. Please specify full path."
-    assert program.doubts == (expected,)
+    assert program.doubts == (f"script `true` resolved by path search to `{program.argv[0]}`",)
 
 
 @pytest.mark.parametrize("word", [">", "2>/dev/null", "||", "&&", "a;", "<f"])
@@ -30,6 +29,13 @@ def test_what_only_a_shell_would_understand_is_told(word: str) -> None:
 
 def test_what_may_be_part_of_an_argument_is_not() -> None:
     assert prepare(command("/bin/true", "http://h/?a=1&b=$2|3", "->", "a;b"), GlobalDefs()).doubts == ()
+
+
+@pytest.mark.parametrize("option", ["-c", "-ec"])
+def test_what_a_shell_is_given_is_not(option: str) -> None:
+    program = prepare(command("/bin/sh", option, "</dev/tcp/127.0.0.1/80", ">", "x"), GlobalDefs())
+    assert program.doubts == ("no shell runs it, so that `>` is an argument like any other",)
+    assert prepare(command("/bin/sh", option, "</dev/tcp/127.0.0.1/80"), GlobalDefs()).doubts == ()
 
 
 @pytest.mark.parametrize(
