@@ -16,6 +16,7 @@ from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop
 from labkit.daemon.messages import Ready, TakeConfig
 from labkit.daemon.packed import Packed, unpack
+from labkit.daemon.pidfile import PidFileError, note
 from labkit.diagnostics import LabkitError
 from labkit.hints import TYPE_CHECKING
 from labkit.kernel.process import now
@@ -94,6 +95,7 @@ class Offspring:
         self._kill_at: Micros | None = None
         self._wanted = False
         self._told_to_end = False
+        self._noted = False
 
     # --- asked --------------------------------------------------------------------------------------------------------
 
@@ -168,6 +170,12 @@ class Offspring:
         if self._process is not None:
             self._process.channel.abandon()
 
+    def forget(self) -> None:
+        """Take the number away again, at the end."""
+        if self._noted and self.kind.pid_file is not None:
+            with suppress(OSError):
+                self.kind.pid_file.unlink()
+
     # --- the process --------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
@@ -194,10 +202,17 @@ class Offspring:
         self._process = _Process(pid=pid, descriptor=descriptor, channel=channel, started=now())
         family.loop.watch(descriptor, self._ended)
         family.log.say(f"Starting {self.kind.name} child process, pid={pid}")
-        if self.kind.pid_file is not None:
-            with suppress(OSError):
-                self.kind.pid_file.parent.mkdir(parents=True, exist_ok=True)
-                self.kind.pid_file.write_text(f"{pid}\n")
+        self._note(pid)
+
+    def _note(self, pid: int) -> None:
+        """Write the number where `-r` or `-c` says."""
+        if self.kind.pid_file is None:
+            return
+        try:
+            note(self.kind.pid_file, pid)
+            self._noted = True
+        except PidFileError as error:
+            self._family.log.say(str(error), Level.WARNING)
 
     def _become(self, end: socket.socket) -> None:
         """Go on as the child; never returns."""

@@ -131,8 +131,7 @@ class Parent:
             self._loop.step(min((time for time in self._deadlines() if time is not None), default=None))
             self._fire()
         for child in self._children:
-            if child.kind.pid_file is not None:
-                child.kind.pid_file.unlink(missing_ok=True)
+            child.forget()
         self._leftovers.remove()
         hooks.shutdown(self.config.global_defs, self._log)
         self._log.say("Stopped Keepalived")

@@ -7,6 +7,7 @@ obstacle, and neither is a number that meanwhile belongs to another process.
 import contextlib
 import fcntl
 import os
+import stat
 from pathlib import Path
 
 from labkit.diagnostics import LabkitError
@@ -39,11 +40,7 @@ class PidFile:
             PidFileError: it cannot be opened or made, or holds something else than a number.
         """
         while True:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-            except OSError as error:
-                raise PidFileError(f"cannot make the pid file {path}: {error.strerror}") from error
+            descriptor = _open(path)
             try:
                 fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not inherited by fork, unlike flock(2)
             except OSError as error:
@@ -53,16 +50,40 @@ class PidFile:
             if _same_file(path, descriptor):
                 break
             os.close(descriptor)  # its holder removed it between our open and our lock
-        if not _holds_number(descriptor):
+        try:
+            _write_number(descriptor, path, os.getpid())
+        except PidFileError:
             os.close(descriptor)
-            raise PidFileError(f"{path} is no pid file, it holds something else than a number; name another with -p")
-        _write_number(descriptor)
+            raise
         return cls(path, descriptor)
 
     def remove(self) -> None:
         """Remove the file and let go of the lock."""
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the disk may be read-only by now
+            self._path.unlink()
         os.close(self._descriptor)
+
+
+def note(path: Path, number: int) -> None:
+    """Write the number of another process, which holds no lock.
+
+    Raises:
+        PidFileError: the file cannot be opened or made, or holds something else than a number.
+    """
+    descriptor = _open(path)
+    try:
+        _write_number(descriptor, path, number)
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    """Open the file, or make it; its folder may be new each time the machine starts, but not the one above that."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+    except OSError as error:
+        raise PidFileError(f"cannot make the pid file {path}: {error.strerror}") from error
 
 
 def _same_file(path: Path, descriptor: int) -> bool:
@@ -72,13 +93,12 @@ def _same_file(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _holds_number(descriptor: int) -> bool:
-    """Tell whether a file is empty or a pid file: anything else is somebody's, and would be overwritten."""
-    content = os.pread(descriptor, 64, 0).strip()
-    return not content or content.isdigit()
-
-
-def _write_number(descriptor: int) -> None:
+def _write_number(descriptor: int, path: Path, number: int) -> None:
+    """Write a number into a file that is empty or a pid file: anything else is somebody's."""
+    regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+    content = os.pread(descriptor, 64, 0).strip() if regular else b""
+    if not regular or (content and not content.isdigit()):
+        raise PidFileError(f"{path} is no pid file, it holds something else than a number; name another")
     with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        os.write(descriptor, f"{number}\n".encode())

@@ -1,9 +1,10 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from labkit.daemon.pidfile import AlreadyRunningError, PidFile, PidFileError
+from labkit.daemon.pidfile import AlreadyRunningError, PidFile, PidFileError, note
 
 
 def _take_in_child(path: Path) -> str:
@@ -50,6 +51,35 @@ def test_a_place_where_no_file_can_be_is_refused_in_words(tmp_path: Path) -> Non
 def test_a_file_that_is_no_pid_file_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "keepalived.conf"
     path.write_text("precious")
-    with pytest.raises(PidFileError, match=r"is no pid file, it holds something else than a number; name another with"):
+    with pytest.raises(PidFileError, match=r"is no pid file, it holds something else than a number; name another"):
         PidFile.take(path)
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/null"), Path.mkdir])
+def test_what_is_no_regular_file_is_left_alone(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "pid"
+    make(path)
+    with pytest.raises(PidFileError):
+        PidFile.take(path)
+    assert path.lstat()
+
+
+def test_one_folder_is_made_and_not_two(tmp_path: Path) -> None:
+    note(tmp_path / "run" / "vrrp.pid", 7)
+    assert (tmp_path / "run" / "vrrp.pid").read_text() == "7\n"
+    for take in (PidFile.take, lambda path: note(path, 7)):
+        with pytest.raises(PidFileError, match=r"cannot make the pid file .*: No such file or directory"):
+            take(tmp_path / "rum" / "keepalived" / "pid")
+    assert not (tmp_path / "rum").exists()
+
+
+def test_the_number_of_a_child_is_written_over_an_older_one_only(tmp_path: Path) -> None:
+    path = tmp_path / "vrrp.pid"
+    path.write_text("123456\n")
+    note(path, 7)
+    assert path.read_text() == "7\n"
+    path.write_text("precious")
+    with pytest.raises(PidFileError, match="is no pid file"):
+        note(path, 7)
     assert path.read_text() == "precious"

@@ -54,7 +54,7 @@ def test_config_test(
 def test_config_test_looks_around_on_this_machine(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "keepalived.conf"
     file.write_text(instance(150, more="track_interface {\n  no-such-one\n }"))
-    warning = f"{file}:1:15: warning: (vrrp_instance VI) tracked interface no-such-one does not exist on this machine; "
+    warning = f"{file}:12:3: warning: (vrrp_instance VI) tracked interface no-such-one does not exist on this machine; "
     assert run(["-t", "-f", str(file)]) == 0
     assert warning in capfd.readouterr().err
     assert run(["-t", "-s", "elsewhere", "-f", str(file)]) == 0
