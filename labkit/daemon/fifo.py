@@ -41,6 +41,7 @@ class FifoWriter:
         self._states: dict[tuple[str, str], bytes] = {}
         self._waits = False
         self._dropping = 0
+        self._missed = False  # something was told while it was not open
         self._written = self._dropped = 0
 
     def open(self, owner: tuple[int, int] | None) -> None:
@@ -68,6 +69,9 @@ class FifoWriter:
             self._say(f"FIFO {self.path} is not written: it is another kind of file")
             return
         self._descriptor, self._identity = descriptor, (status.st_dev, status.st_ino)
+        if self._missed:
+            self._missed = False
+            self._queue = deque(self._states.values())
         self._flush()
 
     def _on_disk(self) -> tuple[int, int] | None:
@@ -102,6 +106,10 @@ class FifoWriter:
             self._put(line)
 
     def _put(self, line: bytes) -> None:
+        if self._descriptor is None:
+            self._missed = True
+            self._dropped += 1
+            return
         if len(self._queue) >= max(_QUEUED_LINES, 4 * len(self._states)):
             if not self._dropping:
                 self._say(f"FIFO {self.path} is full and nobody reads it: lines are dropped")

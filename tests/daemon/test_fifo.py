@@ -186,6 +186,23 @@ def test_a_link_is_not_followed(desk: Desk, tmp_path: Path) -> None:
     assert desk.said == [f"FIFO {tmp_path}/fifo is not written: it is a symbolic link"]
 
 
+def test_lines_for_a_fifo_that_is_not_open_are_lost_and_do_not_wait(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    path.touch()
+    fifos = Fifos(desk.children, desk.loop, desk.said.append)
+    fifos.configure(defaults(tmp_path), SUBJECTS, starting=True)
+    fifos.write(news(Word.BACKUP))
+    fifos.write(news(Word.MASTER))
+    (delivery,) = fifos.deliveries()
+    assert (delivery.told, delivery.lost, delivery.waiting) == (0, 2, 0)
+    path.unlink()
+    fifos.configure(defaults(tmp_path), SUBJECTS, starting=False)
+    reader = Reader(path)
+    assert reader.read() == ['INSTANCE "X" MASTER 150']
+    fifos.close()
+    reader.close()
+
+
 def test_a_user_that_does_not_exist_is_named(desk: Desk, tmp_path: Path) -> None:
     wanted = defaults(tmp_path)
     fifo = replace(wanted.vrrp_notify_fifo, user=("nobody_here", None))  # type: ignore[type-var]
