@@ -115,7 +115,19 @@ def _scope(cursor: Cursor, draft: _Draft) -> None:
             text = str(Integer(0, 255).parse(text))
         except UnfitError:
             raise cursor.unfit(wanted) from None
-    draft.values["scope"] = text
+    if isinstance(draft.address, IPv4Interface):
+        draft.values["scope"] = text
+    elif text != (own := _own_scope(draft.address)):
+        raise cursor.fault(f"the scope of {draft.address.ip} follows from the address: {own}", "remove it")
+
+
+def _own_scope(address: IPv6Interface) -> str:
+    """Return the scope that the kernel gives to an IPv6 address, whatever it is asked for."""
+    if address.ip.is_loopback:
+        return "host"
+    if address.ip.is_link_local:
+        return "link"
+    return "site" if address.ip.is_site_local else "global"
 
 
 def _broadcast(cursor: Cursor, draft: _Draft) -> None:
@@ -160,7 +172,6 @@ _IPV6_ONLY = ("home", "-nodad", "mngtmpaddr")
 _IPV4_ONLY = {
     "brd": "IPv6 knows no broadcast",
     "label": "an IPv6 address has no label",
-    "scope": "the scope of an IPv6 address follows from the address",
 }
 _OPTIONS: Mapping[str, _Read] = {
     "dev": _device,

@@ -62,12 +62,17 @@ def test_the_options_of_an_address(line: str, expected: VirtualAddress) -> None:
     assert AddressLine().read(line.split()) == expected
 
 
+@pytest.mark.parametrize("line", ["fe80::1 scope link", "fd00::1 scope global", "::1 scope host", "fec0::1 scope site"])
+def test_the_scope_that_an_ipv6_address_has_may_be_written(line: str) -> None:
+    assert AddressLine().read(line.split()) == AddressLine().read(line.split()[:1])
+
+
 @pytest.mark.parametrize(
     ("line", "word", "expected"),
     [
         pytest.param("10.9.0.1 home", 1, "`home` is for IPv6 addresses; remove it", id="home-v4"),
         pytest.param(
-            "fd00::1 scope link", 1, "the scope of an IPv6 address follows from the address; remove it", id="scope"
+            "fd00::1 scope link", 2, "the scope of fd00::1 follows from the address: global; remove it", id="scope"
         ),
         pytest.param(
             "10.9.0.1/24 peer 10.9.0.2",
