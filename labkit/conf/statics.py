@@ -131,15 +131,23 @@ def check_routes(instance: Section, complaints: Complaints) -> None:
 
 
 def assign_preferences(top: Section, complaints: Complaints) -> Mapping[int, int]:
-    """Return the preference of each rule without one, by the identity of its entry, and warn of each."""
+    """Return the preference of each rule without one, by the identity of its entry, and warn of each.
+
+    Each family counts for itself, downwards.
+    """
     found: list[tuple[Section, Entry[Rule]]] = []
     for section, keyword in _rule_blocks(top):
         found += [(section, entry) for entry in section.lines(keyword) if entry.value.preference is None]
     found.sort(key=lambda pair: pair[1].statement.line)
-    for number, (section, entry) in enumerate(found):
-        message = f"the rule has no preference: it gets {FIRST_PREFERENCE - number}, as with keepalived"
+    following = {4: FIRST_PREFERENCE, 6: FIRST_PREFERENCE}
+    preferences: dict[int, int] = {}
+    for section, entry in found:
+        version = entry.value.version
+        preferences[id(entry)] = following[version]
+        message = f"the rule has no preference: it gets {following[version]}, as with keepalived"
         complaints.warning(section.entry_span(entry), message, "add `preference` and a number")
-    return {id(entry): FIRST_PREFERENCE - number for number, (_, entry) in enumerate(found)}
+        following[version] -= 1
+    return preferences
 
 
 def _rule_blocks(top: Section) -> Iterable[tuple[Section, "Lines[Rule]"]]:

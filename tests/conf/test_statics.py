@@ -168,6 +168,13 @@ def test_rules_without_a_preference_get_one_in_the_order_of_the_file() -> None:
     ]
 
 
+def test_each_family_of_rules_without_a_preference_counts_for_itself() -> None:
+    rules = "".join(f"to {network}/16 table 1\n" for network in ("10.1.0.0", "fd01::", "10.2.0.0", "fd02::"))
+    config = loads(f"static_rules {{\n{rules}}}\n" + INSTANCE.format(""), file="k.conf").config
+    assert config is not None
+    assert [rule.preference for rule in config.static_rules] == [16384, 16384, 16383, 16383]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

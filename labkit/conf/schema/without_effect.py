@@ -1,7 +1,7 @@
 """Keywords of `global_defs` that mean what is always so here, that do nothing here, and that are refused."""
 
 from labkit.conf.arguments import Anything, Choice, Flag, Switch
-from labkit.conf.schema.keyword import BFD, Leaf, Refusal
+from labkit.conf.schema.keyword import Leaf, Refusal
 
 ALWAYS = (
     Leaf(
@@ -43,6 +43,12 @@ IDLE = tuple(
             "Mark the packets of a virtual_server_group by nftables",
             "each address and port of a group is a service of its own",
         ),
+        (
+            "bfd_process_name bfd_priority bfd_rt_priority bfd_no_swap "
+            "bfd_rlimit_rttime bfd_rlimit_rtime bfd_cpu_affinity",
+            "How the BFD process runs",
+            "labkit has no BFD",
+        ),
         ("tmp_config_directory config_save_dir", "Where copies of the configuration go", _ONE_READING),
     )
     for name in names.split()
@@ -66,17 +72,5 @@ REFUSED = {
         _SNMP,
     ),
     "enable_traps": _TRAPS,
-    **dict.fromkeys(
-        (
-            "bfd_process_name",
-            "bfd_priority",
-            "bfd_rt_priority",
-            "bfd_no_swap",
-            "bfd_rlimit_rttime",
-            "bfd_rlimit_rtime",
-            "bfd_cpu_affinity",
-        ),
-        BFD,
-    ),
     **dict.fromkeys(("enable_dbus", "dbus_service_name", "dbus_no_interface_name"), _DBUS),
 }
