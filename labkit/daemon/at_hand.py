@@ -4,6 +4,7 @@ keepalived: `-t` tells of the same.  They are warnings, for an interface may com
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 from labkit.conf.loader import Loaded
 from labkit.conf.model import Command, Config, SyncGroup, User, VrrpInstance
@@ -36,14 +37,15 @@ def missing(loaded: Loaded, *, interfaces: bool) -> tuple[Diagnostic, ...]:
     config, document = loaded.config, loaded.document
     assert config is not None, "asked about a file that was refused"
     assert document is not None
-    found = [*_programs(config, document), *(_missing_interfaces(config, document) if interfaces else ())]
+    places = _Places(document)
+    found = [*_programs(config, places), *(_missing_interfaces(config, places) if interfaces else ())]
     return tuple(sorted(found, key=lambda diagnostic: diagnostic.span))
 
 
 # --- interfaces -------------------------------------------------------------------------------------------------------
 
 
-def _missing_interfaces(config: Config, document: Document) -> Iterator[Diagnostic]:
+def _missing_interfaces(config: Config, places: "_Places") -> Iterator[Diagnostic]:
     try:
         with open(_INTERFACES) as file:  # noqa: PTH123 - see labkit.conf.include
             lines = file.readlines()
@@ -53,7 +55,7 @@ def _missing_interfaces(config: Config, document: Document) -> Iterator[Diagnost
     present.update(instance.vmac.name for instance in config.instances if instance.vmac)
     for path, name, what, then in dict.fromkeys(_interfaces(config)):
         if name not in present:
-            yield _warning(_place(document, path), f"{what.format(name)} does not exist on this machine", then)
+            yield _warning(places.of(path), f"{what.format(name)} does not exist on this machine", then)
 
 
 def _interfaces(config: Config) -> Iterator[_Lack]:
@@ -85,7 +87,7 @@ def _tracked(block: tuple[str, str], tracks: Iterable[Track]) -> Iterator[_Lack]
 # --- programs ---------------------------------------------------------------------------------------------------------
 
 
-def _programs(config: Config, document: Document) -> Iterator[Diagnostic]:
+def _programs(config: Config, places: "_Places") -> Iterator[Diagnostic]:
     runs = list(_runs(config))
     if not runs:
         return
@@ -95,7 +97,7 @@ def _programs(config: Config, document: Document) -> Iterator[Diagnostic]:
         account(None, config.global_defs)
     except NoSuchAccountError as error:
         text = f"what names no user of its own will not run: {error}"
-        yield _warning(_value_of(document, (_GLOBAL, ("script_user",))), text, "put that right")
+        yield _warning(places.of_value((_GLOBAL, ("script_user",))), text, "put that right")
         runs = [run for run in runs if run.user or run.command.user]
     seen: dict[tuple[Command, User | None], Program] = {}
     for run in runs:
@@ -104,9 +106,9 @@ def _programs(config: Config, document: Document) -> Iterator[Diagnostic]:
         program = seen[run.command, run.user]
         if program.refused:
             text = f"{run.what} will not run: {program.refused}"
-            yield _warning(_value_of(document, run.path), text, "put that right, or remove the script")
+            yield _warning(places.of_value(run.path), text, "put that right, or remove the script")
         for doubt in program.doubts:
-            yield _warning(_value_of(document, run.path), f"{run.what}: {doubt}", _PUT_RIGHT)
+            yield _warning(places.of_value(run.path), f"{run.what}: {doubt}", _PUT_RIGHT)
 
 
 def _runs(config: Config) -> Iterator[_Run]:
@@ -148,23 +150,44 @@ _NOTIFIES = {
 # --- places -----------------------------------------------------------------------------------------------------------
 
 
-def _place(document: Document, path: _Path) -> Span:
-    """Return where the last word of a path stands.
+class _Places:
+    """Where words of a file stand, of which most are never asked for."""
 
-    A step without words is any block.  What the file leaves to a default stands nowhere; it is told at the block.
-    """
-    for length in range(len(path), 0, -1):
-        if path[length - 1]:
-            for statement in _search(document.statements, path[:length]):
-                return document.span(statement, statement.words.index(path[length - 1][-1]))
-    return Span(file=document.lines[0].file, line=1, column=1)
+    def __init__(self, document: Document) -> None:
+        self._document = document
 
+    @cached_property
+    def _blocks(self) -> dict[tuple[str, ...], list[Statement]]:
+        """The blocks outside of others, by their keyword, and by that and their name."""
+        blocks: dict[tuple[str, ...], list[Statement]] = {}
+        for statement in self._document.statements:
+            for name in {tuple(statement.words[:1]), tuple(statement.words[:2])}:
+                blocks.setdefault(name, []).append(statement)
+        return blocks
 
-def _value_of(document: Document, path: _Path) -> Span:
-    """Return where the value of the keyword at the end of a path stands."""
-    for statement in _search(document.statements, path):
-        return document.span(statement, 1)
-    return _place(document, path[:1])
+    def of(self, path: _Path) -> Span:
+        """Return where the last word of a path stands.
+
+        A step without words is any block.  What the file leaves to a default stands nowhere; it is told at the block.
+        """
+        for length in range(len(path), 0, -1):
+            if path[length - 1]:
+                for statement in self._search(path[:length]):
+                    return self._document.span(statement, statement.words.index(path[length - 1][-1]))
+        return Span(file=self._document.lines[0].file, line=1, column=1)
+
+    def of_value(self, path: _Path) -> Span:
+        """Return where the value of the keyword at the end of a path stands."""
+        for statement in self._search(path):
+            return self._document.span(statement, 1)
+        return self.of(path[:1])
+
+    def _search(self, path: _Path) -> Iterator[Statement]:
+        blocks = self._blocks.get(path[0], ())
+        if len(path) == 1:
+            yield from blocks
+        for block in blocks if len(path) > 1 else ():
+            yield from _search(block.body or (), path[1:])
 
 
 def _search(statements: Sequence[Statement], path: _Path) -> Iterator[Statement]:
