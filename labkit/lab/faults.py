@@ -12,13 +12,13 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import Final, TypeAlias
 
 from labkit.diagnostics import LabkitError, did_you_mean
-from labkit.lab import frr, render
+from labkit.lab import frr
 from labkit.lab.actions import Action, duration
 from labkit.lab.daemons import Kind, kind_of
 from labkit.lab.forged import forge
 from labkit.lab.hands import Hands, Undo
 from labkit.lab.provider import Drop, File, Impairment, LackingError
-from labkit.lab.topology import Node
+from labkit.lab.topology import CONFIG, Node
 
 _MASK = """\
 set -e
@@ -132,16 +132,18 @@ def configuration(hands: Hands, node: str) -> str:
         RefusedError: it would be wrong.
         LabkitError: the node has none.
     """
-    return next(file.text for file in _configuring(hands, node) if file.path == render.CONFIG)
+    return next(file.text for file in _configuring(hands, node) if file.path == CONFIG)
 
 
 def _configuring(hands: Hands, node: str) -> list[File]:
     """Return the files that configure the node's daemon, keepalived.conf among them."""
+    from labkit.lab import render  # the template language takes long to import, and few faults need it
+
     files = render.render(hands.topology, hands.folder, python=hands.python)[node]
     hands.configs |= render.check({node: files})[0]
-    if not any(file.path == render.CONFIG for file in files):
-        raise LabkitError(f"{node} has no {render.CONFIG} that could be reloaded")
-    return [file for file in files if file.path in (render.CONFIG, *_kind(hands, node).files)]
+    if not any(file.path == CONFIG for file in files):
+        raise LabkitError(f"{node} has no {CONFIG} that could be reloaded")
+    return [file for file in files if file.path in (CONFIG, *_kind(hands, node).files)]
 
 
 def _web(hands: Hands) -> str:

@@ -13,9 +13,8 @@ from typing import Final
 from labkit.conf.model import Config, VrrpInstance
 from labkit.diagnostics import Diagnostic, RefusedError, Span
 from labkit.lab.provider import LackingError
-from labkit.lab.render import CONFIG
 from labkit.lab.story import Scenario
-from labkit.lab.topology import Daemon, Node, Topology
+from labkit.lab.topology import CONFIG, Daemon, Node, Topology
 from labkit.vrrp.config import OWNER, TrackKind
 
 _TRACKS: Final[Mapping[TrackKind, str]] = {

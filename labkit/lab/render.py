@@ -12,9 +12,8 @@ from labkit.diagnostics import Diagnostic, RefusedError, Span, did_you_mean
 from labkit.lab.catalog import share
 from labkit.lab.daemons import SCRIPTS, kind_of
 from labkit.lab.provider import File
-from labkit.lab.topology import PYKEEPALIVED_OPTIONS, Node, Role, Topology
+from labkit.lab.topology import CONFIG, PYKEEPALIVED_OPTIONS, Node, Role, Topology
 
-CONFIG = "/etc/keepalived/keepalived.conf"
 _TEMPLATE_ERRORS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """A template is a small program: it may divide by zero, or be no text."""
 

@@ -14,10 +14,10 @@ from labkit.diagnostics import LabkitError
 from labkit.lab import catalog, vocabulary
 from labkit.lab.judge import Judge
 from labkit.lab.prepared import Prepared, prepare
-from labkit.lab.render import CONFIG
 from labkit.lab.report import finding_text
 from labkit.lab.sight import Sight
 from labkit.lab.story import Scenario
+from labkit.lab.topology import CONFIG
 from labkit.lab.verdict import Finding, Result, StepResult, Verdict, worst
 from labkit.trace import Kind, Record
 

@@ -18,11 +18,10 @@ from labkit.lab.actions import ALL, Action
 from labkit.lab.judge import Judge
 from labkit.lab.probes.probe import ProbeSpec
 from labkit.lab.provider import SLACK, Completed, LackingError
-from labkit.lab.render import CONFIG
 from labkit.lab.report import finding_text
 from labkit.lab.sight import Sight
 from labkit.lab.story import Scenario, Step
-from labkit.lab.topology import Topology
+from labkit.lab.topology import CONFIG, Topology
 from labkit.lab.verdict import FINAL, Finding, Result, StepResult, Verdict, skipped, worst
 from labkit.trace import Kind, Micros, Record, Value
 

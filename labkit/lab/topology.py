@@ -23,6 +23,7 @@ class Daemon(StrEnum):
     FRR = "frr"
 
 
+CONFIG = "/etc/keepalived/keepalived.conf"
 PYKEEPALIVED_OPTIONS = (
     "-D",
     "-p", "/run/keepalived.pid",

@@ -12,6 +12,7 @@ from jsonschema import Draft7Validator
 
 from labkit.lab import catalog, loader, render
 from labkit.lab.export.target import PYTHON
+from labkit.lab.topology import CONFIG
 from tests.conftest import ROOT, Labkit, eventually
 
 pytestmark = pytest.mark.e2e
@@ -124,7 +125,7 @@ def test_files_hold_what_the_lab_renders(own: Labkit, tmp_path: Path) -> None:
     folder = catalog.lab_folder("failover")
     rendered = render.render(loader.load(folder / "lab.yml", name="failover"), folder, python=PYTHON)
     text = (tmp_path / "server2/etc/keepalived/keepalived.conf").read_text()
-    assert text == next(file.text for file in rendered["server2"] if file.path == render.CONFIG)
+    assert text == next(file.text for file in rendered["server2"] if file.path == CONFIG)
     assert (tmp_path / "pykeepalived.service").read_text() == (ROOT / "packaging/pykeepalived.service").read_text()
 
 

@@ -9,7 +9,7 @@ from labkit.conf.model import Config
 from labkit.diagnostics import LabkitError, RefusedError
 from labkit.lab import catalog, loader, render, vocabulary
 from labkit.lab.document import read_yaml, variants_of
-from labkit.lab.topology import Topology
+from labkit.lab.topology import CONFIG, Topology
 from labkit.lvs.model import Destination, Forwarding, Scheduler
 from labkit.providers.registry import lacking
 from labkit.ui.cli.plan import prepare
@@ -49,7 +49,7 @@ def test_the_folder_above_has_scenarios_for_all_its_labs(tmp_path: Path) -> None
 @pytest.mark.parametrize(("node", "guide"), [("director1", "master"), ("director2", "backup")])
 def test_a_directors_file_is_the_guides_to_the_letter(lab: str, node: str, guide: str) -> None:
     files = render.render(load(lab), catalog.lab_folder(lab))
-    text = next(file.text for file in files[node] if file.path == render.CONFIG)
+    text = next(file.text for file in files[node] if file.path == CONFIG)
     assert text == (GUIDES / f"{lab.removeprefix('balance/')}-{guide}.conf").read_text()
 
 

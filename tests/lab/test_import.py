@@ -18,7 +18,7 @@ from labkit.lab.importing import containerlab, draft, kathara
 from labkit.lab.importing.commands import Startup
 from labkit.lab.importing.draft import Draft
 from labkit.lab.provider import File
-from labkit.lab.topology import Topology
+from labkit.lab.topology import CONFIG, Topology
 
 GOLDEN = Path(__file__).parent / "golden"
 CONF = """\
@@ -63,8 +63,8 @@ def test_what_was_exported_comes_back(tmp_path: Path, target: str) -> None:
     assert back.variables["vip"] == "192.168.1.20"
     rendered = render.render(back, tmp_path / "back")
     for name in ("alpha", "beta"):
-        (config,) = (file.text for file in rendered[name] if file.path == render.CONFIG)
-        assert config == next(file.text for file in files[name] if file.path == render.CONFIG)
+        (config,) = (file.text for file in rendered[name] if file.path == CONFIG)
+        assert config == next(file.text for file in files[name] if file.path == CONFIG)
     assert all("my-notify.sh" in line or "apache2" in line or "index.html" in line for line in read.left_out)
 
 
@@ -99,7 +99,7 @@ def test_kathara_as_people_write_it(tmp_path: Path) -> None:
     ]
     assert read.left_out == (f"{there}/lab.conf:7:1: pc[mem]", f"{there}/pc.startup:3:1: sleep 1")
     rendered = render.render(topology, tmp_path / "back")["r-1"]
-    assert next(file.text for file in rendered if file.path == render.CONFIG) == CONF
+    assert next(file.text for file in rendered if file.path == CONFIG) == CONF
 
 
 CLAB = """\

@@ -7,8 +7,7 @@ import pytest
 from labkit.diagnostics import RefusedError
 from labkit.lab import loader, render
 from labkit.lab.provider import File
-from labkit.lab.render import CONFIG
-from labkit.lab.topology import PYKEEPALIVED_OPTIONS, Topology
+from labkit.lab.topology import CONFIG, PYKEEPALIVED_OPTIONS, Topology
 
 PART_1 = """\
 vrrp_instance MY-FAILOVER {

@@ -9,8 +9,7 @@ Sources: sysctl.d(5), systemd.service(5), Ansible's pages on inventories and on 
 from labkit.lab.catalog import share
 from labkit.lab.export.target import Lab, document
 from labkit.lab.provider import File
-from labkit.lab.render import CONFIG
-from labkit.lab.topology import Daemon, Node, Role
+from labkit.lab.topology import CONFIG, Daemon, Node, Role
 
 _OWN = ("/etc/init.d/", "/etc/labkit/", "/var/www/", "/usr/local/bin/ipvsadm")  # stand-ins for what a host has
 _SERVICES = {Daemon.LABKIT: "pykeepalived", Daemon.KEEPALIVED: "keepalived"}

@@ -16,8 +16,7 @@ from labkit.conf import loader
 from labkit.conf.model import Config
 from labkit.daemon.runner import configure_event
 from labkit.lab.provider import Completed, Drop, Emit, File, Frame, Impairment, LackingError
-from labkit.lab.render import CONFIG
-from labkit.lab.topology import Daemon, Topology
+from labkit.lab.topology import CONFIG, Daemon, Topology
 from labkit.providers.sim.wire import reaches
 from labkit.sim import network
 from labkit.sim.node import ScriptBehaviour
