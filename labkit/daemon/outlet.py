@@ -62,6 +62,8 @@ class Outlet:
         basis = (self.instance, tuple((name, d.index, d.lladdr) for name, d in devices.items() if d is not None))
         if basis == self._basis:
             return
+        if self.held and self._basis is not None:
+            self._leave(self._basis[1], basis[1])
         self._basis = basis
         self._announcements.forget(self.instance.router.name)
         frames, requests = [], []
@@ -76,6 +78,14 @@ class Outlet:
                 data = announcement(device.lladdr, virtual.address.ip, router=router)
                 frames.append(Frame(device.name, virtual.address.version, data))
         self._frames, self._requests = tuple(frames), tuple(requests)
+
+    def _leave(self, before: Iterable[_Standing], present: Iterable[_Standing]) -> None:
+        """Take the addresses off interfaces that have another name by now."""
+        numbers = {name: number for name, number, _ in present}
+        gone = {name for name, number, _ in before if numbers.get(name) != number}
+        removals = [remove for virtual, _, remove in self._requests if remove is not None and virtual.device in gone]
+        if removals:
+            self._ask(removals, errno.EADDRNOTAVAIL, errno.ENODEV)
 
     def send(self, action: SendAdvert) -> str:
         """Send an advert to the group, or to each peer; one that cannot be reached holds nobody up."""

@@ -154,13 +154,14 @@ class Service:
                 continue
             outlet.prepare()
             name, lost = outlet.instance.router.name, outlet.lost()
+            refused = outlet.missing() if _NOT_SET in self._said.get(name, {}) else []
             for virtual in lost:
                 self._log.say(f"Netlink reflector reports IP {virtual.address.ip} removed from {virtual.device}")
             if outlet.came_up():
                 repeat = outlet.instance.router.announce_repeat
-                self._complain(name, outlet.restore(outlet.missing(), repeat), "addresses not restored")
-            elif lost:
-                self._complain(name, outlet.restore(lost), "addresses not restored")
+                self._complain(name, outlet.restore(outlet.missing(), repeat), _NOT_SET)
+            elif lost or refused:  # what the kernel refused it may grant now
+                self._complain(name, outlet.restore(refused or lost), _NOT_SET)
 
     # --- actions ------------------------------------------------------------------------------------------------------
 
@@ -186,7 +187,7 @@ class Service:
             case SendAdvert(router=name):
                 self._complain(name, self._outlets[name].send(action), "advert not sent")
             case HoldAddresses(router=name):
-                self._complain(name, self._outlets[name].hold(), "addresses not set")
+                self._complain(name, self._outlets[name].hold(), _NOT_SET)
                 for virtual in self._outlets[name].homeless():
                     text = f"({name}) {virtual.address.ip} not set: interface {virtual.device} doesn't exist"
                     self._log.say(text, Level.WARNING)
@@ -194,6 +195,7 @@ class Service:
             case ReleaseAddresses(router=name):
                 self.holdings.release(name)
                 self._complain(name, self._outlets[name].release(), "addresses not removed")
+                self._complain(name, "", _NOT_SET)
             case Announce(router=name):
                 self._complain(name, self._outlets[name].announce(action.repeat, action.where), "not announced")
             case Transition(router=name, new=State.INIT) if name in self._next:
@@ -217,4 +219,5 @@ class Service:
             said.pop(what, None)
 
 
+_NOT_SET = "addresses not set"
 _OF_A_ROUTER = (SendAdvert, HoldAddresses, ReleaseAddresses, Announce, Transition, Noticed, PriorityChanged)

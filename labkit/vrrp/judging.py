@@ -99,7 +99,8 @@ def _look_at_own(
     if config.watch_source and config.source not in interface.addresses:
         return waits, [*faults, Why(reason=Reason.NO_SOURCE_ADDRESS, name=name)]
     if own_address(config, interface) is None:
-        return waits, [*faults, Why(reason=Reason.NO_PRIMARY_ADDRESS, name=name)]
+        lacks = Reason.NO_PRIMARY_ADDRESS if config.family == 4 else Reason.NO_LINK_LOCAL
+        return waits, [*faults, Why(reason=lacks, name=name)]
     return waits, faults
 
 

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     INTERFACE_DOWN = "interface-down"
     INTERFACE_MISSING = "interface-missing"
     NO_PRIMARY_ADDRESS = "no-primary-address"
+    NO_LINK_LOCAL = "no-link-local-address"  # over IPv6
     NO_SOURCE_ADDRESS = "no-source-address"  # track_src_ip
     RECOVERED = "recovered"  # FAULT -> BACKUP
     SYNC_GROUP = "sync-group"  # another member of the sync group decided
@@ -81,6 +82,7 @@ _SENTENCES = {
     Reason.INTERFACE_DOWN: "interface {name} is down",
     Reason.INTERFACE_MISSING: "interface {name} does not exist",
     Reason.NO_PRIMARY_ADDRESS: "interface {name} has no address",
+    Reason.NO_LINK_LOCAL: "interface {name} has no IPv6 link-local address",
     Reason.NO_SOURCE_ADDRESS: "interface {name} does not have our source address",
     Reason.RECOVERED: "what failed works again",
     Reason.SYNC_GROUP: "sync group {name}",
@@ -104,6 +106,7 @@ TRANSITIONS: dict[tuple[State, State], frozenset[Reason]] = {
                 Reason.INTERFACE_DOWN,
                 Reason.INTERFACE_MISSING,
                 Reason.NO_PRIMARY_ADDRESS,
+                Reason.NO_LINK_LOCAL,
                 Reason.NO_SOURCE_ADDRESS,
                 Reason.NO_PEER,
                 Reason.FILE_FAILED,

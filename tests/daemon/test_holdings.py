@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable
 from ipaddress import IPv4Interface, IPv4Network
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,30 @@ def test_an_address_whose_interface_is_missing_is_told_and_set_when_it_comes(lan
     eventually(lambda: held(daemon)["192.168.2.20/24"])
     assert daemon.stop() == 0
     assert "192.168.2.20" not in ip(lan.hosts[0], "address")
+
+
+def test_an_address_goes_from_an_interface_that_is_renamed(lan: Lan, start: Start) -> None:
+    daemon = start(0, instance(150))
+    host = lan.hosts[0]
+    host.wait_address(VIP)
+    ip(host, "link", "set", "eth0", "name", "other0")
+    daemon.wait_log("(VI) FAULT because interface eth0 does not exist")
+    eventually(lambda: VIP not in host.addresses())
+    ip(host, "link", "set", "other0", "name", "eth0")
+    host.wait_address(VIP)
+
+
+def test_an_address_that_the_kernel_refused_is_set_when_it_can_be(lan: Lan, start: Start) -> None:
+    host, disabled = lan.hosts[0], Path("/proc/sys/net/ipv6/conf/eth0/disable_ipv6")
+    with host.entered():
+        disabled.write_text("1")
+    daemon = start(0, instance(150, more="virtual_ipaddress_excluded {\n fd00::7/64\n}"))
+    daemon.wait_log("(VI) addresses not set: the kernel refused")
+    with host.entered():
+        disabled.write_text("0")
+    eventually(lambda: "fd00::7" in ip(host, "address"))
+    with Connection(daemon.home / "pid.sock") as connection:
+        assert connection.status().routers[0].problem == ""
 
 
 def test_they_are_there_while_the_router_is_master(lan: Lan, start: Start) -> None:

@@ -32,7 +32,7 @@ def test_ipv6_elects_by_link_local_addresses() -> None:
 
 def test_ipv6_without_a_link_local_address() -> None:
     dialogue = Dialogue(SIX, interfaces=())
-    assert dialogue.link(link_local=None) == ["FAULT no-primary-address"]
+    assert dialogue.link(link_local=None) == ["FAULT no-link-local-address"]
     assert dialogue.link() == ["BACKUP recovered"]
     assert dialogue.link(primary=None) == []
 
