@@ -81,8 +81,13 @@ class Connection:
             raise NotRunningError(f"keepalived at {self._path} does not answer: {error}") from error
         if not line:
             raise NotRunningError(f"keepalived at {self._path} went away")
-        answer = json.loads(line)
-        if not answer.get("ok"):
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict) or "ok" not in answer:
+            raise NotRunningError(f"what answers at {self._path} is no keepalived of labkit")
+        if not answer["ok"]:
             raise RefusedRequestError(str(answer.get("error")))
         return dict(answer)
 
@@ -115,7 +120,10 @@ class Connection:
         if follow:
             self._socket.settimeout(None)
         while follow or count > 0:
-            line = self._lines.readline()
+            try:
+                line = self._lines.readline()
+            except OSError as error:
+                raise NotRunningError(f"keepalived at {self._path} does not answer: {error}") from error
             if not line:
                 return
             count -= 1

@@ -16,6 +16,7 @@ class Promises:
         self._common: dict[str, str] = {}
         self._set_at: dict[str, int] = {}  # interface, and the index it had
         self._settings = Settings()
+        self._told: list[str] = []  # what was refused, and is tried again
 
     def configure(self, config: Config) -> None:
         """Take what a configuration asks for."""
@@ -36,8 +37,11 @@ class Promises:
                 self._settings.forget(name)
             self._set_at[name] = interface.index
             wanted[of_interface(name, 4, "promote_secondaries")] = "1"
-        for problem in self._settings.keep(wanted):
-            self._log.say(problem, Level.WARNING)
+        problems = self._settings.keep(wanted)
+        for problem in problems:
+            if problem not in self._told:
+                self._log.say(problem, Level.WARNING)
+        self._told = problems
 
     def close(self) -> None:
         """Put everything back."""

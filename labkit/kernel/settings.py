@@ -40,12 +40,15 @@ class Settings:
     def set(self, setting: str, value: str) -> str:
         """Change a setting, and remember what it was; return what failed, in words, or nothing.
 
-        One that has the value already is written, too: the kernel changes with `default` what nobody ever wrote.
+        One that has the value already is written, too: the kernel changes with `default` what nobody ever wrote.  If
+        that is refused, as in a container, nothing is wrong.
         """
         before = read(setting)
         try:
             (_ROOT / setting).write_text(value)
         except OSError as error:
+            if before == value:
+                return ""
             return f"net.{setting.replace('/', '.')} cannot be set to {value}: {error.strerror}"
         self._before.setdefault(setting, before)
         return ""

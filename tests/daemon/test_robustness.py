@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.conftest import Start
-from tests.daemon.daemon import Daemon, instance
+from tests.daemon.daemon import OURS, Daemon, instance
 from tests.kernel.lan import Lan, Namespace, eventually
 
 pytestmark = pytest.mark.kernel
@@ -142,6 +142,24 @@ class TestSettings:
         eventually(lambda: setting(host, "conf/eth0/promote_secondaries") == "1")
         daemon.stop()
         assert setting(host, "conf/eth0/promote_secondaries") == "0"
+
+    @pytest.mark.parametrize(("before", "told"), [("0", 1), ("1", 0)])
+    def test_where_settings_are_read_only_what_differs_is_told_once(
+        self, lan: Lan, tmp_path: Path, before: str, told: int
+    ) -> None:
+        host, proc = lan.hosts[0], "/proc/sys"
+        run(host, f"echo {before} > /proc/sys/net/ipv4/conf/eth0/promote_secondaries")
+        read_only = f'mount --bind {proc} {proc} && mount -o remount,ro,bind {proc} && exec "$@"'
+        program = ("unshare", "-m", "sh", "-c", read_only, "sh", *OURS)
+        daemon = Daemon(host, tmp_path / "0", instance(150, more="promote_secondaries"), program)
+        try:
+            host.wait_address("192.168.1.20")
+            for change in ("add", "del"):
+                run(host, f"ip addr {change} 192.0.2.1/32 dev eth0")
+            adverts(lan, 2)
+            assert daemon.log.count("promote_secondaries cannot be set to 1: Read-only file system") == told
+        finally:
+            daemon.close()
 
     def test_an_interface_that_is_made_anew_has_it_again(self, lan: Lan, start: Start) -> None:
         host, daemon = lan.hosts[0], start(0, instance(150, more="promote_secondaries"))
