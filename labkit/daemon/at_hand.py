@@ -10,9 +10,12 @@ from labkit.conf.loader import Loaded
 from labkit.conf.model import Command, Config, SyncGroup, User, VrrpInstance
 from labkit.conf.reader import Document, Statement
 from labkit.diagnostics import Diagnostic, Severity, Span
-from labkit.hints import TypeAlias
+from labkit.hints import TYPE_CHECKING, TypeAlias
 from labkit.values import dataclass
 from labkit.vrrp.config import Track, TrackKind
+
+if TYPE_CHECKING:
+    from labkit.conf.model_routes import Route
 
 _INTERFACES = "/proc/self/net/dev"  # of our network namespace, which /sys/class/net need not be
 _WAITS = "until it is there the instance waits in FAULT"
@@ -69,8 +72,10 @@ def _interfaces(config: Config) -> Iterator[_Lack]:
             if virtual.device != router.interface:
                 what = title + " interface {} of a virtual address"
                 yield (block, (), ("dev", virtual.device)), virtual.device, what, _NOWHERE
+        yield from _routes((block, ("virtual_routes",)), f"{title} ", instance.routes)
     for group in config.sync_groups:
         yield from _tracked(("vrrp_sync_group", group.name), group.tracks)
+    yield from _routes((("static_routes",),), "", config.static_routes)
     for static in config.static_addresses:
         path = (("static_ipaddress",), ("dev", static.device))
         yield path, static.device, "interface {} of a static address", _NOWHERE
@@ -82,6 +87,12 @@ def _tracked(block: tuple[str, str], tracks: Iterable[Track]) -> Iterator[_Lack]
             then = "it counts as failed until it is there" if track.weight else _WAITS
             path = (block, ("track_interface",), (track.name,))
             yield path, track.name, f"({' '.join(block)}) tracked interface {{}}", then
+
+
+def _routes(block: _Path, title: str, routes: "Iterable[Route]") -> Iterator[_Lack]:
+    for route in routes:
+        for name in sorted(route.devices):
+            yield (*block, ("dev", name)), name, title + "interface {} of a route", "until it is there the route is not"
 
 
 # --- programs ---------------------------------------------------------------------------------------------------------

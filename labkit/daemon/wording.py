@@ -217,6 +217,7 @@ _NOTICES: dict[Notice, Callable[[Noticed, Instances], str]] = {
     ),
     Notice.OTHER_ADDRESSES: lambda a, _: f"({a.router}) took an advert from {a.peer} with {a.detail}",
     Notice.PRIORITY_ZERO_RECEIVED: lambda a, _: f"({a.router}) Backup received priority 0 advertisement",
+    Notice.PRIORITY_ZERO_ANSWERED: lambda a, _: f"({a.router}) Master received priority 0 message",
     Notice.PREEMPT_DELAY_STARTED: lambda a, _: f"({a.router}) start preempt delay",
     Notice.TWO_OWNERS: lambda a, _: (
         f"({a.router}) CONFIGURATION ERROR: local instance and a remote instance ({a.peer}) are both configured as "

@@ -162,6 +162,7 @@ class Notice(StrEnum):
     LOWER_PRIORITY_ANSWERED = "lower-priority-answered"  # MASTER answers with its own advert
     LOWER_PRIORITY_UNANSWERED = "lower-priority-unanswered"  # not with lower_prio_no_advert
     PRIORITY_ZERO_RECEIVED = "priority-zero-received"
+    PRIORITY_ZERO_ANSWERED = "priority-zero-answered"  # MASTER answers with its own advert
     PREEMPT_DELAY_STARTED = "preempt-delay-started"
     TWO_OWNERS = "two-owners"
     OTHER_ADDRESSES = "other-addresses"  # an advert with other virtual addresses was taken all the same

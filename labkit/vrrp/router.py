@@ -289,7 +289,7 @@ class VirtualRouter:
             notices.append(Noticed(router=self.config.name, notice=what, peer=source, peer_priority=advert.priority))
 
         if advert.priority == RELEASE:
-            notice(Notice.PRIORITY_ZERO_RECEIVED)
+            notice(Notice.PRIORITY_ZERO_ANSWERED)
             return [*notices, self._advertise(now)]
         if advert.priority == self._priority == OWNER:
             notice(Notice.TWO_OWNERS)

@@ -50,6 +50,20 @@ def test_interfaces_outside_an_instance() -> None:
     ]
 
 
+def test_interfaces_of_routes() -> None:
+    statics = "static_routes {\n 10.1.0.0/16 dev lo5\n}\n"
+    routes = " virtual_routes {\n  10.2.0.0/16 nexthop via 192.0.2.7 dev lo6 nexthop via 192.0.2.8 dev lo7\n }\n}\n"
+    found = told(statics + INSTANCE + routes, interfaces=True)
+    assert [line for line in found if "route" in line] == [
+        f"{place} interface {name} of a route does not exist on this machine; until it is there the route is not"
+        for place, name in (
+            ("f:2:18: warning:", "lo5"),
+            ("f:11:41: warning: (vrrp_instance VI)", "lo6"),
+            ("f:11:71: warning: (vrrp_instance VI)", "lo7"),
+        )
+    ]
+
+
 def test_an_interface_by_default_is_told_at_the_block() -> None:
     text = "global_defs {\n default_interface lo0\n}\nstatic_ipaddress {\n 192.0.2.9/24\n}\n"
     (warning, *_) = told(text + INSTANCE.replace("lo0", "lo1") + "}\n", interfaces=True)

@@ -180,6 +180,11 @@ def test_taking_over_is_told_in_keepalived_s_order() -> None:
             id="priority-zero",
         ),
         pytest.param(
+            [Noticed(router="X", notice=Notice.PRIORITY_ZERO_ANSWERED, peer=PEER)],
+            ["(X) Master received priority 0 message"],
+            id="priority-zero-at-a-master",
+        ),
+        pytest.param(
             [
                 Rejected(
                     router="X",

@@ -256,7 +256,7 @@ def test_version_3_does_not_learn_from_a_master_it_preempts() -> None:
             ["lower-priority-answered 192.168.1.31 149", "advert 150", "announce 5"],
             id="rfc9568-6.4.3-lower",
         ),
-        pytest.param(0, HIGHER, ["priority-zero-received 192.168.1.31 0", "advert 150"], id="rfc9568-6.4.3-release"),
+        pytest.param(0, HIGHER, ["priority-zero-answered 192.168.1.31 0", "advert 150"], id="rfc9568-6.4.3-release"),
         pytest.param(200, US, [], id="our-own-looped-back"),
     ],
 )
