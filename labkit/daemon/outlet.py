@@ -50,11 +50,15 @@ class Outlet:
         self._frames: tuple[Frame, ...] = ()
         self._running: tuple[_Standing, ...] = ()
         self._requests: tuple[_Requests, ...] = ()
-        self._own = _NOBODY_S
-        if instance.router.priority == OWNER:  # the owner's addresses are real ones, not ours to remove
-            self._own = frozenset(virtual for virtual in instance.addresses if self._present(virtual))
+        self._own = self._real(instance, _NOBODY_S)
         self.prepare()
         self.came_up()
+
+    def _real(self, instance: VrrpInstance, ours: Collection[VirtualAddress]) -> frozenset[VirtualAddress]:
+        """Return the addresses that are an owner's real ones: there, not put there by us, and so not ours to remove."""
+        if instance.router.priority != OWNER:
+            return _NOBODY_S
+        return frozenset(virtual for virtual in instance.addresses if virtual not in ours and self._present(virtual))
 
     def prepare(self) -> None:
         """Build every message, where an interface of ours is not the one it was."""
@@ -144,6 +148,8 @@ class Outlet:
         kept = set(instance.addresses)
         gone = self._removals(kept)
         moved = {virtual.device for virtual in kept} != self.devices()
+        ours = set(self.instance.addresses) - self._own if self.held else _NOBODY_S
+        self._own = self._real(instance, ours)
         self.instance = instance
         self.prepare()
         self.came_up()

@@ -68,9 +68,17 @@ class Paths:
         return self._set([path for path in wanted if path not in had]) or problem
 
     def prepare(self) -> bool:
-        """Build the messages anew where an interface is not the one it was; return whether one was."""
-        if not self._devices or self._present() == self._indexes:
+        """Build the messages anew where an interface is not the one it was; return whether one was.
+
+        Routes through one that has another name by now go: nobody would remove them later.
+        """
+        present = self._present()
+        if not self._devices or present == self._indexes:
             return False
+        if self.held:
+            moved = {name for name, index in self._indexes.items() if present.get(name) != index}
+            routes = [path for path in self._requests if isinstance(path, Route) and path.devices & moved]
+            self._ask([self._requests[route].remove for route in routes], *_GONE)
         self._build()
         return True
 

@@ -64,15 +64,27 @@ def test_an_address_whose_interface_is_missing_is_told_and_set_when_it_comes(lan
     assert "192.168.2.20" not in ip(lan.hosts[0], "address")
 
 
-def test_an_address_goes_from_an_interface_that_is_renamed(lan: Lan, start: Start) -> None:
-    daemon = start(0, instance(150))
+def test_an_owner_s_real_address_stays_when_a_reload_made_it_the_owner(lan: Lan, start: Start) -> None:
+    daemon, host = start(0, instance(150)), lan.hosts[0]
+    host.wait_address(VIP)
+    daemon.reload(instance(255, vip=f"192.168.1.21/24\n{VIP}"))
+    daemon.wait_log("Reload complete")
+    assert daemon.stop() == 0
+    assert "192.168.1.21" in host.addresses()
+    assert VIP not in host.addresses()
+
+
+def test_addresses_and_routes_go_from_an_interface_that_is_renamed(lan: Lan, start: Start) -> None:
+    daemon = start(0, instance(150, more=paths("10.4.0.0/16 via 192.168.1.254 dev eth0")))
     host = lan.hosts[0]
     host.wait_address(VIP)
+    eventually(lambda: routes(host) == ["10.4.0.0/16"])
     ip(host, "link", "set", "eth0", "name", "other0")
     daemon.wait_log("(VI) FAULT because interface eth0 does not exist")
-    eventually(lambda: VIP not in host.addresses())
+    eventually(lambda: VIP not in host.addresses() and not routes(host))
     ip(host, "link", "set", "other0", "name", "eth0")
     host.wait_address(VIP)
+    eventually(lambda: routes(host) == ["10.4.0.0/16"])
 
 
 def test_an_address_that_the_kernel_refused_is_set_when_it_can_be(lan: Lan, start: Start) -> None:
