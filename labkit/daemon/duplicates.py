@@ -19,7 +19,7 @@ from labkit.kernel.process import now
 from labkit.kernel.wire import WireError
 from labkit.trace import Micros
 from labkit.vrrp.config import OWNER, Address
-from labkit.vrrp.duplicates import Duplicates, Stand
+from labkit.vrrp.duplicates import SETTLING, Duplicates, Stand
 from labkit.vrrp.events import DuplicateSeen
 from labkit.vrrp.status import RouterStatus
 
@@ -51,6 +51,7 @@ class DuplicateWatch:
         self._routers: dict[str, dict[Address, str]] = {}  # by interface and address
         self._instances: dict[str, VrrpInstance] = {}
         self._here: dict[tuple[str, Address], str] = {}  # claims by interfaces of our own
+        self._changed: set[str] = set()  # routers that have another state, and were not looked at yet
         self._appointment: Appointment | None = None
         self._said: dict[str, str] = {}
 
@@ -71,6 +72,19 @@ class DuplicateWatch:
             routers, interface = self._routers.get(name), self._interfaces[name]
             if interface is not None and routers:
                 self._look(name, interface, routers)
+        self._arrange()
+
+    def state_changed(self, router: str) -> None:
+        """Take note that a router may have to be without its addresses now; those that it had need a moment to go."""
+        if not self._changed:
+            self._loop.at(now() + SETTLING, self._look_at_changed)
+        self._changed.add(router)
+
+    def _look_at_changed(self) -> None:
+        changed, self._changed = self._changed, set()
+        for name, routers in self._routers.items():
+            if (interface := self._interfaces[name]) is not None:
+                self._look(name, interface, {ip: router for ip, router in routers.items() if router in changed})
         self._arrange()
 
     def _look(self, name: str, interface: Interface, routers: dict[Address, str]) -> None:

@@ -36,7 +36,16 @@ from labkit.kernel.wire import Port, WireError
 from labkit.trace import SECOND, Kind, Micros
 from labkit.values import make_ready, replace
 from labkit.vrrp.config import GroupConfig, TrackKind
-from labkit.vrrp.events import ClockChanged, Configure, Event, ScriptExited, SetPriority, Stop, Wake
+from labkit.vrrp.events import (
+    ClockChanged,
+    Configure,
+    Event,
+    ScriptExited,
+    SetPriority,
+    Stop,
+    Transition,
+    Wake,
+)
 from labkit.vrrp.hearing import Key
 from labkit.vrrp.speaker import Speaker
 
@@ -166,7 +175,11 @@ class Runner:
         self._handling = True
         try:
             while self._pending:
-                self._service.perform(self._speaker.handle(self._pending.popleft(), now()), starting=starting)
+                actions = self._speaker.handle(self._pending.popleft(), now())
+                self._service.perform(actions, starting=starting)
+                for action in actions:
+                    if isinstance(action, Transition):
+                        self._duplicates.state_changed(action.router)
         finally:
             self._handling = False
 

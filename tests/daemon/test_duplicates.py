@@ -4,6 +4,7 @@ import itertools
 import socket
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +77,18 @@ def test_an_address_that_somebody_puts_on_a_backup_is_told_of(lan: Lan, start: S
     host.netlink.ask([add_address(eth0, VIP)])
     backup.wait_log("(VI) 192.168.1.20 is on this machine though we are BACKUP: somebody put it there")
     host.netlink.ask([remove_address(eth0, VIP)])
+
+
+def test_an_address_that_a_backup_had_before_is_told_of(lan: Lan, start: Start) -> None:
+    """As where the system sets it, with the prefix of the network, which is not the one of ours that is removed."""
+    host, static = lan.hosts[1], IPv4Interface("192.168.1.20/24")
+    with host.entered():
+        Path("/proc/sys/net/ipv6/conf/eth0/disable_ipv6").write_text("1")  # the end of its tests is a change, too
+    start(0, instance(150))
+    lan.sniffer.wait_advert("192.168.1.21", priority=150)
+    host.netlink.ask([add_address(host.index("eth0"), static)])
+    backup = start(1, instance(100))
+    backup.wait_log("(VI) 192.168.1.20 is on this machine though we are BACKUP: somebody put it there")
 
 
 def test_changes_among_the_routers_are_no_duplicates(lan: Lan, start: Start) -> None:
