@@ -22,10 +22,10 @@ def bootable() -> None:
 
 
 def test_a_job_has_its_status_output_and_shared_folder(tmp_path: Path) -> None:
-    script = "echo a word; cat /run/share/in; echo back > /run/share/out; touch /usr/x && modprobe -n ip_vs; exit 7"
+    script = "echo a word; cat /run/share/in; echo back > /run/share/out; touch /usr/x && modprobe ip_vs && exit 7"
     (tmp_path / "in").write_text("given\n")
     outcome = guest.run(["sh", "-c", script], share=tmp_path)
-    assert (outcome.status, outcome.output.splitlines()[:2]) == (7, ["a word", "given"])
+    assert (outcome.status, outcome.output.splitlines()[:2]) == (7, ["a word", "given"]), outcome
     assert (tmp_path / "out").read_text() == "back\n"
     assert not Path("/usr/x").exists()
 

@@ -5,9 +5,9 @@
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
 mount -t tmpfs tmpfs /mnt
-mkdir -p /mnt/lib/modules /mnt/upper /mnt/work
-ln -s "/usr/lib/uml/modules/$(uname -r)" /mnt/lib/modules/ # Debian keeps them outside /lib/modules
-printf '#!/bin/sh\nexec modprobe -d /mnt "$@"\n' >/mnt/modprobe
+mkdir -p /mnt/upper/usr/lib/modules /mnt/work
+ln -s "/usr/lib/uml/modules/$(uname -r)" /mnt/upper/usr/lib/modules/ # Debian keeps them where modprobe does not look
+printf '#!/bin/sh\nexec modprobe -d /mnt/upper/usr "$@"\n' >/mnt/modprobe
 chmod +x /mnt/modprobe
 echo /mnt/modprobe >/proc/sys/kernel/modprobe # the kernel asks it for each module that something uses
 cat >/mnt/fstab <<end
