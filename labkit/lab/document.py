@@ -14,6 +14,8 @@ from labkit.diagnostics import Diagnostic, RefusedError, Span
 
 Key: TypeAlias = tuple[str | int, ...]
 
+_MANY = 200_000  # values, each alias counted as all that it stands for
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
@@ -74,6 +76,10 @@ def _too_deep(start: Span) -> RefusedError:
 def _plain(node: yaml.Node | None, path: Key, file: str, marks: dict[Key, Span], twice: list[Diagnostic]) -> object:
     if node is None:
         return {}
+    if len(marks) > _MANY:
+        message = f"more than {_MANY} values, each alias (`*name`) counted as all that it stands for"
+        hint = "fewer aliases inside what other aliases stand for"
+        raise RefusedError([Diagnostic(span=Span(file=file, line=1, column=1), message=message, hint=hint)])
     marks.setdefault(path, Span(file=file, line=node.start_mark.line + 1, column=node.start_mark.column + 1))
     if isinstance(node, yaml.MappingNode):
         found: dict[str, object] = {}

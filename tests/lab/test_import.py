@@ -22,6 +22,7 @@ from labkit.lab.topology import CONFIG, Topology
 
 GOLDEN = Path(__file__).parent / "golden"
 CONF = """\
+# {% endraw %} {{{% 'x' #}
 vrrp_instance VI_1 {# mine
     interface eth0
     virtual_router_id 7
@@ -156,6 +157,43 @@ def test_containerlab_as_people_write_it(tmp_path: Path) -> None:
     )
 
 
+def test_what_all_nodes_of_a_kind_or_group_have_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.clab.yml"
+    path.write_text("""\
+topology:
+  defaults: {kind: linux, exec: [date], sysctls: {net.a: 1, net.b: 1}}
+  kinds: {linux: {exec: ["ip route add default via 10.0.0.1"], sysctls: {net.b: 2}}}
+  groups:
+    switch: {kind: bridge}
+    forward: {binds: ["r.conf:/etc/keepalived/keepalived.conf"], sysctls: {net.c: 3}}
+  nodes: {s: {group: switch}, r: {group: forward, sysctls: {net.a: 4}}, pc: }
+  links: [{endpoints: ["r:eth1", "s:eth1"]}, {endpoints: ["pc:eth1", "s:eth2"]}]
+""")
+    (tmp_path / "r.conf").write_text(CONF.replace("eth0", "eth1"))
+    read = containerlab.read(path)
+    router, pc = read.devices
+    assert [port.segment for device in read.devices for port in device.ports] == ["s", "s"]
+    assert (router.sysctls, pc.sysctls) == (
+        (("net.a", "4"), ("net.b", "2"), ("net.c", "3")),
+        (("net.a", "1"), ("net.b", "2")),
+    )
+    assert (str(pc.gateway), router.config is None, pc.config is None) == ("10.0.0.1", False, True)
+    assert read.left_out == (f"{path}:2:34: date",)
+
+
+def test_any_name_of_a_network_is_one_in_the_lab(tmp_path: Path) -> None:
+    path = tmp_path / "x.clab.yml"
+    path.write_text("""\
+name: "x, y\\n  z: {"
+topology:
+  nodes: {"s: {x, y": {kind: bridge}, b: }
+  links: [{endpoints: [{node: "s: {x, y", interface: p1}, "b:eth1"]}]
+""")
+    topology, _ = lab(containerlab.read(path), tmp_path / "back")
+    assert [network.name for network in topology.networks] == ["s: {x, y"]
+    assert topology.title == "x, y\n  z: {"
+
+
 def clab(nodes: str, links: str = "[]") -> str:
     return f"name: x\ntopology:\n  nodes: {nodes}\n  links: {links}\n"
 
@@ -278,10 +316,85 @@ def test_what_no_lab_can_be(tmp_path: Path, text: str, startup: str, expected: s
     assert f"{tmp_path}/{expected}" in str(caught.value)
 
 
+_A_TO_B = "[{endpoints: ['a:eth1', 'b:eth1']}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            clab("{a: {}, b: {}}", "[{endpoints: ['a:e1/1', 'b:eth1']}]"),
+            ":4:24: 'e1/1' is no interface name; at most 15 letters",
+            id="interface",
+        ),
+        pytest.param(
+            clab("{a: {}, b: {}}", "[{endpoints: ['a:eth1', 'b:eth1']}, {endpoints: ['a:eth1', 'b:eth2']}]"),
+            ":4:59: eth1 of a is connected twice; another interface; the first is at line 4",
+            id="connected twice",
+        ),
+        pytest.param(
+            clab("{a: {sysctls: {kernel.x: 1}}, b: {}}", _A_TO_B), ":3:11: 'kernel.x' is no setting", id="setting"
+        ),
+        pytest.param(
+            clab("{a: {exec: ['ip a add 10.0.0.0/24 dev eth1']}, b: {}}", _A_TO_B),
+            ":3:22: 10.0.0.0 stands for all of network a-b",
+            id="a network's address",
+        ),
+        pytest.param(
+            clab("{a: {}, b: {exec: ['ip r add default via 192.0.2.1']}}", _A_TO_B),
+            ":3:18: 192.0.2.1 is on no network of b; an address of 10.0.0.0/24",
+            id="gateway",
+        ),
+    ],
+)
+def test_what_no_lab_can_be_is_told_where_the_source_says_it(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "x.clab.yml"
+    path.write_text(text)
+    with pytest.raises(RefusedError) as caught:
+        draft.write(containerlab.read(path))
+    assert f"{path}{expected}" in str(caught.value)
+
+
+def test_a_lab_without_a_machine(tmp_path: Path) -> None:
+    place(tmp_path, {"lab.conf": 'LAB_NAME="x"\n'})
+    with pytest.raises(LabkitError, match=r"Kathará's .*/lab\.conf has no machine, and a lab has at least one"):
+        draft.write(kathara.read(tmp_path))
+
+
+def test_a_command_on_two_lines(tmp_path: Path) -> None:
+    place(tmp_path, {"lab.conf": "pc[0]=A\n", "pc.startup": "ip a add 10.0.0.1/24 \\\n  dev eth0\ndate \\\n"})
+    read = kathara.read(tmp_path)
+    assert str(read.devices[0].ports[0].address) == "10.0.0.1/24"
+    assert read.left_out == (f"{tmp_path}/pc.startup:3:1: date",)
+
+
+def test_what_is_left_out_of_a_kathara_lab_is_told(tmp_path: Path) -> None:
+    config = "pc/etc/keepalived/keepalived.conf"
+    place(
+        tmp_path,
+        {
+            "lab.conf": 'pc[0]=A\npc[exec]="ip a add 10.0.0.1/24 dev eth0"\npc[exec]=date\n',
+            config: CONF,
+            "pc/etc/init.d/keepalived": "",
+            "pc/usr/local/bin/notify.sh": "",
+            "shared/x": "",
+            "pc.shutdown": "",
+            "lab.dep": "",
+        },
+    )
+    read = kathara.read(tmp_path)
+    assert [str(port.address) for port in read.devices[0].ports] == ["10.0.0.1/24"]
+    assert read.left_out == (
+        *(f"{tmp_path}/{name}" for name in ("lab.dep", "pc.shutdown", "shared/x")),
+        f"{tmp_path}/lab.conf:3:10: date",
+        f"{tmp_path}/pc/usr/local/bin/notify.sh",
+    )
+
+
 def test_a_wrong_keepalived_conf_is_named(tmp_path: Path) -> None:
     config = "a/etc/keepalived/keepalived.conf"
     place(tmp_path, {"lab.conf": "a[0]=A\n", config: CONF.replace("interface", "inteface")})
-    with pytest.raises(RefusedError, match=rf"{tmp_path}/{config}:2:5: .*did you mean 'interface'"):
+    with pytest.raises(RefusedError, match=rf"{tmp_path}/{config}:3:5: .*did you mean 'interface'"):
         draft.write(kathara.read(tmp_path))
 
 
@@ -314,6 +427,8 @@ def test_a_folder_without_one_topology(tmp_path: Path) -> None:
         pytest.param("ip address add 10.0.0.1/24", {}, id="no device"),
         pytest.param("ifconfig eth1 mtu 1400", {}, id="mtu"),
         pytest.param("ip route add 10.1.0.0/16 via 10.0.0.1", {}, id="another route"),
+        pytest.param("ip route add default via fd00::1", {}, id="IPv6"),
+        pytest.param("ip address add 10.0.$i.1/24 dev eth1", {}, id="variable"),
         pytest.param("sysctl -w kernel.hostname=x", {}, id="not of the network"),
     ],
 )

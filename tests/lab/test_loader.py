@@ -242,6 +242,13 @@ def test_values_nested_without_end(tmp_path: Path) -> None:
     assert found[0].startswith("1:1: values stand too deep in one another; ")
 
 
+def test_aliases_of_aliases_of_aliases(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 8)]
+    (found,) = complaints(tmp_path, "\n".join(lines))
+    assert found.startswith("1:1: more than 200000 values, each alias (`*name`) counted as all that it stands for; ")
+
+
 def test_several_at_once(tmp_path: Path) -> None:
     text = GOOD.replace("role: client", "role: clint").replace("subnet: 10.0.0.0/24", "subnet: 10.0.0.1/24")
     found = complaints(tmp_path, text)

@@ -104,8 +104,8 @@ class Startup:
         return self._give(interface, f"{words[0]}/{mask}" if mask else words[0], span)
 
     def _give(self, interface: str, text: str, span: Span) -> bool:
-        if ":" in text:
-            return False  # labs are IPv4
+        if _not_read(text):
+            return False
         address = IPv4Interface(text)
         if interface == "lo":
             self.loopback.append(address.ip)
@@ -118,7 +118,10 @@ class Startup:
     def _route(self, words: list[str], word: str) -> bool:
         if words[:1] not in (["default"], ["0.0.0.0/0"]) or word not in words[:-1]:
             return False
-        self.gateway = IPv4Address(words[words.index(word) + 1])
+        gateway = words[words.index(word) + 1]
+        if _not_read(gateway):
+            return False
+        self.gateway = IPv4Address(gateway)
         return True
 
     def _settings(self, words: list[str]) -> bool:
@@ -130,3 +133,8 @@ class Startup:
 
     def _complain(self, span: Span, message: str, hint: str) -> None:
         self.complaints.append(Diagnostic(span=span, message=message, hint=hint))
+
+
+def _not_read(address: str) -> bool:
+    """Return whether an address is none that this reads: labs are IPv4, and a shell's variable may be anything."""
+    return ":" in address or "$" in address

@@ -71,42 +71,62 @@ def read(path: Path) -> Draft:
     if not nodes:
         hint = "`topology: {nodes: {NAME: {kind: linux}}, links: [...]}`"
         raise RefusedError([document.complain(("topology",), "a containerlab topology has nodes", hint)])
-    kind = str(_mapping(topology.get("defaults")).get("kind", ""))
-    for name, node in nodes.items():
-        _read_node(reading, name, _mapping(node), kind)
+    for name in nodes:
+        _read_node(reading, name, _sections(topology, name))
     for number, link in enumerate(reading.items(("topology", "links"), topology.get("links"))):
         _read_link(reading, number, _mapping(link), nodes)
     devices = tuple(_devices(reading)) if not reading.complaints else ()
     complaints = [*reading.complaints, *(each for startup in reading.startups.values() for each in startup.complaints)]
     if complaints:
-        raise RefusedError(complaints)
+        raise RefusedError(dict.fromkeys(complaints))
     left_out = [*reading.left_out, *(each for startup in reading.startups.values() for each in startup.left_out)]
     title = str(value.get("name", path.name))
-    return Draft(title=title, source=f"containerlab's {path}", devices=devices, left_out=tuple(left_out))
+    return Draft(title=title, source=f"containerlab's {path}", devices=devices, left_out=tuple(dict.fromkeys(left_out)))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _read_node(reading: _Reading, name: str, node: Mapping[str, Any], kind: str) -> None:
-    startup = reading.startups[name] = Startup(sysctls={k: str(v) for k, v in _mapping(node.get("sysctls")).items()})
-    base: Key = ("topology", "nodes", name)
-    for number, command in enumerate(reading.items((*base, "exec"), node.get("exec"))):
-        startup.read(str(command), reading.document.span((*base, "exec", number)))
-    if startup.bridges or node.get("kind", kind) in _SWITCHES:
-        reading.switches.add(name)
-    for number, bind in enumerate(reading.items((*base, "binds"), node.get("binds"))):
-        source, target, *_ = [*str(bind).split(":"), ""]
-        if target == _CONFIG:
-            path = Path(reading.document.file).parent / source
-            try:
-                reading.configs[name] = (path.read_text(encoding="utf-8"), str(path))
-            except (OSError, UnicodeDecodeError):
-                message = f"{path} cannot be read"
-                reading.complain((*base, "binds", number), message, "the path of a keepalived.conf beside the topology")
-        elif target != DAEMON_SCRIPT:  # a router of a lab has its own
-            reading.left_out.append(f"{reading.document.span((*base, 'binds', number))}: {bind}")
+def _sections(topology: Mapping[str, Any], name: str) -> dict[Key, Mapping[str, Any]]:
+    """Return what is said of a node, by its place: of all nodes, of its kind, of its group, and of itself."""
+    defaults, node = (_mapping(topology.get(key)) for key in ("defaults", "nodes"))
+    node = _mapping(node.get(name))
+    group = str(node.get("group", defaults.get("group", "")))
+    of_group = _mapping(_mapping(topology.get("groups")).get(group))
+    kind = str(node.get("kind", of_group.get("kind", defaults.get("kind", ""))))
+    of_kind = _mapping(_mapping(topology.get("kinds")).get(kind))
+    return {
+        ("topology", "defaults"): defaults,
+        ("topology", "kinds", kind): of_kind,
+        ("topology", "groups", group): of_group,
+        ("topology", "nodes", name): {**node, "kind": kind},
+    }
+
+
+def _read_node(reading: _Reading, name: str, sections: Mapping[Key, Mapping[str, Any]]) -> None:
+    startup = reading.startups[name] = Startup()
+    for base, section in sections.items():
+        startup.sysctls |= {key: str(value) for key, value in _mapping(section.get("sysctls")).items()}
+        for number, command in enumerate(reading.items((*base, "exec"), section.get("exec"))):
+            startup.read(str(command), reading.document.span((*base, "exec", number)))
+        for number, bind in enumerate(reading.items((*base, "binds"), section.get("binds"))):
+            _read_bind(reading, name, (*base, "binds", number), str(bind))
+        if startup.bridges or section.get("kind") in _SWITCHES:
+            reading.switches.add(name)
+
+
+def _read_bind(reading: _Reading, name: str, at: Key, bind: str) -> None:
+    source, target, *_ = [*bind.split(":"), ""]
+    if target == _CONFIG:
+        path = Path(reading.document.file).parent / source
+        try:
+            reading.configs[name] = (path.read_text(encoding="utf-8"), str(path))
+        except (OSError, UnicodeDecodeError):
+            hint = "the path of a keepalived.conf beside the topology"
+            reading.complain(at, f"{path} cannot be read", hint)
+    elif target != DAEMON_SCRIPT:  # a router of a lab has its own
+        reading.left_out.append(f"{reading.document.span(at)}: {bind}")
 
 
 def _read_link(reading: _Reading, number: int, link: Mapping[str, Any], nodes: Mapping[str, Any]) -> None:

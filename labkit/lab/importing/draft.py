@@ -6,15 +6,18 @@ choice is told, as is what was left out.
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
 
 from labkit.conf import loader as conf
-from labkit.diagnostics import Diagnostic, RefusedError, Span
+from labkit.diagnostics import Diagnostic, LabkitError, RefusedError, Span
+from labkit.lab import loader
 from labkit.lab.provider import File
 
-_PLAIN = re.compile(r"[A-Za-z][\w .,;()/-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9]([\w ./()-]*[\w.)])?")
 _ROLE = """\
 
 roles:
@@ -85,13 +88,19 @@ def write(draft: Draft) -> tuple[tuple[File, ...], list[str]]:
 
     Raises:
         RefusedError: the topology is none that a lab can have, or a keepalived.conf is wrong; holds everything found.
+        LabkitError: it has no machine.
     """
+    if not draft.devices:
+        raise LabkitError(f"{draft.source} has no machine, and a lab has at least one")
     addressing = _address(draft)
     vip, wrong = _virtual_address(draft)
     complaints = [*_names(draft), *addressing.complaints, *wrong]
     if complaints:
         raise RefusedError(complaints)
-    files = [File(path="lab.yml", text=_lab(draft, addressing, vip))]
+    lines = list(_lines(draft, addressing, vip))
+    text = "".join(f"{line}\n" for line, _ in lines)
+    _check(text, {number: span for number, (_, span) in enumerate(lines, 1) if span})
+    files = [File(path="lab.yml", text=text)]
     configs = {device.name: device.config[0] for device in draft.devices if device.config}
     if configs:
         files.append(File(path="templates/keepalived.conf.j2", text="{% include node.name ~ '.conf' %}\n"))
@@ -99,10 +108,24 @@ def write(draft: Draft) -> tuple[tuple[File, ...], list[str]]:
     return tuple(files), addressing.chosen
 
 
+def _check(text: str, spans: Mapping[int, Span]) -> None:
+    """See that `text` is a lab; `spans` says of its lines what they were made of.
+
+    Raises:
+        RefusedError: it is none; each complaint has the place in the source.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "lab.yml")
+        path.write_text(text, encoding="utf-8")
+        try:
+            loader.load(path, name="imported")
+        except RefusedError as error:
+            raise RefusedError(replace(each, span=spans[each.span.line]) for each in error.diagnostics) from error
+
+
 def _verbatim(text: str) -> str:
     """Return a template that renders to `text`."""
-    text = text.removesuffix("\n")
-    return f"{{% raw %}}{text}\n{{% endraw %}}\n" if re.search(r"\{[{%#]", text) else f"{text}\n"
+    return re.sub(r"\{[{%#]", r"{{ '\g<0>' }}", text.removesuffix("\n")) + "\n"
 
 
 def _names(draft: Draft) -> Iterator[Diagnostic]:
@@ -115,6 +138,12 @@ def _names(draft: Draft) -> Iterator[Diagnostic]:
         if not device.ports:
             message = f"{device.name} is on no network"
             yield Diagnostic(span=device.span, message=message, hint="connect it, or take it out")
+        interfaces: dict[str, Span] = {}
+        for port in device.ports:
+            if interfaces.setdefault(port.interface, port.span) is not port.span:
+                message = f"{port.interface} of {device.name} is connected twice"
+                hint = f"another interface; the first is at line {interfaces[port.interface].line}"
+                yield Diagnostic(span=port.span, message=message, hint=hint)
 
 
 def _address(draft: Draft) -> _Addressing:
@@ -180,23 +209,40 @@ def _virtual_address(draft: Draft) -> tuple[IPv4Address | None, list[Diagnostic]
     return vip, wrong
 
 
-def _lab(draft: Draft, addressing: _Addressing, vip: IPv4Address | None) -> str:
-    title = draft.title if _PLAIN.fullmatch(draft.title) else json.dumps(draft.title, ensure_ascii=False)
-    lines = [f"# from {draft.source}", f"title: {title}", "", "networks:"]
-    lines += [f"  {name}: {{subnet: {network}}}" for name, network in addressing.networks.items()]
-    lines += ["", "nodes:"]
+def _lines(draft: Draft, addressing: _Addressing, vip: IPv4Address | None) -> Iterator[tuple[str, Span | None]]:
+    """Yield the lines of lab.yml, those that may be wrong with the place of what they were made of."""
+    yield f"# from {' '.join(draft.source.split())}", None
+    yield from ((line, None) for line in (f"title: {_word(draft.title)}", "", "networks:"))
+    spans = {port.segment: port.span for device in draft.devices for port in device.ports}
+    for name, network in addressing.networks.items():
+        yield f"  {_word(name)}: {{subnet: {network}}}", spans[name]
+    yield from (("", None), ("nodes:", None))
     for device in draft.devices:
-        lines += [f"  {device.name}:", f"    role: {'router' if device.config else 'client'}", "    links:"]
-        lines += [
-            f"      {port.interface}: {{network: {port.segment}, "
-            f"address: {addressing.addresses[device.name, port.interface]}}}"
-            for port in device.ports
-        ]
-        lines += [f"    gateway: {device.gateway}"] if device.gateway else []
-        lines += [f"    loopback: [{', '.join(map(str, device.loopback))}]"] if device.loopback else []
-        lines += ["    sysctls:"] if device.sysctls else []
-        lines += [f"      {name}: {json.dumps(value)}" for name, value in device.sysctls]
-    text = "\n".join(lines) + "\n"
+        yield from _device(device, addressing)
     if any(device.config for device in draft.devices):
-        text += _ROLE
-    return text + (f"\nvars:\n  vip: {vip}\n" if vip else "")
+        yield from ((line, None) for line in _ROLE.splitlines())
+    if vip:
+        yield from ((line, None) for line in ("", "vars:", f"  vip: {vip}"))
+
+
+def _device(device: Device, addressing: _Addressing) -> Iterator[tuple[str, Span]]:
+    yield f"  {device.name}:", device.span
+    yield f"    role: {'router' if device.config else 'client'}", device.span
+    yield "    links:", device.span
+    for port in device.ports:
+        address = addressing.addresses[device.name, port.interface]
+        text = f"      {_word(port.interface)}: {{network: {_word(port.segment)}, address: {address}}}"
+        yield text, port.address_span or port.span
+    if device.gateway:
+        yield f"    gateway: {device.gateway}", device.span
+    if device.loopback:
+        yield f"    loopback: [{', '.join(map(str, device.loopback))}]", device.span
+    if device.sysctls:
+        yield "    sysctls:", device.span
+    for name, value in device.sysctls:
+        yield f"      {_word(name)}: {json.dumps(value)}", device.span
+
+
+def _word(text: str) -> str:
+    """Return what YAML reads as `text`."""
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labkit.diagnostics import Diagnostic, LabkitError, RefusedError, Span
+from labkit.lab.export.target import DAEMON_SCRIPT
 from labkit.lab.importing.commands import Startup
 from labkit.lab.importing.draft import Device, Draft, Port, host_name
 
@@ -25,6 +26,7 @@ class _Lab:
         self.spans: dict[str, Span] = {}
         self.ports: dict[str, dict[int, tuple[str, Span]]] = {}
         self.sysctls: dict[str, dict[str, str]] = {}
+        self.commands: dict[str, list[tuple[str, Span]]] = {}
         self.left_out: list[str] = []
         self.complaints: list[Diagnostic] = []
 
@@ -47,6 +49,8 @@ class _Lab:
         elif key == "sysctl":
             setting, _, text = value.partition("=")
             self.sysctls.setdefault(name, {})[setting.strip()] = text.strip()
+        elif key == "exec":
+            self.commands.setdefault(name, []).append((value, at))
         elif key != "image":
             self.left_out.append(f"{span}: {name}[{key}]")
 
@@ -74,20 +78,55 @@ def read(folder: Path) -> Draft:
         if not line.startswith("#"):
             lab.take(line, span)
     devices = []
-    left_out, complaints = list(lab.left_out), list(lab.complaints)
+    left_out, complaints = [*lab.left_out, *_other_files(folder)], list(lab.complaints)
     for name in lab.spans:
         startup = Startup(sysctls=dict(lab.sysctls.get(name, {})))
-        for script in (folder / "shared.startup", folder / f"{name}.startup"):
-            for line, span in _lines(script) if script.is_file() else ():
-                if not line.startswith("#"):
-                    startup.read(line, span)
+        for line, span in _commands(folder, lab, name):
+            if not line.startswith("#"):
+                startup.read(line, span)
         devices.append(_device(folder, lab, name, startup))
-        left_out += startup.left_out
+        left_out += [*startup.left_out, *_files(folder / name)]
         complaints += startup.complaints
     if complaints:
         raise RefusedError(dict.fromkeys(complaints))
     title = lab.title or folder.resolve().name
-    return Draft(title=title, source=f"Kathará's {path}", devices=tuple(devices), left_out=tuple(left_out))
+    return Draft(
+        title=title, source=f"Kathará's {path}", devices=tuple(devices), left_out=tuple(dict.fromkeys(left_out))
+    )
+
+
+def _commands(folder: Path, lab: _Lab, name: str) -> Iterator[tuple[str, Span]]:
+    """Yield what a device runs at its start, in Kathará's order."""
+    for script in (folder / "shared.startup", folder / f"{name}.startup"):
+        yield from _joined(_lines(script)) if script.is_file() else ()
+    yield from lab.commands.get(name, ())
+
+
+def _joined(lines: Iterator[tuple[str, Span]]) -> Iterator[tuple[str, Span]]:
+    """Yield the lines, each with the next when it ends in a backslash."""
+    for first, span in lines:
+        line = first
+        while line.endswith("\\"):
+            line = line[:-1] + next(lines, ("", span))[0]
+        yield line, span
+
+
+def _other_files(folder: Path) -> Iterator[str]:
+    """Yield the files that are no device's alone, and those that run at its end."""
+    for path in (folder / "lab.dep", *sorted(folder.glob("*.shutdown")), *_below(folder / "shared")):
+        if path.is_file():
+            yield str(path)
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Yield the files of a device that a lab does not take, or has itself."""
+    for path in _below(folder):
+        if str(path.relative_to(folder)) not in (_CONFIG, DAEMON_SCRIPT.removeprefix("/")):
+            yield str(path)
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if not path.is_dir())
 
 
 def _device(folder: Path, lab: _Lab, name: str, startup: Startup) -> Device:

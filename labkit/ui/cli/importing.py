@@ -17,8 +17,7 @@ def import_command(source: Path, output: Path) -> None:
     Nodes, networks, addresses, routes, kernel settings and each keepalived.conf are taken over; what is left out, and
     what had to be chosen, is told.
     """
-    from labkit.lab import loader  # yaml and pydantic only where a lab is read
-    from labkit.lab.importing import containerlab, draft, kathara
+    from labkit.lab.importing import containerlab, draft, kathara  # yaml and pydantic only where a lab is read
 
     if (output / "lab.yml").exists():
         raise LabkitError(f"{output} is a lab already; choose another folder by -o")
@@ -31,7 +30,6 @@ def import_command(source: Path, output: Path) -> None:
     files, chosen = draft.write(read)
     for file in files:
         write(output, file)
-    loader.load(output / "lab.yml", name=output.resolve().name)
     for line in chosen:
         click.echo(line, err=True)
     for line in read.left_out:
