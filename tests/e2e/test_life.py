@@ -1,6 +1,7 @@
 """Raising, entering and ending labs from the command line, with root and without."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -134,6 +135,13 @@ def test_a_killed_supervisor_takes_everything_with_it(labkit: Labkit) -> None:
     labkit("up", "failover", "-q", "--variant", "services")
     end(labkit.supervisor("failover"))
     assert "no lab is up" in labkit("status", status=2)  # and the fixture looks for what is left
+
+
+def test_a_supervisor_that_does_not_hear_is_taken_down(own: Labkit) -> None:
+    own("up", "failover", "-q")
+    os.kill(own.supervisor("failover"), signal.SIGSTOP)
+    assert own("down") == "failover is down\n"
+    assert eventually(lambda: not own.pids())
 
 
 def test_a_killed_node_leaves_the_others(labkit: Labkit) -> None:

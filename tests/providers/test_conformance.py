@@ -337,6 +337,21 @@ def test_frr_takes_part_or_it_is_said_why_not(place: Place) -> None:
         assert result["verdict"] in ("PASS", "INCONCLUSIVE"), result
 
 
+# --- a guest only -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [pytest.param(WORLDS["uml-rootless"], id="uml-rootless")], indirect=True)
+def test_a_lab_ends_with_its_guest(place: Place) -> None:
+    """However the kernel ended, as by the host's lack of memory; its processes would go on."""
+    before = place.labkit.pids()
+    place.labkit("up", "failover", "-q", "--name", "five", "--provider", "uml")
+    keeper = place.labkit.supervisor("five")
+    (guest, *_) = map(int, Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split())
+    end(guest)
+    assert eventually(lambda: not place.labkit.pids() - before, within=10)
+    assert "lab 'five' is not up" in place.labkit("status", "five", status=2)
+
+
 # --- containers only --------------------------------------------------------------------------------------------------
 
 in_containers = pytest.mark.parametrize("place", [pytest.param(WORLDS["docker"], id="docker")], indirect=True)

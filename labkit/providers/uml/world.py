@@ -78,7 +78,10 @@ async def _keep(plan: Plan, listener: socket.socket, leash: socket.socket) -> No
 
     async def boot(tell: Callable[[str], None]) -> Connection:
         tell("booting a guest kernel")
-        return await asyncio.open_connection(sock=_boot(plan))
+        ended, line = _boot(plan)
+        reader, writer = await asyncio.open_connection(sock=line)
+        asyncio.get_running_loop().add_reader(ended, _hang_up, ended, writer)
+        return reader, writer
 
     try:
         await distant.keep(boot, listener, leash, _READY_WITHIN_S)
@@ -86,8 +89,14 @@ async def _keep(plan: Plan, listener: socket.socket, leash: socket.socket) -> No
         raise GuestError(f"{error}{guest.last_words(_HOME)}") from error
 
 
-def _boot(plan: Plan) -> socket.socket:
-    """Start the guest; return the host's end of its serial line."""
+def _hang_up(ended: int, line: asyncio.StreamWriter) -> None:
+    """End the line to a guest whose kernel ended: processes that it left behind hold the other end open."""
+    asyncio.get_running_loop().remove_reader(ended)
+    line.transport.abort()
+
+
+def _boot(plan: Plan) -> tuple[int, socket.socket]:
+    """Start the guest; return a descriptor of its process (pidfd), and the host's end of its serial line."""
     linux.mount("tmpfs", _HOME, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"mode=700,size={MEMORY_MB + 64}m")
     (_HOME / PLAN).write_bytes(pickle.dumps(plan))
     settings = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -95,7 +104,7 @@ def _boot(plan: Plan) -> socket.socket:
     line, theirs = socket.socketpair()
     command = guest.command(_HOME, MEMORY_MB, serial=theirs.fileno())
     with (_HOME / "console").open("wb") as console, theirs:
-        subprocess.Popen(
+        kernel = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=console,
@@ -103,4 +112,4 @@ def _boot(plan: Plan) -> socket.socket:
             env={**os.environ, "HOME": str(_HOME), "TMPDIR": str(_HOME)},
             pass_fds=[theirs.fileno()],
         )
-    return line
+    return os.pidfd_open(kernel.pid), line
