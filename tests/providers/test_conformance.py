@@ -209,6 +209,7 @@ def test_what_happens_is_told_on_this_machines_clock(lab: Raised) -> None:
     assert told(kind="state", node="server1", state="MASTER")
     assert told(kind="advert", node="lan", source="192.168.1.21", priority=150)
     assert told(kind="announce", node="lan", address="192.168.1.20", lladdr="02:00:00:00:00:02")
+    assert not told(kind="rejected", node="lan")
     now = time.monotonic_ns() // 1000
     assert all(now - 10**9 < int(str(record["at"])) < now + 10**6 for record in records())
     assert "Entering MASTER STATE" in lab.labkit("logs", "--name", "one", "server1")
@@ -340,7 +341,18 @@ def test_frr_takes_part_or_it_is_said_why_not(place: Place) -> None:
 # --- a guest only -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("place", [pytest.param(WORLDS["uml-rootless"], id="uml-rootless")], indirect=True)
+in_a_guest = pytest.mark.parametrize("place", [pytest.param(WORLDS["uml-rootless"], id="uml-rootless")], indirect=True)
+
+
+@in_a_guest
+def test_a_switch_has_no_address(lab: Raised) -> None:
+    """IPv6 is a module there, which comes with the bridge."""
+    said = lab.exec("host", "ping", "-6", "-c", "2", "-I", "eth0", "ff02::1")
+    answered = {line.split()[3].partition("%")[0] for line in said.splitlines() if "bytes from" in line}
+    assert answered == {f"fe80::ff:fe00:{number}" for number in range(1, 5)}
+
+
+@in_a_guest
 def test_a_lab_ends_with_its_guest(place: Place) -> None:
     """However the kernel ended, as by the host's lack of memory; its processes would go on."""
     before = place.labkit.pids()

@@ -49,12 +49,12 @@ class Segment:
 
     def __init__(self, name: str) -> None:
         linux.unshare(linux.CLONE_NEWNET)
-        with contextlib.suppress(OSError):  # a kernel without IPv6
-            Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")
         self.name = name
         self.namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.netlink, self.changes = Netlink(), Netlink(groups=links.GROUP_LINK)
         self.netlink.ask([links.bridge("br0", index=_BRIDGE)])
+        with contextlib.suppress(OSError):  # a kernel without IPv6; where it is a module, the bridge has loaded it
+            Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1")
         self.peers: list[links.Peer] = []
         self.sniffer = _sniffer()
 
@@ -131,6 +131,9 @@ def _sniffer() -> socket.socket:
     fprog = struct.pack("HL", len(_FILTER), ctypes.addressof(program))
     ear.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
     ear.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    with contextlib.suppress(BlockingIOError):
+        while ear.recv(1):  # what came before there was a filter
+            pass
     return ear
 
 
