@@ -132,6 +132,12 @@ def test_frr_is_not_exported() -> None:
         target.require_keepalived(replace(topology, nodes=nodes))
 
 
+@pytest.mark.parametrize("image", ["", "a b", 'x"', "${IMAGE}", "-x"])
+def test_a_word_that_is_no_image(image: str) -> None:
+    with pytest.raises(LabkitError, match=r"is no name of an image; one such as registry\.example\.org/labkit-node:1"):
+        Lab(topology=little(), files={}, image=image)
+
+
 def test_a_lab_s_name_becomes_a_word() -> None:
     assert Lab(topology=replace(little(), name="Balance/My Lab"), files={}).name == "balance-my-lab"
     assert Lab(topology=replace(little(), name="…"), files={}).name == "lab"

@@ -29,6 +29,15 @@ class Lab:
     files: Mapping[str, Sequence[File]]
     image: str = IMAGE
 
+    def __post_init__(self) -> None:
+        """Check.
+
+        Raises:
+            LabkitError: no image has such a name.
+        """
+        if not re.fullmatch(r"[a-zA-Z0-9][\w./:@-]*", self.image, re.ASCII):
+            raise LabkitError(f"'{self.image}' is no name of an image; one such as registry.example.org/labkit-node:1")
+
     @property
     def name(self) -> str:
         """The lab's name as a word of small letters, digits, '-' and '_': other tools make container names of it."""

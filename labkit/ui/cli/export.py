@@ -44,7 +44,7 @@ def export_command(
     require_keepalived(topology)
     files = render.render(topology, folder, python=PYTHON)
     _, warnings = render.check(files)
-    exported = Lab(topology=topology, files=files, image=image or IMAGE)
+    exported = Lab(topology=topology, files=files, image=IMAGE if image is None else image)
     export: Export = importlib.import_module(f"labkit.lab.export.{_TARGETS[target]}").export
     written = export(exported)
     output = output or Path(f"{exported.name}-{target}")
