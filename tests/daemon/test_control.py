@@ -277,14 +277,14 @@ def test_a_control_socket_that_cannot_be_made_is_told_and_vrrp_runs(lan: Lan, tm
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n", b"7\n", b"{}\n", b"\xff\n"])
 def test_another_program_that_answers_is_no_daemon(tmp_path: Path, answer: bytes) -> None:
-    with _stranger(tmp_path / "sock") as (connection, peer):
+    with _impostor(tmp_path / "sock") as (connection, peer):
         peer.sendall(answer)
         with pytest.raises(NotRunningError, match=r"what answers at .*/sock is no keepalived"):
             connection.ask(ask="status")
 
 
 def test_a_daemon_that_dies_while_it_tells_is_told(tmp_path: Path) -> None:
-    with _stranger(tmp_path / "sock") as (connection, peer):
+    with _impostor(tmp_path / "sock") as (connection, peer):
         peer.sendall(b'{"ok": true, "count": 2, "now_us": 1, "time": 1.0}\nfirst\n')
         _, records = connection.events(follow=False)
         peer.close()  # it has not read the request: the connection is reset
@@ -294,7 +294,7 @@ def test_a_daemon_that_dies_while_it_tells_is_told(tmp_path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _stranger(path: Path) -> Iterator[tuple[Connection, socket.socket]]:
+def _impostor(path: Path) -> Iterator[tuple[Connection, socket.socket]]:
     """Yield a connection to whoever listens at `path`, and its other end."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
