@@ -12,9 +12,17 @@ MOST_ADDRESSES = 255
 
 
 def family_of(section: Section) -> int:
-    """Return 4 or 6: the family of the first advertised address, or else what `native_ipv6` says."""
-    advertised = section.lines(vrrp.VIRTUAL_IPADDRESS)
-    return advertised[0].value.address.version if advertised else 6 if section.says(vrrp.NATIVE_IPV6) else 4
+    """Return 4 or 6: the family of the first advertised address.
+
+    Where none is written, or none that is right, it is what `native_ipv6`, `unicast_src_ip` or the first peer say.
+    """
+    if advertised := section.lines(vrrp.VIRTUAL_IPADDRESS):
+        return advertised[0].value.address.version
+    if section.says(vrrp.NATIVE_IPV6):
+        return 6
+    peers = [entry.value.address for entry in section.lines(vrrp.UNICAST_PEER)]
+    other = section.get(vrrp.UNICAST_SRC_IP) or next(iter(peers), None)
+    return 4 if other is None else other.version
 
 
 def addresses_of(section: Section, interface: str) -> tuple[VirtualAddress, ...]:

@@ -87,11 +87,11 @@ def prepare(command: Command, defaults: GlobalDefs, user: User | None = None) ->
         doubts.append(f"script `{name}` resolved by path search to `{found}`")
     if text := _meant_for_a_shell(command.argv):
         doubts.append(f"no shell runs it, so that `{text}` is an argument like any other")
-    if trouble := _trouble(found):
-        doubts.append(trouble)
     refused = ""
     if defaults.enable_script_security and runs_as_root(who):
         refused = unsafe(Path(found).absolute())
+    if (trouble := _trouble(found)) and trouble != refused:
+        doubts.append(trouble)
     return Program(argv=(found, *command.argv[1:]), text=command.text, who=who, refused=refused, doubts=tuple(doubts))
 
 

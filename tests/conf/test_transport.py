@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
+from labkit.conf.loader import loads
 from labkit.conf.model import Vmac
 from labkit.vrrp.config import Peer, RouterConfig
 from tests.conf.samples import said
@@ -13,6 +14,21 @@ from tests.conf.test_values import ROUTER, instance_of
 S1, S2, S3 = (IPv4Address(f"192.0.2.{n}") for n in (11, 12, 13))
 V6 = replace(ROUTER, family=6, version=3, addresses=(IPv6Address("fe80::1"),))
 SIX = "\nvirtual_ipaddress {\nfe80::1\n}"
+
+
+ALONE = "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 7\nunicast_peer {{\nfd00::2\n}}\n{}\n}}\n"
+
+
+@pytest.mark.parametrize(("more", "line"), [("", 8), ("unicast_src_ip fd00::1\n", 9)])
+def test_wrong_addresses_do_not_make_right_peers_wrong(more: str, line: int) -> None:
+    text = ALONE.format(more + "virtual_ipaddress {\nfd00::9 label x\n}")
+    assert said(text) == [f"{line}:9: an IPv6 address has no label; remove it"]
+
+
+def test_peers_tell_the_family_of_a_router_without_addresses() -> None:
+    found = loads(ALONE.format("no_virtual_ipaddress"), file="k.conf").config
+    assert found is not None
+    assert found.instances[0].router.family == 6
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,9 @@ def test_security_is_of_what_runs_as_root(tmp_path: Path) -> None:
     assert prepare(command(str(script)), secure).refused == f"{script} may be written by everybody"
     assert prepare(command(str(script)), secure, ("nobody", None)).refused == ""
     assert prepare(command(str(script)), GlobalDefs(script_user=ROOT)).refused == ""
+
+
+@needs_root
+def test_a_missing_program_is_told_once(tmp_path: Path) -> None:
+    program = prepare(command(str(tmp_path / "no")), GlobalDefs(enable_script_security=True, script_user=ROOT))
+    assert (program.refused, program.doubts) == (f"{tmp_path}/no: No such file or directory", ())
