@@ -30,10 +30,13 @@ class Equipment:
         *,
         opened: Callable[[Port], None],
         closing: Callable[[Port], None],
+        raised: Callable[[], None],
     ) -> None:
+        """Tell of ports that are `opened` or `closing`, and when macvlans were to be up: `obstacles` may be others."""
         self.ports = Ports(interfaces, log, opened=opened, closing=closing)
         self._macvlans = VirtualMacs(interfaces, log)
-        self._firewall = Firewall(children, log, self._macvlans.raise_all)
+        self._raised = raised
+        self._firewall = Firewall(children, log, self._settled)
         self._promises = Promises(interfaces, log)
         self._instances: tuple[VrrpInstance, ...] = ()
         self._reports_suppressed = False
@@ -76,6 +79,11 @@ class Equipment:
         self._macvlans.close()
         self._promises.close()
         self._firewall.clear()
+
+    def _settled(self) -> None:
+        """Set up what waited for the packet filter."""
+        self._macvlans.raise_all()
+        self._raised()
 
     def _filter(self) -> None:
         present = self._macvlans.present

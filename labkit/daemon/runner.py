@@ -108,9 +108,7 @@ class Runner:
         log.explain("Registering Kernel netlink reflector")
         log.explain("Registering Kernel netlink command channel")
         self._children = Children(self._loop)
-        self._equipment = Equipment(
-            self._interfaces, self._children, log, opened=self._listen, closing=self._loop.unwatch
-        )
+        self._equipment = self._equip()
         self._service = Service(
             interfaces=self._interfaces,
             ports=self._equipment.ports,
@@ -128,6 +126,16 @@ class Runner:
         self._files = Files(self._loop, self._handle, warn)
         self._processes = Processes(self._loop, self._handle, warn)
         log.explain("Registering gratuitous ARP shared channel")
+
+    def _equip(self) -> Equipment:
+        return Equipment(
+            self._interfaces,
+            self._children,
+            self._log,
+            opened=self._listen,
+            closing=self._loop.unwatch,
+            raised=self._look_for_obstacles,
+        )
 
     # --- the loop -----------------------------------------------------------------------------------------------------
 
@@ -283,6 +291,10 @@ class Runner:
             self._handle(event)
         self._describe(names & self._watched)
         self._log.flush()
+
+    def _look_for_obstacles(self) -> None:
+        for event in self._equipment.obstacles():
+            self._handle(event)
 
     def _address_heard(self, interface: str, address: str, present: bool) -> None:
         self._log.say(f"Netlink reflector reports IP {address} {'added to' if present else 'removed from'} {interface}")

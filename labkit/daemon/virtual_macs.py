@@ -122,8 +122,8 @@ class VirtualMacs:
         self._log = log
         self._wanted: dict[str, Macvlan] = {}
         self._made: dict[str, Macvlan] = {}
-        self._down: set[str] = set()  # made, and waiting for the packet filter
-        self._blocked: set[str] = set()  # they cannot be made: another interface has the name, or the kernel refuses
+        self._down: set[str] = set()  # made, and waiting for the packet filter, or refused to come up
+        self._blocked: set[str] = set()  # they cannot be made or be up: another has the name, or the kernel refuses
         self._told: set[str] = set()  # blocked ones of which the core knows
         self._settings = Settings()
         self._said: dict[str, str] = {}
@@ -163,12 +163,20 @@ class VirtualMacs:
 
     def raise_all(self) -> None:
         """Set up those that were made: nothing leaves them before the packet filter is ready."""
-        waiting, self._down = self._down, set()
-        for name in waiting:
+        for name in list(self._down):
             made, needed = self._interfaces[name], self._made.get(name)
-            if made is not None and needed is not None:
-                self._ask(needed, set_link(made.index, up=True))
+            if made is not None and needed is not None and not self._raise(needed, made):
+                self._blocked.add(name)
+                continue
+            self._down.discard(name)
+            self._blocked.discard(name)
+            if needed is not None:
                 self._copy_link_local(needed)
+
+    def _raise(self, needed: Macvlan, made: Interface) -> bool:
+        twins = [one.name for one in self._interfaces if (one.base, one.lladdr) == (made.base, made.lladdr)]
+        twin = next((name for name in twins if name != made.name), "")
+        return self._ask(needed, set_link(made.index, up=True), f"; {twin} has the MAC address already" if twin else "")
 
     def prune(self) -> None:
         """Remove what is not needed any more."""
@@ -260,11 +268,14 @@ class VirtualMacs:
         self._ask(made, macvlan.remove(there.index))
         self._log.say(f"({made.router}) Success removing VMAC interface {made.name}")
 
-    def _ask(self, needed: Macvlan, request: bytes) -> None:
+    def _ask(self, needed: Macvlan, request: bytes, why: str = "") -> bool:
+        """Ask the kernel, and return whether it did so; `why` is what a person should know if not."""
         try:
             self._interfaces.commands.ask([request], allow=_TOLERATED)
         except KernelRefusedError as error:
-            self._complain(needed, str(error))
+            self._complain(needed, f"{error}{why}")
+            return False
+        return True
 
     def _complain(self, needed: Macvlan, problem: str) -> None:
         """Say a problem, but not again while it is the same."""

@@ -264,6 +264,19 @@ class TestWhatHappensToIt:
         daemon.wait_log("(VI) Entering MASTER STATE")
         eventually(lambda: device_of(host, "192.168.1.20") == "vrrp.21")
 
+    def test_one_that_cannot_be_up_beside_another_is_a_fault_until_that_goes(self, lan: Lan, start: Start) -> None:
+        """As one that FRR, or a keepalived that was killed, left behind under another name."""
+        host = lan.hosts[0]
+        twin = f"ip link add twin0 link eth0 address {VMAC4} type macvlan mode bridge"
+        for command in (twin, "ip link set twin0 up"):
+            assert host.start(command.split()).wait() == 0
+        daemon = start(0, instance(150, more="use_vmac"))
+        daemon.wait_log("(VI) FAULT because VMAC interface vrrp.21 is missing")
+        assert "Address already in use; twin0 has the MAC address already" in daemon.log
+        assert host.start(["ip", "link", "del", "twin0"]).wait() == 0
+        host.wait_address("192.168.1.20")
+        assert lan.sniffer.wait_advert("192.168.1.21").lladdr == VMAC4
+
     def test_an_interface_that_is_not_ours_stays_at_the_end(self, lan: Lan, start: Start) -> None:
         host = lan.hosts[0]
         output(host, "ip", "link", "add", "vrrp.21", "type", "bridge")
