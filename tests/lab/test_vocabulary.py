@@ -281,3 +281,10 @@ def test_anything_is_refused_or_loaded(
 def test_unknown_scenario() -> None:
     with pytest.raises(LabkitError, match="lab failover has no scenario 'stap'; did you mean 'stop'"):
         catalog.wanted_scenarios("failover", ("stap",))
+
+
+def test_shipped_scenarios_name_no_virtual_address() -> None:
+    """It is a variable of the lab; nodes know it as `vip`."""
+    scenarios = list((catalog.share() / "labs").rglob("scenarios/*.yml"))
+    assert len(scenarios) > 20
+    assert [path.name for path in scenarios if "192.168.1.20" in path.read_text()] == []

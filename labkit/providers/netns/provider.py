@@ -431,9 +431,10 @@ def _expect(each: NetnsNode, key: str) -> None:
 
 
 def hosts_file(topology: Topology) -> str:
-    """Return the /etc/hosts of every node: all nodes by name, each with its first address."""
+    """Return the /etc/hosts of every node: all nodes by name, each with its first address, and `vip`."""
     lines = ["127.0.0.1 localhost"]
     lines += [f"{each.links[0].address.ip} {each.name}" for each in topology.nodes if each.links]
+    lines += [f"{topology.variables['vip']} vip"] if "vip" in topology.variables else []
     return "\n".join(lines) + "\n"
 
 
