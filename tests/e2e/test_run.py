@@ -108,3 +108,16 @@ def test_directors_with_real_ipvs_in_a_guest_kernel(own: Labkit, daemon: str) ->
         if json.loads(said)[0]["verdict"] in ("PASS", "INCONCLUSIVE"):
             return
     pytest.fail(said + errors)
+
+
+def test_wrong_scenarios_are_told_before_the_first_is_run(own: Labkit, tmp_path: Path) -> None:
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "lab.yml").write_text((ROOT / "labs/failover/lab.yml").read_text())
+    for number, node in enumerate(("server1", "server8", "server9")):
+        text = f"title: x\nsteps: [{{expect: [{{vip: {node}, within: 9s}}]}}]\n"
+        (tmp_path / f"scenarios/0{number}-x{number}.yml").write_text(text)
+    said = own("run", str(tmp_path), status=2)
+    assert [line.partition(": ")[2].partition(";")[0] for line in said.splitlines()] == [
+        "unknown word 'server8'",
+        "unknown word 'server9'",
+    ]

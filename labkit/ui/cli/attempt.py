@@ -45,16 +45,17 @@ class Attempt:
         lines: list[str] = []
         return lines, self.run(lines.append)
 
-    def prepared(self, python: str = sys.executable) -> "Prepared":
-        """Load its lab, in the variant that the scenario is for; `python` is how nodes start the interpreter.
+    def read(self, python: str = sys.executable) -> "tuple[Prepared, Scenario]":
+        """Load the scenario, and its lab in the variant that it is for; `python` is how nodes start the interpreter.
 
         Raises:
-            LabkitError: something is wrong with the lab, or it cannot be what was asked for.
+            LabkitError: something is wrong with one of them, or the lab cannot be what was asked for.
         """
         from labkit.lab import vocabulary
 
         variant = vocabulary.variant_of(self.path) or self.variant
-        return prepare(self.lab, variant, self.settings, self.daemons, python=python)
+        prepared = prepare(self.lab, variant, self.settings, self.daemons, python=python)
+        return prepared, vocabulary.load(self.path, self.scenario, prepared.topology)
 
     def run(self, say: Callable[[str], None]) -> "Run":
         """Run it, saying how it goes.
@@ -62,14 +63,13 @@ class Attempt:
         Raises:
             LabkitError: something is wrong with the lab or the scenario, or it cannot be raised.
         """
-        from labkit.lab import report, usage, vocabulary
+        from labkit.lab import report, usage
         from labkit.lab.scenario import Experiment
         from labkit.lab.verdict import skipped
         from labkit.providers import registry
 
         provider = None if self.provider == "sim" else registry.provider(self.provider)
-        prepared = self.prepared(provider.python if provider else sys.executable)
-        scenario = vocabulary.load(self.path, self.scenario, prepared.topology)
+        prepared, scenario = self.read(provider.python if provider else sys.executable)
         say(f"{self.lab} {self.scenario}: {scenario.title}")
         if provider is None:
             return self._simulate(prepared, scenario, say)

@@ -98,7 +98,7 @@ def compare_command(
         }
     for attempts in chosen.values():
         for attempt in attempts.values():
-            attempt.prepared()  # what a daemon cannot be part of is told before anything runs
+            attempt.read()  # what a daemon cannot be part of is told before anything runs
     runs: list[Run] = []
     found: list[dict[str, Any]] = []
     for (each, name), attempts in chosen.items():

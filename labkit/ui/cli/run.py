@@ -2,14 +2,15 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from labkit.diagnostics import LabkitError
+from labkit.diagnostics import Diagnostic, LabkitError, RefusedError
 from labkit.ui.cli.attempt import EVIDENCE, Attempt
 from labkit.ui.cli.jobs import side_by_side
 from labkit.ui.cli.plan import lab_of_scenarios, lab_options
@@ -84,13 +85,12 @@ def run_command(
 
     began = time.monotonic_ns()
     scenarios = catalog.wanted_scenarios(lab, wanted)
-    rounds = count(1) if until_fail and repeat is None else range(1, (repeat or 1) + 1)
-    attempts = (
+    once = [
         Attempt(
             lab=each,
             scenario=name,
             path=path,
-            number=number if until_fail or repeat else 0,
+            number=0,
             variant=variant,
             settings=settings,
             daemons=daemons,
@@ -98,9 +98,12 @@ def run_command(
             evidence=evidence,
             with_trace=html_file is not None,
         )
-        for number in rounds
         for each, name, path in scenarios
-    )
+    ]
+    _check(once)
+    numbered = repeat or until_fail
+    rounds: Iterable[int] = (count(1) if repeat is None else range(1, repeat + 1)) if numbered else (0,)
+    attempts = (replace(each, number=number) for number in rounds for each in once)
     runs: list[Run] = []
     with contextlib.closing(_results(attempts, jobs, say)) as results:
         for run in results:
@@ -116,6 +119,22 @@ def run_command(
         click.echo("".join(f"{line}\n" for line in report.spread(runs)), nl=False)
         click.echo(report.total([run.result for run in runs], (time.monotonic_ns() - began) // 1000))
     raise SystemExit(report.exit_code([run.result for run in runs]))
+
+
+def _check(attempts: "Sequence[Attempt]") -> None:
+    """See that every lab and scenario can be read, before the first of several is run.
+
+    Raises:
+        RefusedError: some cannot; holds everything found.
+    """
+    wrong: dict[Diagnostic, None] = {}
+    for attempt in attempts if len(attempts) > 1 else ():
+        try:
+            attempt.read()
+        except RefusedError as error:
+            wrong |= dict.fromkeys(error.diagnostics)
+    if wrong:
+        raise RefusedError(wrong)
 
 
 def _results(attempts: Iterator[Attempt], jobs: int, say: Callable[[str], None]) -> "Generator[Run, None, None]":
