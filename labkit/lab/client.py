@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # what a plan holds takes long to import, and most commands r
     from labkit.lab.plan import Plan
 
 _ANSWER_WITHIN_S = 30.0
-_DOWN_WITHIN_S = 10.0
 _END_WITHIN_S = 5.0
 _CLOCK_TRIES = 8
 _SOCKET_PATH_LIMIT = 107  # bytes, unix(7)
@@ -252,8 +251,8 @@ def supervisor_pid(connection: socket.socket) -> int:
 def take_down(instance: str) -> None:
     """End a running lab and wait until its supervisor, and with it everything in the lab, is gone.
 
-    A supervisor that does not hear is killed, which ends everything too.  With the last lab the folder of the sockets
-    goes, if nothing is kept in it.
+    A supervisor that does not hear is told by signals; the last one ends everything too.  With the last lab the folder
+    of the sockets goes, if nothing is kept in it.
 
     Raises:
         LabkitError: the lab is not up.
@@ -262,9 +261,11 @@ def take_down(instance: str) -> None:
         pidfd = os.pidfd_open(supervisor_pid(client.socket))
         try:
             client.send("down")
-            if not select.select([pidfd], [], [], _DOWN_WITHIN_S)[0]:
-                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-                select.select([pidfd], [], [], _END_WITHIN_S)
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                if select.select([pidfd], [], [], _END_WITHIN_S)[0]:
+                    break
+                signal.pidfd_send_signal(pidfd, number)
+            select.select([pidfd], [], [], _END_WITHIN_S)
         finally:
             os.close(pidfd)
     with contextlib.suppress(OSError):
