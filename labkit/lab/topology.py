@@ -103,3 +103,9 @@ class Topology:
     def routers(self) -> tuple[Node, ...]:
         """The nodes that run a VRRP daemon, in the order of the file."""
         return tuple(node for node in self.nodes if node.role is Role.ROUTER)
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        """The addresses by the names that nodes know them by: each node's first one, and `vip`."""
+        vip = {"vip": str(self.variables["vip"])} if "vip" in self.variables else {}
+        return vip | {node.name: str(node.links[0].address.ip) for node in self.nodes if node.links}

@@ -152,6 +152,8 @@ def test_a_killed_node_leaves_the_others(labkit: Labkit) -> None:
     end(nodes[1])
     assert "cannot be entered" in labkit("exec", "server1", "hostname", status=2)
     assert labkit("exec", "server2", "hostname") == "server2\n"
+    assert eventually(lambda: "server1  STOPPED" in labkit("status"))
+    assert "0 received" in labkit("exec", "host", "ping", "-c", "1", "-W", "1", "192.168.1.21", status=1)
 
 
 def _parent(pid: int) -> int:

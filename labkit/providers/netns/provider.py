@@ -33,6 +33,7 @@ _ANYWHERE = IPv4Network("0.0.0.0/0")
 _LOOPBACK = 1
 _READY_WITHIN_S = 10.0
 _DRAIN_S = 0.1  # a tap's ring holds 1024 frames
+_DEATH_S = 0.1
 _SCRATCH = Path("/run")  # covered while nodes are made, in a mount namespace that only the supervisor sees
 
 
@@ -47,6 +48,7 @@ class NetnsNode:
         self.interfaces = {2 + n: link.interface for n, link in enumerate(topology.links)} | {_LOOPBACK: "lo"}
         self.waiting: dict[int, asyncio.Future[dict[str, object]]] = {}
         self.requests = 0
+        self.daemons: dict[int, str] = {}  # those that run, by process id
         self.netlink: Netlink
 
     def index(self, interface: str) -> int:
@@ -259,11 +261,7 @@ class NetnsProvider:
     def _hear_node(self, each: NetnsNode) -> None:
         message = each.receive()
         if message is None:
-            asyncio.get_running_loop().remove_reader(each.channel.fileno())
-            for answer in each.waiting.values():
-                if not answer.done():
-                    answer.set_exception(DeployError(f"node {each.topology.name} is gone"))
-            each.waiting.clear()
+            self._lose(each)
         elif "id" in message:
             answer = each.waiting.pop(int(str(message["id"])))
             if not answer.done():  # nobody waits for a command that was hung up
@@ -272,11 +270,29 @@ class NetnsProvider:
             self._tell(each, Kind.LOG, int(str(message["at"])), line=str(message["log"]))
         elif "started" in message:
             name, pid = str(message["started"]), int(str(message["pid"]))
+            each.daemons[pid] = name
             self._tell(each, Kind.PROCESS, int(str(message["at"])), name=name, pid=pid, event="start", status=None)
         elif "exited" in message:
             status = int(str(message["status"]))
             name, pid = str(message["exited"]), int(str(message["pid"]))
+            each.daemons.pop(pid, None)
             self._tell(each, Kind.PROCESS, int(str(message["at"])), name=name, pid=pid, event="exit", status=status)
+
+    def _lose(self, each: NetnsNode) -> None:
+        """Learn that a node's first process is gone; the kernel kills all others in a moment."""
+        asyncio.get_running_loop().remove_reader(each.channel.fileno())
+        for answer in each.waiting.values():
+            if not answer.done():
+                answer.set_exception(DeployError(f"node {each.topology.name} is gone"))
+        each.waiting.clear()
+        asyncio.get_running_loop().call_later(_DEATH_S, self._end_node, each)
+
+    def _end_node(self, each: NetnsNode) -> None:
+        """Tell that a node's daemons ended; and what its network would still answer, it answers no more."""
+        for pid, name in each.daemons.items():
+            self._tell(each, Kind.PROCESS, name=name, pid=pid, event="exit", status=-signal.SIGKILL)
+        for link in each.topology.links:
+            self.set_link(each.topology.name, link.interface, up=False)
 
     def _hear_kernel(self, each: NetnsNode) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -431,10 +447,8 @@ def _expect(each: NetnsNode, key: str) -> None:
 
 
 def hosts_file(topology: Topology) -> str:
-    """Return the /etc/hosts of every node: all nodes by name, each with its first address, and `vip`."""
-    lines = ["127.0.0.1 localhost"]
-    lines += [f"{each.links[0].address.ip} {each.name}" for each in topology.nodes if each.links]
-    lines += [f"{topology.variables['vip']} vip"] if "vip" in topology.variables else []
+    """Return the /etc/hosts of every node."""
+    lines = ["127.0.0.1 localhost", *(f"{address} {name}" for name, address in topology.hosts.items())]
     return "\n".join(lines) + "\n"
 
 

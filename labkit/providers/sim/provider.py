@@ -101,8 +101,8 @@ class SimProvider:
                 self._serve(node, verb == "start")
             case ["killall", name] if name in _WEB_SERVERS:
                 self._serve(node, False)
-            case ["ping", *_, target] if re.fullmatch(r"[0-9.]+", target):
-                answered = reaches(self.world, self.topology, node, IPv4Address(target))
+            case ["ping", *_, target] if re.fullmatch(r"[0-9.]+", address := self.topology.hosts.get(target, target)):
+                answered = reaches(self.world, self.topology, node, IPv4Address(address))
                 return Completed(status=0 if answered else 1, output="")
             case other:
                 _refuse(f"`{shlex.join(other)}`")
