@@ -216,6 +216,7 @@ class TestWhatHappensToIt:
     def test_what_a_killed_one_left_is_taken_over(self, lan: Lan, start: Start) -> None:
         host, daemon = lan.hosts[0], start(0, vmac(150))
         eventually(lambda: device_of(host, "192.168.1.20") == "vrrp.21")
+        daemon.wait_log("Entering MASTER STATE")  # the line comes after the address
         daemon.crash()
         index = host.index("vrrp.21")
         daemon.restart()
