@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from labkit.daemon.parent import Parent
 
 
-_NO_VRRP = {"ok": False, "error": "the VRRP process does not run at the moment; ask again"}
+_NO_VRRP: dict[str, object] = {"ok": False, "error": "the VRRP process does not run at the moment; ask again"}
 
 
 class Answers:
@@ -54,7 +54,7 @@ class Answers:
 
         def told(snapshot: Snapshot | None) -> None:
             if snapshot is None:
-                client.reply(_NO_VRRP)
+                client.reply(self._why_no_snapshot())
             elif only:
                 client.reply({"ok": True, "report": to_json(self._dumper.report(snapshot, only))})
             else:
@@ -68,6 +68,11 @@ class Answers:
             client.reply({"ok": True, "report": to_json(report)})
 
         parent.inquiry.want(told)
+
+    def _why_no_snapshot(self) -> dict[str, object]:
+        if not self._parent.vrrp.ready:
+            return _NO_VRRP
+        return {"ok": False, "error": f"the VRRP process (pid {self._parent.vrrp.pid}) does not answer: it hangs"}
 
     def _table(self, client: Client, *, connections: bool) -> None:
         def told(table: Table | None) -> None:

@@ -3,13 +3,14 @@
 from collections import deque
 from collections.abc import Callable
 
-from labkit.daemon.loop import Loop
+from labkit.daemon.loop import Appointment, Loop
 from labkit.daemon.messages import AskPage, AskTable, Common, Page, RouterState, Table
 from labkit.kernel.process import now
 from labkit.trace import SECOND, Micros
 from labkit.values import dataclass
 
 _PATIENCE: Micros = 2 * SECOND  # with a process of checks that hangs: what VRRP does is told all the same
+_LONGEST: Micros = 5 * SECOND  # with a VRRP process that hangs: who asks waits for ten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +27,18 @@ Answer = Callable[[Snapshot | None], None]
 class Inquiry:
     """Collects the pages of one snapshot at a time; who asks meanwhile gets the next one."""
 
-    def __init__(self, ask: Callable[[AskPage], bool]) -> None:
+    def __init__(self, ask: Callable[[AskPage], bool], loop: Loop) -> None:
         """Ask with `ask`, which answers False where there is nobody to ask."""
         self._ask = ask
+        self._loop = loop
+        self._patience: Appointment | None = None
         self._asking: list[Answer] = []
         self._waiting: list[Answer] = []
         self._common: Common | None = None
         self._routers: list[RouterState] = []
 
     def want(self, answer: Answer) -> None:
-        """Call `answer` with a snapshot taken from now on; with None where the VRRP process does not run."""
+        """Call `answer` with a snapshot taken from now on; with None where the VRRP process does not run, or hangs."""
         self._waiting.append(answer)
         if not self._asking:
             self._next()
@@ -61,10 +64,21 @@ class Inquiry:
     def _next(self) -> None:
         self._asking, self._waiting = self._waiting, []
         self._common = None
-        if self._asking and not self._ask(AskPage(first=0)):
+        if not self._asking:
+            return
+        if self._ask(AskPage(first=0)):
+            self._patience = self._loop.at(now() + _LONGEST, self._give_up)
+        else:
             self._answer(None)
 
+    def _give_up(self) -> None:
+        self._patience = None
+        self._answer(None)
+
     def _answer(self, snapshot: Snapshot | None) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         asking, self._asking, self._common = self._asking, [], None
         for answer in asking:
             answer(snapshot)

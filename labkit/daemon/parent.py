@@ -83,7 +83,7 @@ class Parent:
         self.checkers = Offspring(self._checkers_kind(), family)
         self._children = (self.vrrp, self.checkers)
         self._main = self.vrrp if settings.vrrp else self.checkers  # what the daemon is for
-        self.inquiry = Inquiry(self.vrrp.send)
+        self.inquiry = Inquiry(self.vrrp.send, self._loop)
         self.tables = Tables(self.checkers.send, self._loop)
         self._following = Following(self.checkers.send)
         self._control: ControlServer | None = None

@@ -306,6 +306,18 @@ def _impostor(path: Path) -> Iterator[tuple[Connection, socket.socket]]:
 
 
 @pytest.mark.kernel
+def test_a_vrrp_process_that_hangs_is_told_and_answers_later(lan: Lan, start: Start) -> None:
+    daemon = start(0, instance(150))
+    lan.hosts[0].wait_address(VIP)
+    os.kill(daemon.vrrp_pid, signal.SIGSTOP)
+    status, _, problem = _run(daemon, "status")
+    assert status == 1
+    assert f"the VRRP process (pid {daemon.vrrp_pid}) does not answer: it hangs" in problem
+    os.kill(daemon.vrrp_pid, signal.SIGCONT)
+    eventually(lambda: _run(daemon, "status")[0] == 0)
+
+
+@pytest.mark.kernel
 def test_a_socket_left_behind_by_kill_is_taken_over(lan: Lan, start: Start) -> None:
     daemon = start(0, instance(150))
     lan.hosts[0].wait_address(VIP)
