@@ -99,6 +99,7 @@ def _write_number(descriptor: int, path: Path, number: int) -> None:
     content = os.pread(descriptor, 64, 0).strip() if regular else b""
     if not regular or (content and not content.isdigit()):
         raise PidFileError(f"{path} is no pid file, it holds something else than a number; name another")
+    line = f"{number}\n".encode()
     with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{number}\n".encode())
+        os.pwrite(descriptor, line, 0)  # first: whoever reads meanwhile should not find nothing
+        os.ftruncate(descriptor, len(line))

@@ -83,3 +83,19 @@ def test_the_number_of_a_child_is_written_over_an_older_one_only(tmp_path: Path)
     with pytest.raises(PidFileError, match="is no pid file"):
         note(path, 7)
     assert path.read_text() == "precious"
+
+
+def test_the_file_of_a_child_is_never_empty_once_it_had_a_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, truncate, seen = tmp_path / "vrrp.pid", os.ftruncate, list[str]()
+
+    def look(descriptor: int, length: int) -> None:
+        seen.append(path.read_text())
+        truncate(descriptor, length)
+        seen.append(path.read_text())
+
+    note(path, 123456)
+    monkeypatch.setattr(os, "ftruncate", look)
+    note(path, 7)
+    assert seen == ["7\n3456\n", "7\n"]
