@@ -55,8 +55,8 @@ def sweep() -> list[str]:
         orphans = engine.Engine().orphans()
     except engine.EngineError:
         return []  # who has no engine has no containers
-    for container in chain.from_iterable(orphans.values()):
-        engine.remove(container)
+    for left in chain.from_iterable(orphans.values()):
+        engine.remove(left)
     return sorted(orphans)
 
 

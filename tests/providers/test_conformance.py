@@ -414,8 +414,11 @@ def test_containers_end_with_the_keeper_and_orphans_are_swept(lab: Raised) -> No
         labels = {"labkit.lab": "three", "labkit.owner": first.labels["labkit.owner"]}
         client.containers.create("labkit-node", labels=labels)
         client.containers.create("labkit-node", labels=labels | {"labkit.owner": "another"})
+        client.volumes.create(labels=labels)
     assert "three had left containers" in lab.labkit("down", "--all")
     assert [container.labels["labkit.owner"] for container in _containers(lab="three")] == ["another"]
+    with contextlib.closing(docker.from_env()) as client:
+        assert client.volumes.list() == []
 
 
 def test_no_engine_and_no_image_are_told(monkeypatch: pytest.MonkeyPatch, own: Labkit) -> None:

@@ -16,6 +16,7 @@ from labkit.lab.export.target import IMAGE
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
+    from docker.models.volumes import Volume
 
 PYTHON = "/opt/labkit/bin/python"
 """The interpreter in the image."""
@@ -94,37 +95,56 @@ class Engine:
 
     def containers(self, lab: str | None = None) -> "list[Container]":
         """Return the containers of a lab of this user's, or of all of them, those that do not run too."""
-        labels = [f"{OWNER}={owner()}", *([f"{LAB}={lab}"] if lab else [])]
         with refusals("the engine does not tell of its containers"):
-            found: list[Container] = self.client.containers.list(
-                all=True, ignore_removed=True, filters={"label": labels}
-            )
+            found: list[Container] = self.client.containers.list(all=True, ignore_removed=True, filters=_of(lab))
         return found
 
-    def orphans(self) -> dict[str, "list[Container]"]:
-        """Return the containers whose lab does not run any more, by the lab's name."""
-        found: dict[str, list[Container]] = {}
+    def volumes(self, lab: str | None = None) -> "list[Volume]":
+        """Return the volumes of a lab of this user's, or of all; an engine that dies forgets to remove them."""
+        with refusals("the engine does not tell of its volumes"):
+            found: list[Volume] = self.client.volumes.list(filters=_of(lab))
+        return found
+
+    def orphans(self) -> dict[str, "list[Container | Volume]"]:
+        """Return what labs left that do not run any more, by the lab's name, in the order in which it can go."""
+        found: dict[str, list[Container | Volume]] = {}
         for container in self.containers():
             found.setdefault(container.labels[LAB], []).append(container)
+        for volume in self.volumes():
+            found.setdefault(volume.attrs["Labels"][LAB], []).append(volume)
         alive = client.running()  # asked last: a lab has its socket before it has containers
-        return {lab: containers for lab, containers in found.items() if lab not in alive}
+        return {lab: left for lab, left in found.items() if lab not in alive}
 
 
-def remove(container: "Container") -> None:
-    """Remove a container, running or not, with its volume, and wait until it is gone.
+def _of(lab: str | None) -> dict[str, list[str]]:
+    """Return what selects the things of a lab of this user's, or of all of them."""
+    return {"label": [f"{OWNER}={owner()}", *([f"{LAB}={lab}"] if lab else [])]}
+
+
+def labels(lab: str) -> dict[str, str]:
+    """Return the labels of everything that is made for a lab."""
+    return {LAB: lab, OWNER: owner()}
+
+
+def remove(left: "Container | Volume") -> None:
+    """Remove a volume; or a container, running or not, with its volume, and wait until it is gone.
 
     Raises:
         EngineError: the engine refused.
     """
     from docker.errors import APIError, NotFound
+    from docker.models.volumes import Volume
 
-    with refusals(f"container {container.name} is not removed"), suppress(NotFound):
+    with refusals(f"{left.name} is not removed"), suppress(NotFound):
+        if isinstance(left, Volume):
+            left.remove(force=True)
+            return
         try:
-            container.remove(force=True, v=True)
+            left.remove(force=True, v=True)
         except APIError as error:
             if error.status_code != _BEING_REMOVED:
                 raise
-            container.wait(condition="removed")
+            left.wait(condition="removed")
 
 
 _BEING_REMOVED = 409

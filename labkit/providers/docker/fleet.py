@@ -13,7 +13,7 @@ from labkit.lab.export.target import IMAGE
 from labkit.lab.plan import Plan
 from labkit.lab.topology import Node
 from labkit.providers.docker import hub
-from labkit.providers.docker.engine import LAB, OWNER, PYTHON, Engine, EngineError, owner, refusals, remove
+from labkit.providers.docker.engine import PYTHON, Engine, EngineError, labels, refusals, remove
 from labkit.providers.docker.line import Line
 from labkit.providers.netns.node import MAILBOX_LENGTH
 from labkit.providers.relay import Connection
@@ -75,14 +75,18 @@ class Fleet:
 
     def _clear(self) -> None:
         """Remove what a lab of this name left when it was killed: its socket is ours now."""
-        for orphan in Engine().containers(self._plan.instance):
-            remove(orphan)
+        engine = Engine()
+        for left in (*engine.containers(self._plan.instance), *engine.volumes(self._plan.instance)):
+            remove(left)
 
     def _create_hub(self) -> "Container":
+        from docker.types import Mount  # takes long to import
+
+        share = Mount(str(hub.SHARE), source=None, labels=labels(self._plan.instance))
         return self._create(
             f"labkit-{self._plan.instance}",
             ("-m", "labkit.providers.docker.hub"),
-            {"cap_add": ["NET_ADMIN", "NET_RAW", "SYS_ADMIN"], "stdin_open": True, "volumes": [str(hub.SHARE)]},
+            {"cap_add": ["NET_ADMIN", "NET_RAW", "SYS_ADMIN"], "stdin_open": True, "mounts": [share]},
         )
 
     def _create_node(self, node: Node, made: "Container") -> "Container":
@@ -106,7 +110,7 @@ class Fleet:
                 entrypoint=[PYTHON],
                 network_mode="none",
                 auto_remove=True,
-                labels={LAB: self._plan.instance, OWNER: owner()},
+                labels=labels(self._plan.instance),
                 log_config={"type": "none"},
                 stop_signal="SIGKILL",  # the first process of a container hears no other
                 **settings,
