@@ -89,7 +89,7 @@ def total(results: Sequence[Result], took: Micros) -> str:
     passed = sum(result.verdict is Verdict.PASS for result in results)
     skipped = sum(result.verdict is Verdict.SKIP for result in results)
     timers = sum(result.timers for result in results)
-    aside = f", {skipped} were skipped," if skipped else ""
+    aside = f", {skipped} {'was' if skipped == 1 else 'were'} skipped," if skipped else ""
     return (
         f"{passed} of {len(results)} scenarios passed{aside} in {took / 1e6:.1f} s; "
         f"the protocol timers in them add up to {timers / 1e6:.1f} s"

@@ -81,6 +81,9 @@ def test_total() -> None:
     assert report.total(results, 18_250_000) == (
         "1 of 2 scenarios passed in 18.2 s; the protocol timers in them add up to 16.0 s"
     )
+    for skipped, told in ((1, "1 was skipped"), (2, "2 were skipped")):
+        mixed = [result(Verdict.PASS), *[result(Verdict.SKIP)] * skipped]
+        assert f"scenarios passed, {told}, in 18.2 s;" in report.total(mixed, 18_250_000)
 
 
 def test_spread_of_what_was_measured_several_times() -> None:
