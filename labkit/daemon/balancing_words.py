@@ -70,7 +70,8 @@ def tell(actions: Iterable[Action], known: Known) -> Iterator[str]:
             case WeightChanged():
                 name = server_name(action.service, action.destination)
                 change = f"from {action.old} to {action.new}"
-                yield f"Changing weight {change} for active service {name} of VS {action.service}"
+                active = "active" if action.up else "inactive"
+                yield f"Changing weight {change} for {active} service {name} of VS {action.service}"
             case QuorumChanged():
                 yield from _quorum_changed(action, known)
 

@@ -109,12 +109,13 @@ class ServerChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightChanged:
-    """A check decided about the weight of a real server."""
+    """A check, or a reload, decided about the weight of a real server, which is in use (`up`) or not."""
 
     service: ServiceKey
     destination: Destination
     old: int
     new: int
+    up: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

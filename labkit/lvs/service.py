@@ -61,7 +61,7 @@ class VirtualServer:
         old, new = self._weights.get(destination.key, server.weight), server.weight
         self._weights[destination.key] = new
         if old != new:
-            actions.append(WeightChanged(service=key, destination=destination, old=old, new=new))
+            actions.append(WeightChanged(service=key, destination=destination, old=old, new=new, up=server.up))
         return actions
 
     def _settle_quorum(self) -> list[Action]:
@@ -99,6 +99,7 @@ class VirtualServer:
     def take_over(self, old: "VirtualServer") -> None:
         """Go on where the virtual server of the configuration before was."""
         self.quorum_up = old.quorum_up
+        self._weights = {key: old._weights.get(key, weight) for key, weight in self._weights.items()}
         if old.config.keys == self.config.keys:
             self.told = old.told
 

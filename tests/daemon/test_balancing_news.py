@@ -109,6 +109,20 @@ def test_a_service_that_a_reload_adds_had_no_sorry_server_in_its_place() -> None
     assert story.log == [f"Gained quorum 1+0=1 <= 2 for VS {OTHER}"]
 
 
+def test_a_reload_that_changes_a_weight_says_whether_the_server_is_in_use() -> None:
+    story = Story()
+    story.run(2)
+    story.run(2, dead="2")
+    story.log.clear()
+    core = story.servers[0].core
+    servers = tuple(replace(one, destination=replace(one.destination, weight=9)) for one in core.servers)
+    story.handle(Configure(servers=(replace(core, servers=servers),)))
+    assert story.log == [
+        f"Changing weight from 1 to 9 for inactive service {TWO} of VS {VS}",
+        f"Changing weight from 1 to 9 for active service {THREE} of VS {VS}",
+    ]
+
+
 def test_servers_come_and_go() -> None:
     story = Story()
     story.run(2)

@@ -164,7 +164,7 @@ def test_a_check_may_set_the_weight() -> None:
     talk = Dialogue(virtual(server(1, weight=3), server(2)))
     talk.answer(1, Result(ok=True, weight=10))
     assert talk.table == {"10.0.0.1": 10, "10.0.0.2": 1}
-    assert WeightChanged(service=KEY, destination=real(1, 3), old=3, new=10) in talk.said
+    assert WeightChanged(service=KEY, destination=real(1, 3), old=3, new=10, up=True) in talk.said
     talk.answer(1, BAD)
     talk.answer(1, Result(ok=True))
     assert talk.table["10.0.0.1"] == 3
@@ -238,6 +238,13 @@ def test_a_reload_keeps_health_and_touches_only_what_changed() -> None:
     talk.tell(Configure(servers=(virtual(server(1), server(2, weight=7), server(3)),)))
     assert talk.table == {"10.0.0.2": 7, "10.0.0.3": 1}
     assert talk.answer(1, GOOD) == ["up 10.0.0.1"]
+
+
+def test_a_reload_tells_of_another_weight() -> None:
+    talk = Dialogue(virtual(server(1), server(2)))
+    first, _ = talk.tell(Configure(servers=(virtual(server(1, weight=3), server(2), server(3, weight=5)),)))
+    assert first == WeightChanged(service=KEY, destination=real(1, 3), old=1, new=3, up=True)
+    assert talk.table == {"10.0.0.1": 3, "10.0.0.2": 1, "10.0.0.3": 5}
 
 
 def test_a_reload_with_a_shorter_loop_asks_soon() -> None:
