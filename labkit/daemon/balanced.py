@@ -29,6 +29,7 @@ class Services:
         self._log = log
         self._plane = choose()
         self._table: dict[ServiceKey, ServiceState] = {}
+        self._wanted: dict[ServiceKey, ServiceState] = {}
         self._refused: dict[ServiceKey, str] = {}
         self._tend_at: Micros | None = None
 
@@ -79,6 +80,9 @@ class Services:
         wanted = {action.key: action.state for action in actions if isinstance(action, SetService)}
         changes: list[Change] = []
         for key, state in wanted.items():
+            self._wanted.pop(key, None)
+            if state is not None:
+                self._wanted[key] = state
             change = Change(self._table.get(key), self._possible(key, state))
             if change.old != change.new:
                 changes.append(change)
@@ -111,7 +115,7 @@ class Services:
 
     def _apply_each(self, wanted: Mapping[ServiceKey, ServiceState | None]) -> None:
         """Something was refused: find out what, and make the rest; IPVS has carried out a part already."""
-        self._look()
+        wanted = {**self._lost(), **wanted}
         for key, state in wanted.items():
             change = Change(self._table.get(key), None if key in self._refused else state)
             if change.old == change.new:
@@ -123,6 +127,19 @@ class Services:
                 self._refused[key] = str(error)
         if self._refused.keys() & wanted.keys():
             self._look()
+
+    def mend(self) -> None:
+        """Put services back that somebody else took out of the kernel's table."""
+        self._apply_each({})
+
+    def _lost(self) -> dict[ServiceKey, ServiceState]:
+        """Look what the kernel has; return, after saying so, what it had been given and has no longer."""
+        before = self._table
+        self._look()
+        lost = {key: self._wanted[key] for key in before if key in self._wanted and key not in self._table}
+        for key in lost:
+            self._log.say(f"VS {key} was taken out of the kernel's table by somebody else: put back", Level.WARNING)
+        return lost
 
     def _look(self) -> None:
         """Take for the table what the kernel has, where it tells."""
@@ -138,6 +155,7 @@ class Services:
             pause = self._plane.tend()
         except LabkitError as error:
             self._log.say(str(error), Level.WARNING)
+            self.mend()
         self._tend_at = now() + int(pause * SECOND) if self._table else None
 
     def read(self) -> tuple[ServiceReading, ...]:

@@ -258,6 +258,8 @@ class Balancer:
         self._herald.configure(config, starting=starting)
         self._handle(self._addresses())
         self._handle(Configure(servers=tuple(server.core for server in config.virtual_servers)))
+        if not starting:
+            self._services.mend()
         self._stir()
         for line in activating(config.virtual_servers) if starting else ():
             self._log.explain(line)

@@ -316,9 +316,11 @@ class Ipvs:
                 and the rest of that one, are carried out.
         """
         asked = list(changes)
-        requests = [request for change in asked for request in self._requests(change)]
+        removals = [request for change in asked if change.new is None for request in self._requests(change)]
+        requests = [request for change in asked if change.new is not None for request in self._requests(change)]
+        self._netlink.ask(removals, allow=[errno.ESRCH])  # ESRCH: what is to go is gone already
         try:
-            self._netlink.ask(requests, allow=[errno.ESRCH])  # ESRCH: what is to go is gone already
+            self._netlink.ask(requests)
         except KernelRefusedError as error:
             if error.code != errno.ENOENT or error.reason:
                 raise

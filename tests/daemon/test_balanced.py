@@ -46,6 +46,8 @@ class Kernel:
             return 0 if self.table.pop(change.old.service.key, None) else errno.ESRCH
         if change.old is None and new.service.key in self.table:
             return errno.EEXIST
+        if change.old is not None and new.service.key not in self.table:
+            return errno.ESRCH
         if new.service.scheduler is Scheduler.TWOS:
             return errno.ENOENT
         self.table[new.service.key] = new
@@ -109,3 +111,19 @@ def test_what_somebody_else_has_put_there_meanwhile_is_taken_over(kernel: Kernel
     kernel.table[state(80).service.key] = state(80, servers=1)
     services.take(told(state(80)))
     assert (list(kernel.table.values()), services.refused) == ([state(80)], {})
+
+
+def test_what_somebody_else_takes_out_is_put_back(kernel: Kernel, services: balanced.Services) -> None:
+    bad, untouched = state(81, Scheduler.TWOS), state(82)
+    services.take(told(state(80), bad, untouched))
+    kernel.table.clear()  # ipvsadm -C
+    services.take(told(state(80, servers=1)))
+    assert list(kernel.table.values()) == [state(80, servers=1), untouched]
+    kernel.table.clear()
+    services.mend()
+    assert list(kernel.table.values()) == [state(80, servers=1), untouched]
+    assert list(services.refused) == [bad.service.key]
+    services.take([SetService(key=untouched.service.key, state=None)])
+    kernel.table.clear()
+    services.mend()
+    assert list(kernel.table.values()) == [state(80, servers=1)]

@@ -235,3 +235,13 @@ def test_counters_are_read_and_zeroed(ipvs: Ipvs) -> None:
     assert reading.traffic.connections == reading.destinations[0].traffic.packets_in == 0
     ipvs.zero()
     assert ipvs.connection_table_size >= 256
+
+
+def test_a_service_that_somebody_took_out_is_told(ipvs: Ipvs) -> None:
+    service = Service(key=key(), scheduler=Scheduler.RR)
+    before, after = (ServiceState(service=service, destinations=(real("10.0.1.1", weight=one),)) for one in (1, 2))
+    ipvs.apply([Change(None, before)])
+    ipvsadm("-C")
+    with pytest.raises(KernelRefusedError, match="No such process"):
+        ipvs.apply([Change(before, after)])
+    ipvs.apply([Change(before, None)])  # gone already

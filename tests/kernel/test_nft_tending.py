@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from labkit.kernel.links import set_link
+from labkit.kernel.nft.helper import NftError
 from labkit.kernel.nft.plane import NftPlane
 from labkit.lvs.model import Change, Protocol, Scheduler, ServiceState
 from tests.kernel.balanced import DR, NAT, OUTSIDE, PREFIX, Balanced, run, settings
@@ -103,3 +104,15 @@ def test_interfaces_come_and_go(balanced: Balanced) -> None:
         run(director, f"ip address add {one} dev eth1 " + ("nodad" if balanced.version == 6 else ""))
     run(balanced.client, f"ip neigh flush {balanced.vip}")
     eventually(lambda: balanced.plane.tend() and balanced.share(3) == {"1": 1, "2": 1, "3": 1}, within=20)
+
+
+def test_tables_that_somebody_deletes_are_noticed_and_made_again(balanced: Balanced) -> None:
+    wanted = balanced.become(None, balanced.state(1, 1))
+    for flushed in (balanced.plane.tend, lambda: balanced.become(wanted, balanced.state(1, 0))):
+        run(balanced.director, "nft flush ruleset")
+        with pytest.raises(NftError, match=r"somebody else deleted (ip|ip6|netdev) lvs"):
+            flushed()
+        assert balanced.plane.read() == ()
+        balanced.become(None, wanted)
+        balanced.plane.tend()
+        assert balanced.share(4) == {"1": 2, "2": 2}

@@ -16,9 +16,10 @@ from labkit.lvs.model import Endpoint, Protocol
 from labkit.values import dataclass
 
 _NETLINK_NETFILTER = 12
-_GET_CONNECTION, _GET_ELEMENTS = 1 << 8 | 1, 10 << 8 | 13
+_GET_CONNECTION, _GET_TABLE, _GET_ELEMENTS = 1 << 8 | 1, 10 << 8 | 1, 10 << 8 | 13
 FAMILIES = {"ip": socket.AF_INET, "ip6": socket.AF_INET6, "netdev": 5}
 
+_TABLE_NAME = 1
 _LIST_TABLE, _LIST_SET, _LIST_ELEMENTS = 1, 2, 3
 _KEY, _DATA, _EXPIRATION, _VALUE = 1, 2, 5, 1
 _ORIGINAL, _REPLY, _PROTOCOL_INFO, _TIMEOUT, _MARK, _MARK_MASK = 1, 2, 4, 7, 8, 21
@@ -77,6 +78,18 @@ class Memory:
 
     def __init__(self) -> None:
         self._netlink = Netlink(protocol=_NETLINK_NETFILTER)
+
+    def holds(self, table: str) -> bool:
+        """Return whether a table is there."""
+        family, name = table.split()
+        body = struct.pack("=BBH", FAMILIES[family], 0, 0) + text(_TABLE_NAME, name)
+        try:
+            self._netlink.get(_GET_TABLE, body)
+        except KernelRefusedError as error:
+            if error.code != errno.ENOENT:
+                raise
+            return False
+        return True
 
     def elements(self, table: str, name: str) -> list[Element]:
         """Return what a set or a map holds; nothing when it is not there."""

@@ -37,7 +37,8 @@ class NftPlane:
     def __init__(self) -> None:
         self._nft = Nft()
         self._surroundings = Surroundings()
-        self._census = Census(Memory())
+        self._memory = Memory()
+        self._census = Census(self._memory)
         self._devices: dict[str, int] = {}  # with their number in the kernel, as they were hooked last
         self._numbers: dict[str, int] = {}  # of the chains of interfaces; a name keeps its number
         self._places: dict[ServiceKey, Place] = {}
@@ -65,7 +66,8 @@ class NftPlane:
         """Make changes, all of them or none.
 
         Raises:
-            NftError: nftables refused them, or cannot do one of the services (`refusal`).
+            NftError: nftables refused them, or cannot do one of the services (`refusal`), or somebody else has deleted
+                a table: what was in it is to be made again.
         """
         places = dict(self._places)
         bases = set(self._bases)
@@ -86,8 +88,23 @@ class NftPlane:
             places[key], wanted = self._move(old, change.new, places, nat=nat)
             commands += wanted
         if commands:
+            self._forget_deleted()
             self._nft.run("\n".join(commands) + "\n")
         self._places, self._bases = places, bases
+
+    def _forget_deleted(self) -> None:
+        """Forget tables that are not there any more, and what was in them.
+
+        Raises:
+            NftError: there are such.
+        """
+        named = {(family, nat): (tables.nat_table if nat else tables.dr_table)(family) for family, nat in self._bases}
+        gone = {base: table for base, table in named.items() if not self._memory.holds(table)}
+        if not gone:
+            return
+        self._bases -= gone.keys()
+        self._places = {key: place for key, place in self._places.items() if (key.family, place.nat) not in gone}
+        raise NftError(f"somebody else deleted {' and '.join(sorted(gone.values()))} (nft list tables)")
 
     def _base(self, family: int, *, nat: bool) -> list[str]:
         """Return how a table is made, in place of what an earlier plane left: with NAT its connections go on."""
@@ -160,8 +177,9 @@ class NftPlane:
         filled anew, and real servers at their threshold are left out.
 
         Raises:
-            NftError: nftables refused it; nothing has changed.
+            NftError: nftables refused it, and nothing has changed; or somebody else has deleted a table.
         """
+        self._forget_deleted()
         commands: list[str] = []
         if any(not nat for _, nat in self._bases) and self._surroundings.stirred():
             commands += self._follow()
