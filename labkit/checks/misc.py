@@ -7,7 +7,7 @@ misc_timeout ──> SIGTERM to its process group ──2 s──> SIGKILL
 import signal
 
 from labkit.checks.target import Target
-from labkit.checks.trouble import CheckFailedError, late, words
+from labkit.checks.trouble import LACKS, CheckFailedError, late, words
 from labkit.checks.waiting import Ending, now, told
 from labkit.conf.model_balancing import MiscCheck
 from labkit.lvs.check import Result
@@ -34,6 +34,8 @@ async def check(spec: MiscCheck, target: Target) -> Result:
         kill(signal.SIGKILL)
         raise
     if isinstance(ending.end, OSError):
+        if ending.end.errno in LACKS:
+            raise ending.end
         raise CheckFailedError(f"{spec.command.argv[0]} cannot be started: {words(ending.end)}")
     return _judge(ending.end or 0, dynamic=spec.dynamic)
 

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from labkit.checks import file, http, misc, ping, smtp, tcp, udp
 from labkit.checks.target import Ask, Target
-from labkit.checks.trouble import CheckFailedError, words
+from labkit.checks.trouble import LACKS, CheckFailedError, words
 from labkit.conf.model_balancing import (
     Check,
     DnsCheck,
@@ -35,7 +35,7 @@ async def _run(ask: Ask) -> Result:
     except CheckFailedError as error:
         return Result(ok=False, detail=str(error))
     except OSError as error:
-        return Result(ok=False, detail=words(error))
+        return Result(ok=False, detail=words(error), void=error.errno in LACKS)
     except LabkitError as error:
         return Result(ok=False, detail=str(error))
 

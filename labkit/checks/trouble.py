@@ -18,6 +18,9 @@ _WORDS = {
     errno.ENFILE: "no descriptor is left",
 }
 
+LACKS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN})
+"""What this machine has too little of to ask anybody."""
+
 
 class CheckFailedError(Exception):
     """Ends a check; its text is the result's. It never leaves this package."""

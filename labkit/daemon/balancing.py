@@ -36,7 +36,7 @@ from labkit.daemon.settings import Settings
 from labkit.daemon.table import compose_table
 from labkit.daemon.tracer import Tracer
 from labkit.diagnostics import LabkitError
-from labkit.kernel.process import now
+from labkit.kernel.process import allow_descriptors, now
 from labkit.lvs.check import Result, Run
 from labkit.lvs.director import Director
 from labkit.lvs.events import Action, AddressesChanged, Answered, CheckId, Configure, Event, Stirred, Stop, Wake
@@ -48,6 +48,8 @@ PROCESS_NAME = "keepalived_healthcheckers"
 _TOGETHER: Micros = 50  # times the number of checks: those that are due within it begin together, which costs less
 _TOGETHER_AT_MOST: Micros = 50_000
 _MANY, _REST = 4, 1_000  # while so many run, their answers are taken so many microseconds apart, for the same reason
+_DESCRIPTORS = 64  # besides one for each check
+_COMPLAIN = 60 * SECOND  # that checks cannot be made, so often at most
 _FAREWELL = 4 * SECOND  # what scripts that tell of the end get
 
 
@@ -79,6 +81,7 @@ class Balancer:
         self._running: dict[CheckId, Running] = {}
         self._runs: dict[CheckId, Ask] = {}
         self._together: Micros = 0
+        self._complain_at: Micros = 0
         self._config: Config | None = None
         self._known: Known = {}
 
@@ -169,6 +172,9 @@ class Balancer:
 
     def _ended(self, check: CheckId, result: Result) -> None:
         self._running.pop(check, None)
+        if result.void and self._complain_at <= now():
+            self._complain_at = now() + _COMPLAIN
+            self._log.say(f"checks cannot be made, and wait: {result.detail} (ulimit -Hn)", Level.WARNING)
         self._handle(Answered(check=check, result=result))
 
     def _execute(self, command: Command, ended: Callable[[int | OSError], None]) -> Kill:
@@ -251,6 +257,7 @@ class Balancer:
             self._services.start(flush=defs.lvs_flush)
         self._services.configure(server.core for server in config.virtual_servers)
         self._runs = self._runs_of(config)
+        allow_descriptors(len(self._runs) + _DESCRIPTORS)
         self._together = min(_TOGETHER * len(self._runs), _TOGETHER_AT_MOST)
         for check in set(self._running) - set(self._runs):
             self._running.pop(check).cancel()

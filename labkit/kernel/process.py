@@ -78,6 +78,19 @@ def enter_network_namespace(name: str) -> None:
         os.close(descriptor)
 
 
+def allow_descriptors(wanted: int) -> None:
+    """Let this process have so many descriptors open, or as many as it may allow itself (RLIMIT_NOFILE)."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, hard)))
+    except ValueError:  # the second number is raised with CAP_SYS_RESOURCE alone
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def die_with_parent(signal_number: int) -> None:
     """Have the kernel send this process `signal_number` when its parent ends (prctl(2), PR_SET_PDEATHSIG)."""
     libc().prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0)

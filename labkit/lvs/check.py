@@ -22,12 +22,14 @@ class Result:
     """How one run of a check ended; `detail` in words, `weight` where the check decides about it (MISC_CHECK).
 
     `final`: the same run would end alike, so that there is nothing to try again (FILE_CHECK).
+    `void`: this machine could not ask, which says nothing of the server.
     """
 
     ok: bool
     detail: str = ""
     weight: int | None = None
     final: bool = False
+    void: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,9 @@ class Check(Generic[Id]):
     def answered(self, result: Result, now: Micros) -> list[CheckAction[Id]]:
         """Take the end of the run that is under way; anything else is passed over."""
         if self._at is not None:
+            return []
+        if result.void:
+            self._at = self._next_on_grid(now)
             return []
         self.last = result
         if not result.ok and not result.final and self.healthy and self._attempts < self.config.retry:

@@ -1,4 +1,5 @@
 import os
+import resource
 import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -49,6 +50,20 @@ def test_a_port_where_nobody_listens_is_refused(host: str) -> None:
     with listening(host) as server:
         closed = to(server)
     assert ask(TcpCheck(connection=closed)) == [Result(ok=False, detail="connection refused")]
+
+
+def test_where_no_descriptor_is_left_nothing_is_said_of_the_server() -> None:
+    waiter, ends = Waiter(), list[Result]()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with listening() as server:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1, before[1]))
+        try:
+            waiter.start(prepare(TcpCheck(connection=to(server)), Target())(), ends.append)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        waiter.step()
+    waiter.close()
+    assert ends == [Result(ok=False, detail="no descriptor is left", void=True)]
 
 
 def test_who_does_not_answer_fails_at_the_timeout_and_holds_up_nobody(full: socket.socket) -> None:

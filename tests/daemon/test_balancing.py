@@ -358,3 +358,24 @@ def test_scripts_fifos_and_mail_are_told(balanced: Balanced, begin: Begin, tmp_p
         assert "Realserver" in post.letters[0]
     finally:
         post.close()
+
+
+def test_a_lack_of_descriptors_is_no_failure_of_servers(tmp_path: Path, balanced: Balanced) -> None:
+    silent = "".join(
+        f" real_server 10.0.0.{n} 80 {{\n TCP_CHECK {{\n connect_timeout 2\n }}\n }}\n" for n in range(100, 199)
+    )
+    few = ("setpriv", "--bounding-set", "-sys_resource", "sh", "-c", 'ulimit -n 40; exec "$0" "$@"', *OURS)
+    daemon = Daemon(balanced.director, tmp_path / "director", service(balanced, silent), few)
+    with contextlib.closing(daemon):
+        daemon.wait_log("failed after 1 retries: no route to the host", within=10)
+        assert daemon.log.count("checks cannot be made, and wait: no descriptor is left (ulimit -Hn)") == 1
+        assert "retries: no descriptor" not in daemon.log
+
+
+def test_descriptors_for_many_checks_are_allowed(tmp_path: Path, balanced: Balanced) -> None:
+    few = ("sh", "-c", 'ulimit -n 40; exec "$0" "$@"', *OURS)
+    daemon = Daemon(balanced.director, tmp_path / "director", whole(balanced), few)
+    with contextlib.closing(daemon):
+        ready(daemon)
+        limits = Path(f"/proc/{int((daemon.home / 'checkers.pid').read_text())}/limits").read_text()
+        assert "Max open files            67 " in limits

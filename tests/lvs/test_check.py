@@ -82,6 +82,15 @@ def test_what_is_final_is_not_tried_again() -> None:
     assert one.answered(final, 0) == [Settled(check="rs", healthy=False, result=final, attempts=0, first=True)]
 
 
+def test_a_run_that_could_not_be_made_says_nothing() -> None:
+    one = check()
+    one.wake(0)
+    assert one.answered(Result(ok=False, detail="no descriptor is left", void=True), 0) == []
+    assert (one.healthy, one.settled, one.deadline) == (True, False, 10 * SECOND)
+    one.wake(10 * SECOND)
+    assert one.answered(BAD, 10 * SECOND) == failing(1)
+
+
 def test_a_check_of_what_has_changed_runs_at_once_and_then_on_the_grid() -> None:
     one = check()
     one.wake(0)
