@@ -373,7 +373,7 @@ def test_a_lack_of_descriptors_is_no_failure_of_servers(tmp_path: Path, balanced
 
 
 def test_descriptors_for_many_checks_are_allowed(tmp_path: Path, balanced: Balanced) -> None:
-    few = ("sh", "-c", 'ulimit -n 40; exec "$0" "$@"', *OURS)
+    few = ("sh", "-c", 'ulimit -Sn 40; exec "$0" "$@"', *OURS)
     daemon = Daemon(balanced.director, tmp_path / "director", whole(balanced), few)
     with contextlib.closing(daemon):
         ready(daemon)
