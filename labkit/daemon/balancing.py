@@ -180,8 +180,8 @@ class Balancer:
     def _execute(self, command: Command, ended: Callable[[int | OSError], None]) -> Kill:
         assert self._config is not None
         program = prepare(command, self._config.global_defs)
-        if program.refused:
-            raise LabkitError(program.refused)
+        if why := program.refused or program.unable:
+            raise LabkitError(why)
 
         def over(number: int, status: int | OSError) -> None:
             ended(status)

@@ -38,13 +38,15 @@ class Account:
 class Program:
     """A command that is ready to run as `who`; `argv` begins with the file itself, `text` is what the file says.
 
-    `refused` says why it must not run; `doubts` what a person should hear of it although it may run.
+    `refused` says why it must not run, `unable` why it could not just now; `doubts` are what a person should hear of it
+    although it may run.
     """
 
     argv: tuple[str, ...]
     text: str
     who: Account | None = None
     refused: str = ""
+    unable: str = ""
     doubts: tuple[str, ...] = ()
 
 
@@ -81,7 +83,7 @@ def prepare(command: Command, defaults: GlobalDefs, user: User | None = None) ->
     found = name if "/" in name else find_program(name)
     if found is None:
         doubt = f"`{name}` is in no folder of PATH"
-        return Program(argv=command.argv, text=command.text, who=who, doubts=(doubt,))
+        return Program(argv=command.argv, text=command.text, who=who, unable=doubt, doubts=(doubt,))
     doubts: list[str] = []
     if found != name:
         doubts.append(f"script `{name}` resolved by path search to `{found}`")
@@ -90,9 +92,10 @@ def prepare(command: Command, defaults: GlobalDefs, user: User | None = None) ->
     refused = ""
     if defaults.enable_script_security and runs_as_root(who):
         refused = unsafe(Path(found).absolute())
-    if (trouble := _trouble(found)) and trouble != refused:
-        doubts.append(trouble)
-    return Program(argv=(found, *command.argv[1:]), text=command.text, who=who, refused=refused, doubts=tuple(doubts))
+    if (unable := _trouble(found)) and unable != refused:
+        doubts.append(unable)
+    argv = (found, *command.argv[1:])
+    return Program(argv=argv, text=command.text, who=who, refused=refused, unable=unable, doubts=tuple(doubts))
 
 
 def _meant_for_a_shell(argv: tuple[str, ...]) -> str:

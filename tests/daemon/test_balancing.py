@@ -379,3 +379,15 @@ def test_descriptors_for_many_checks_are_allowed(tmp_path: Path, balanced: Balan
         ready(daemon)
         limits = Path(f"/proc/{int((daemon.home / 'checkers.pid').read_text())}/limits").read_text()
         assert "Max open files            67 " in limits
+
+
+def test_a_script_that_is_not_there_gives_no_weight(tmp_path: Path, balanced: Balanced, begin: Begin) -> None:
+    here, never = tmp_path / "not-executable", tmp_path / "never"
+    here.write_text("#!/bin/sh\n")
+    checks = (f"MISC_CHECK {{\n misc_path {path}\n misc_dynamic\n }}" for path in (here, never))
+    servers = (server(balanced, number, check=check) for number, check in enumerate(checks, 1))
+    daemon = begin("global_defs {\n script_user root\n}\n" + service(balanced, *servers))
+    daemon.wait_log("Removing service", times=2)
+    assert f"failed after 1 retries: {here} is not executable" in daemon.log
+    assert f"failed after 1 retries: {never}: No such file or directory" in daemon.log
+    assert "Changing weight" not in daemon.log
