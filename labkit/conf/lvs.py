@@ -14,7 +14,7 @@ from labkit.conf.section import Section, bind_each
 from labkit.conf.shared import require, unique_titles
 from labkit.conf.source import line_from
 from labkit.conf.weights import Weighing
-from labkit.diagnostics import did_you_mean
+from labkit.diagnostics import Span, did_you_mean
 from labkit.hints import Any, NamedTuple
 from labkit.lvs.config import RealServerConfig, VirtualServerConfig
 from labkit.lvs.model import Destination, Forwarding, Protocol, Scheduler, Service, ServiceKey
@@ -149,12 +149,19 @@ class _Builder:
             return (_key(title.place, protocol),) if protocol is not None else ()
         group = self.around.groups.get(title.group)
         if group is None:
-            place = self.section.document.span(self.section.statement, 2)
             hint = did_you_mean(title.group, self.around.groups)
-            self.complaints.error(place, f"no virtual_server_group is called `{title.group}`", hint)
+            self.complaints.error(self._place_of_group(), f"no virtual_server_group is called `{title.group}`", hint)
             return ()
         members = [entry.value for entry in group.lines(balancing.GROUP_MEMBERS)]
-        return tuple(key for member in members for key in self._keys_of(member, protocol))
+        if not group.statement.body:
+            message = f"virtual_server_group `{title.group}` is empty, so that this virtual_server serves nothing"
+            self.complaints.warning(
+                self._place_of_group(), message, "write a line such as `192.0.2.1 80` or `fwmark 1` in it"
+            )
+        return tuple(dict.fromkeys(key for member in members for key in self._keys_of(member, protocol)))
+
+    def _place_of_group(self) -> Span:
+        return self.section.document.span(self.section.statement, 2)
 
     def _keys_of(self, member: Member, protocol: Protocol | None) -> list[ServiceKey]:
         if member.fwmark:

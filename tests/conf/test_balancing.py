@@ -384,7 +384,14 @@ def test_ports_that_a_check_knows_by_itself(name: str, port: int) -> None:
 
 
 def test_a_group_is_many_services() -> None:
-    lines = ("192.0.2.1 80", "192.0.2.10-11 80", "192.0.2.20-192.0.2.21 80", "192.0.2.32/31 80", "fwmark 7")
+    lines = (
+        "192.0.2.1 80",
+        "192.0.2.10-11 80",
+        "192.0.2.11 80",
+        "192.0.2.20-192.0.2.21 80",
+        "192.0.2.32/31 80",
+        "fwmark 7",
+    )
     group = "virtual_server_group web {\n" + "\n".join((*lines, "fwmark 8 inet")) + "\n}\n"
     (virtual,) = config_of(group + SERVER.replace("192.168.1.20 80", "group web")).virtual_servers
     places = [f"192.0.2.{last}" for last in (1, 10, 11, 20, 21, 32, 33)]

@@ -434,6 +434,14 @@ def test_what_is_wrong_with_a_group(line: str, expected: str) -> None:
     assert said(text)[0] == f"2:2: {expected}"
 
 
+def test_a_group_of_nothing() -> None:
+    group = "virtual_server_group web {\n}\n" + SERVER.replace("192.168.1.20 80", "group web")
+    assert said(group + SERVER) == [
+        "3:22: warning: virtual_server_group `web` is empty, so that this virtual_server serves nothing; "
+        "write a line such as `192.0.2.1 80` or `fwmark 1` in it"
+    ]
+
+
 def test_a_group_twice() -> None:
     group = "virtual_server_group web {\n 192.0.2.1 80\n}\n"
     assert said(group + group + SERVER.replace("192.168.1.20 80", "group web")) == [
