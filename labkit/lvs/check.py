@@ -81,6 +81,7 @@ class Settled(Generic[Id]):
     first: bool
 
 
+Known: TypeAlias = tuple[bool, int | None, bool, Result | None]
 CheckAction: TypeAlias = Run[Id] | Failing[Id] | Settled[Id]
 
 
@@ -99,6 +100,7 @@ class Check(Generic[Id]):
         self._at: Micros | None = first_run
         self._suspended = False
         self._stale = False  # what it looks at has changed since the run that is under way began
+        self._another = False  # the run that is under way looks at something else
         self._runs: list[CheckAction[Id]] = [Run(check=identity)]
 
     @property
@@ -117,8 +119,9 @@ class Check(Generic[Id]):
         """Take the end of the run that is under way; anything else is passed over."""
         if self._at is not None:
             return []
-        if result.void:
-            self._at = self._next_on_grid(now)
+        if result.void or self._another:
+            self._at = now if self._another else self._next_on_grid(now)
+            self._another = False
             return []
         self.last = result
         if not result.ok and not result.final and self.healthy and self._attempts < self.config.retry:
@@ -144,10 +147,19 @@ class Check(Generic[Id]):
         if grid > now:  # a shorter loop begins now, not when the longer one is over
             grid -= (grid - now) // config.delay_loop * config.delay_loop
         if self._at is None:
-            self._stale |= another
+            self._another |= another
         elif self._at == self._grid:
             self._at = grid
         self._grid = grid
+
+    def take_over(self, known: Known) -> None:
+        """Go on with what was known of what this check looks at now."""
+        self.healthy, self.weight, self.settled, self.last = known
+
+    @property
+    def known(self) -> Known:
+        """What is known of what this check looks at."""
+        return self.healthy, self.weight, self.settled, self.last
 
     def hurry(self, now: Micros) -> None:
         """Run at once, or once more if a run is under way: what it looks at has changed."""

@@ -152,20 +152,26 @@ class Director:
         old: Mapping[ServiceKey, VirtualServer],
         now: Micros,
     ) -> RealServer:
+        servers = old[virtual.key].servers if virtual.key in old else ()
+        before = next((one for one in servers if one.config.destination.key == config.destination.key), None)
+        looked_at = [(check.config.spec, check.known) for check in before.checks] if before else []
         checks = []
         for number, wanted in enumerate(config.checks):
             identity = CheckId(virtual.key, config.destination.key, number)
             known = self._checks.get(identity)
             begin = now + self._spread(wanted.warmup)
+            moved = known is None or known[0].config.spec != wanted.spec
             if known is None:
                 checks.append(Check(identity, wanted, begin))
             else:
                 known[0].reconfigure(wanted, now, begin)
                 checks.append(known[0])
+            if moved:  # to another place among the checks, or it is new
+                for what in [what for spec, what in looked_at if spec == wanted.spec]:
+                    checks[-1].take_over(what)
         server = RealServer(config, checks)
-        for before in old[virtual.key].servers if virtual.key in old else ():
-            if before.config.destination.key == config.destination.key:
-                server.up = before.up
+        if before is not None:
+            server.up = before.up
         return server
 
     def _spread(self, warmup: Micros) -> Micros:

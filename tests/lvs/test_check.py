@@ -198,8 +198,10 @@ def test_something_else_to_look_at_is_looked_at_soon() -> None:
     assert one.deadline == 101 * SECOND
     one.wake(101 * SECOND)
     one.reconfigure(CheckConfig(spec="a third", delay_loop=600 * SECOND), 102 * SECOND, 109 * SECOND)
-    one.answered(GOOD, 103 * SECOND)  # of the second
+    assert one.answered(BAD, 103 * SECOND) == []  # of the second, which says nothing of the third
     assert one.deadline == 103 * SECOND
+    one.wake(103 * SECOND)
+    assert one.answered(BAD, 104 * SECOND) == failing(1)
 
 
 @pytest.mark.parametrize(

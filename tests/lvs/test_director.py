@@ -257,6 +257,21 @@ def test_a_reload_with_a_shorter_loop_asks_soon() -> None:
     assert talk.director.deadline == 2 * SECOND
 
 
+def test_a_check_that_changes_its_place_keeps_what_is_known() -> None:
+    web, mail = (CheckConfig(spec=spec, delay_loop=10 * SECOND, retry=0, warmup=0) for spec in ("web", "mail"))
+    both, mail_alone, web_alone = (
+        virtual(RealServerConfig(destination=real(1), checks=checks)) for checks in ((web, mail), (mail,), (web,))
+    )
+    talk = Dialogue(both)
+    talk.tell(Wake())
+    talk.tell(Answered(check=CheckId(KEY, real(1).key, 0), result=GOOD))
+    talk.tell(Answered(check=CheckId(KEY, real(1).key, 1), result=BAD))
+    assert talk.table == {}
+    for config in (mail_alone, both, web_alone):  # in the end `web` stands where `mail` stood, and is asked soon
+        talk.tell(Configure(servers=(config,)))
+        assert talk.table == {}
+
+
 def test_a_reload_may_change_the_scheduler() -> None:
     talk = Dialogue(virtual(server(1)))
     (action,) = talk.tell(Configure(servers=(virtual(server(1), scheduler=Scheduler.WRR),)))
