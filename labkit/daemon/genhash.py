@@ -5,6 +5,7 @@ import os
 import select
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from ipaddress import ip_address
 
 from labkit.checks import Waiter
@@ -17,20 +18,37 @@ from labkit.trace import SECOND
 
 EX_FAILED = 1
 _PROTOCOLS = {protocol.value.lower(): protocol for protocol in HttpProtocol}
+_LONGEST = 86400  # s, to wait
+
+
+def _number(least: int, most: int, word: str) -> int:
+    if word.isascii() and word.isdigit() and least <= int(word) <= most:
+        return int(word)
+    raise argparse.ArgumentTypeError(f"'{word}' is not a whole number from {least} to {most}")
+
+
+def _seconds(word: str) -> float:
+    try:
+        found = float(word)
+    except ValueError:
+        found = 0
+    if 0 < found <= _LONGEST:
+        return found
+    raise argparse.ArgumentTypeError(f"'{word}' is not a number of seconds up to {_LONGEST}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pykeepalived genhash", description="Print the MD5 of a page of a server.")
     add = parser.add_argument
     add("-s", "--server", required=True, type=ip_address, metavar="ADDRESS")
-    add("-p", "--port", required=True, type=int, choices=range(1, 65536), metavar="PORT")
+    add("-p", "--port", required=True, type=partial(_number, 1, 65535), metavar="PORT")
     add("-u", "--url", required=True, metavar="PATH")
     add("-S", "--use-ssl", action="store_true", help="ask over TLS; any certificate will do")
     add("-I", "--use-sni", action="store_true", help="name the virtual host in the TLS handshake")
     add("-V", "--use-virtualhost", dest="host", metavar="NAME", help="the Host to ask for")
     add("-P", "--protocol", type=str.lower, choices=_PROTOCOLS, default="1.0", help="1.0c is 1.0 and Connection: close")
-    add("-t", "--timeout", type=float, default=5, metavar="SECONDS", help="for connecting, and for the answer (5)")
-    add("-m", "--fwmark", type=int, default=0, metavar="MARK", help="mark the packets")
+    add("-t", "--timeout", type=_seconds, default=5, metavar="SECONDS", help="for connecting, and for the answer (5)")
+    add("-m", "--fwmark", type=partial(_number, 0, 2**32 - 1), default=0, metavar="MARK", help="mark the packets")
     add("-v", "--verbose", action="store_true", help="show all that came")
     return parser
 

@@ -75,3 +75,18 @@ def test_a_page_that_is_not_to_be_had(capsys: pytest.CaptureFixture[str]) -> Non
 def test_options_that_are_wrong_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["genhash", "-s", "www.example.org", "-p", "80", "-u", "/"]) == 2
     assert "invalid ip_address value: 'www.example.org'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong", "said"),
+    [
+        ("-p", "99999", "argument -p/--port: '99999' is not a whole number from 1 to 65535"),
+        ("-m", "99999999999", "argument -m/--fwmark: '99999999999' is not a whole number from 0 to 4294967295"),
+        ("-t", "nan", "argument -t/--timeout: 'nan' is not a number of seconds up to 86400"),
+        ("-t", "soon", "argument -t/--timeout: 'soon' is not a number of seconds up to 86400"),
+    ],
+)
+def test_what_is_no_number_is_named(capsys: pytest.CaptureFixture[str], option: str, wrong: str, said: str) -> None:
+    assert run(["genhash", "-s", "127.0.0.1", "-p", "80", "-u", "/", option, wrong]) == 2
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last == f"pykeepalived genhash: error: {said}"
