@@ -257,19 +257,28 @@ def take_down(instance: str) -> None:
     Raises:
         LabkitError: the lab is not up.
     """
-    with Client(instance) as client:
-        pidfd = os.pidfd_open(supervisor_pid(client.socket))
-        try:
-            client.send("down")
-            for number in (signal.SIGTERM, signal.SIGKILL):
-                if select.select([pidfd], [], [], _END_WITHIN_S)[0]:
-                    break
-                signal.pidfd_send_signal(pidfd, number)
-            select.select([pidfd], [], [], _END_WITHIN_S)
-        finally:
-            os.close(pidfd)
+    with Client(instance) as client, contextlib.suppress(ProcessLookupError):  # it was about to end anyway
+        _end(client)
     with contextlib.suppress(OSError):
         runtime_folder().rmdir()
+
+
+def _end(client: Client) -> None:
+    """Have a supervisor end, and wait for that.
+
+    Raises:
+        ProcessLookupError: it has ended meanwhile.
+    """
+    pidfd = os.pidfd_open(supervisor_pid(client.socket))
+    try:
+        client.send("down")
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if select.select([pidfd], [], [], _END_WITHIN_S)[0]:
+                break
+            signal.pidfd_send_signal(pidfd, number)
+        select.select([pidfd], [], [], _END_WITHIN_S)
+    finally:
+        os.close(pidfd)
 
 
 def start(

@@ -210,3 +210,15 @@ def test_a_supervisor_that_goes_away(listen: Listen) -> None:
 def test_a_lab_that_ended_before_the_connection() -> None:
     with pytest.raises(LabkitError, match=r"^lab 'failover' is not up; start it: labkit up failover$"):
         client.Client("failover")
+
+
+def test_a_lab_that_ends_while_it_is_taken_down(runtime: Path) -> None:
+    """The kernel names who called listen(2) as the other end: a process that is no more."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(client.runtime_folder() / "failover.sock"))
+    if (pid := os.fork()) == 0:
+        listener.listen(8)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    client.take_down("failover")
+    listener.close()
