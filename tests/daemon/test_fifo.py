@@ -165,12 +165,16 @@ def test_a_script_that_ended_is_started_again_by_a_reload(desk: Desk, tmp_path: 
     fifos.close()
 
 
-def test_another_kind_of_file_is_not_written(desk: Desk, tmp_path: Path) -> None:
-    (tmp_path / "fifo").write_text("precious")
+def tell_once(desk: Desk, tmp_path: Path) -> None:
     fifos = Fifos(desk.children, desk.loop, desk.said.append)
     fifos.configure(defaults(tmp_path), SUBJECTS, starting=True)
     fifos.write(news(Word.MASTER))
     fifos.close()
+
+
+def test_another_kind_of_file_is_not_written(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "fifo").write_text("precious")
+    tell_once(desk, tmp_path)
     assert (tmp_path / "fifo").read_text() == "precious"
     assert desk.said == [f"FIFO {tmp_path}/fifo is not written: it is another kind of file"]
 
@@ -178,10 +182,7 @@ def test_another_kind_of_file_is_not_written(desk: Desk, tmp_path: Path) -> None
 def test_a_link_is_not_followed(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("precious")
     (tmp_path / "fifo").symlink_to("precious")
-    fifos = Fifos(desk.children, desk.loop, desk.said.append)
-    fifos.configure(defaults(tmp_path), SUBJECTS, starting=True)
-    fifos.write(news(Word.MASTER))
-    fifos.close()
+    tell_once(desk, tmp_path)
     assert (tmp_path / "precious").read_text() == "precious"
     assert desk.said == [f"FIFO {tmp_path}/fifo is not written: it is a symbolic link"]
 
