@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.diagnostics import LabkitError, RefusedError, Span
-from labkit.lab import loader, render
+from labkit.lab import document, loader, render
 from labkit.lab.export import containerlab as containerlab_export
 from labkit.lab.export import kathara as kathara_export
 from labkit.lab.export.target import PYTHON, Lab
@@ -353,6 +353,16 @@ def test_what_no_lab_can_be_is_told_where_the_source_says_it(tmp_path: Path, tex
     with pytest.raises(RefusedError) as caught:
         draft.write(containerlab.read(path))
     assert f"{path}{expected}" in str(caught.value)
+
+
+def test_what_is_wrong_with_all_of_the_lab_is_told_at_the_first_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lab.conf").write_text("\npc[0]=A\n")
+    read = kathara.read(tmp_path)
+    monkeypatch.setattr(document, "_MANY", 5)
+    with pytest.raises(RefusedError, match=r"lab.conf:2:7: more than 5 values"):
+        draft.write(read)
 
 
 def test_a_lab_without_a_machine(tmp_path: Path) -> None:

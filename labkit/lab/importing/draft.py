@@ -109,7 +109,7 @@ def write(draft: Draft) -> tuple[tuple[File, ...], list[str]]:
 
 
 def _check(text: str, spans: Mapping[int, Span]) -> None:
-    """See that `text` is a lab; `spans` says of its lines what they were made of.
+    """See that `text` is a lab; `spans` says of its lines what they were made of, the first what all of it was.
 
     Raises:
         RefusedError: it is none; each complaint has the place in the source.
@@ -120,7 +120,9 @@ def _check(text: str, spans: Mapping[int, Span]) -> None:
         try:
             loader.load(path, name="imported")
         except RefusedError as error:
-            raise RefusedError(replace(each, span=spans[each.span.line]) for each in error.diagnostics) from error
+            first = next(iter(spans.values()))
+            complaints = [replace(each, span=spans.get(each.span.line, first)) for each in error.diagnostics]
+            raise RefusedError(complaints) from error
 
 
 def _verbatim(text: str) -> str:
