@@ -1,5 +1,7 @@
 """What every test stands on: a runtime folder of its own, the command line as users run it, and a sweep at the end.
 
+A test that fails while the machine did not run it is run again, and told of at the end.
+
 `labkit` runs commands as root and as an unprivileged user.  A run of the tests that leaves a process, a mount, a named
 namespace or an interface behind fails, whatever its tests said.
 """
@@ -14,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NOBODY = 65534
+STALLED = 0.05  # seconds that the machine did not run what was ready to run: a test's failure then says nothing
 _SESSION = "LABKIT_TEST_SESSION"  # processes that a run of the tests starts inherit it, and so are told from others'
 
 
@@ -55,6 +58,68 @@ def tell_at_the_end(config: pytest.Config, title: str, lines: list[str]) -> None
         worker.setdefault("told", []).append((title, lines))
     elif lines and reporter is not None:
         reporter.write_line(f"\n{title}:\n" + "\n".join(lines))
+
+
+_PULSE = f"""
+import select, sys, time
+while True:
+    due = time.monotonic() + 0.01
+    if select.select([sys.stdin], [], [], 0.01)[0]:
+        break
+    if (late := time.monotonic() - due) > {STALLED}:
+        print(f"{{late:.3f}}", flush=True)
+"""
+
+
+class Pulse:
+    """Tells, by a process of its own, for how long this machine once did not run what was ready to run."""
+
+    def __init__(self) -> None:
+        self.excused: list[str] = []
+        command = [sys.executable, "-c", _PULSE]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._process.stdout
+        self._told = self._process.stdout
+        os.set_blocking(self._told.fileno(), False)
+
+    def stalls(self) -> list[float]:
+        """Return the seconds of each stall since it was last asked."""
+        return [float(line) for line in (self._told.read() or b"").splitlines()]
+
+    def excuses(self, item: pytest.Item, error: BaseException | None) -> bool:
+        """Return whether a failed test is to be run again: the machine stalled, or labkit found that it did."""
+        why = f"{longest:.3f} s" if (longest := max(self.stalls(), default=0.0)) else ""
+        if not why and "INCONCLUSIVE" in str(error):
+            why = "as labkit found"
+        if why:
+            self.excused.append(f"{item.nodeid} ({why})")
+        return bool(why)
+
+    def end(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+_pulse = cache(Pulse)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Situations of tests/interop repeat themselves; any other test may be run twice more."""
+    for item in items:
+        if "stage" not in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.flaky(reruns=2, condition=partial(_pulse().excuses, item)))
+
+
+def pytest_runtest_setup() -> None:
+    """Forget the stalls of earlier tests."""
+    _pulse().stalls()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell which tests were run again, and why."""
+    tell_at_the_end(session.config, "failed while this machine stalled, and run again", _pulse().excused)
+    _pulse().end()
 
 
 @pytest.hookimpl(optionalhook=True)
