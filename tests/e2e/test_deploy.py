@@ -55,7 +55,7 @@ def exec_start(unit: Path) -> str:
     return str(line)
 
 
-def play(hosts: Hosts, host: str, folder: Path, status: int = 0) -> str:
+def play(hosts: Hosts, host: str, folder: Path, status: int = 0, options: str = "--skip-tags install,service") -> str:
     """Run the exported playbook on a host for itself, without what needs systemd or a package registry."""
     playbook = PROGRAMS / "ansible-playbook"
     if not playbook.exists():
@@ -63,7 +63,7 @@ def play(hosts: Hosts, host: str, folder: Path, status: int = 0) -> str:
     hosts.install(host)
     hosts.copy(host, folder, "/tmp/out")
     command = f"cd /tmp/out && {playbook} -i inventory.yml deploy.yml --connection local --limit {host}"
-    command += f" --skip-tags install,service -e ansible_become=false -e ansible_python_interpreter={sys.executable}"
+    command += f" {options} -e ansible_become=false -e ansible_python_interpreter={sys.executable}"
     return hosts.run(host, "env", "HOME=/tmp", "ANSIBLE_REMOTE_TMP=/tmp/ansible", "sh", "-c", command, status=status)
 
 
@@ -74,6 +74,26 @@ def test_a_pykeepalived_pair_by_ansible(hosts: Hosts, tmp_path: Path) -> None:
         said = play(hosts, host, folder)
         assert re.search(rf"{host} +: ok=\d+ +changed=[1-9]\d* +unreachable=0 +failed=0", said), said
     take_turns(hosts, exec_start(folder / "pykeepalived.service"))
+
+
+@pytest.mark.parametrize("lab", ["failover", "balance/dr"])
+def test_what_ansible_would_change_on_a_host_without_anything(hosts: Hosts, tmp_path: Path, lab: str) -> None:
+    """Nothing is installed, and --check comes to its end all the same."""
+    hosts.labkit("export", "files", lab, "-o", str(tmp_path / "out"))
+    said = play(hosts, "server1", tmp_path / "out", options="--check --diff")
+    assert re.search(r"server1 +: ok=\d+ +changed=[1-9]\d* +unreachable=0 +failed=0", said), said
+    hosts.run("server1", "sh", "-c", "! ls /opt/labkit /etc/keepalived/* /etc/sysctl.d/60-keepalived.conf")
+
+
+def test_ansible_makes_the_folders_of_a_lab_s_files(hosts: Hosts, tmp_path: Path) -> None:
+    lab = tmp_path / "mine"
+    shutil.copytree(ROOT / "labs/failover", lab)
+    text = (lab / "lab.yml").read_text()
+    head = "roles:\n  router:\n    files:\n"
+    (lab / "lab.yml").write_text(text.replace(head, f"{head}      /etc/my/own/settings: keepalived.conf.j2\n", 1))
+    hosts.labkit("export", "files", str(lab), "-o", str(tmp_path / "out"))
+    play(hosts, "server1", tmp_path / "out")
+    hosts.run("server1", "cmp", "/etc/my/own/settings", "/etc/keepalived/keepalived.conf")
 
 
 def test_ansible_puts_no_wrong_file_in_place(hosts: Hosts, tmp_path: Path) -> None:
