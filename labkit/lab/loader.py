@@ -19,6 +19,7 @@ from labkit.lab.document import Document, Key, read_yaml, variants_of
 from labkit.lab.topology import Daemon, Link, Network, Node, Role, Topology
 from labkit.trace import Value
 
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?")
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
 _SYSCTL = re.compile(r"net(\.[A-Za-z0-9_-]+)+")
 _STRICT = ConfigDict(extra="forbid")
@@ -197,9 +198,10 @@ def _cross_check(document: Document, lab: LabFile, base: Key) -> Iterator[Diagno
             path = _where(document, base, ("needs", number))
             yield document.complain(path, f"a lab cannot need '{need}'", did_you_mean(need, NEEDS))
     for name, node in lab.nodes.items():
-        if not (name.isascii() and name.replace("-", "").isalnum() and len(name) <= 32):
+        if not _HOST.fullmatch(name):
             path = _where(document, base, ("nodes", name))
-            yield document.complain(path, f"'{name}' is no host name", "letters, digits and hyphens, at most 32")
+            hint = "letters, digits and hyphens between them, at most 32"
+            yield document.complain(path, f"'{name}' is no host name", hint)
         if not node.links:
             path = _where(document, base, ("nodes", name, "links"))
             yield document.complain(path, f"{name} is on no network", "add `eth0: {network: ..., address: ...}`")

@@ -14,6 +14,7 @@ from labkit.diagnostics import LabkitError
 from labkit.lab import catalog, loader, render
 from labkit.lab.export import compose, containerlab, hosts, kathara, target
 from labkit.lab.export.target import PYTHON, Export, Lab
+from labkit.lab.provider import File
 from labkit.lab.topology import Daemon, Network, Topology
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -98,6 +99,23 @@ def test_what_kathara_cannot_take_is_named() -> None:
     odd = replace(topology.node("web"), links=(replace(link, interface="wan0"),))
     with pytest.raises(LabkitError, match=r"names interfaces eth0, eth1, \.\.\. in this order; rename those of web$"):
         kathara.export(lab(replace(topology, nodes=(odd,))))
+
+
+def test_a_host_with_the_name_of_a_group() -> None:
+    with pytest.raises(LabkitError, match=r"^Ansible's inventory has groups .*; rename node 'all' in lab\.yml$"):
+        hosts.export(lab(renamed(little(), "web", "all")))
+
+
+@pytest.mark.parametrize("path", ["/etc/my file", "/etc/a:b", "/etc/$x", "/etc/it's"])
+def test_a_path_that_others_would_take_apart(path: str) -> None:
+    with pytest.raises(LabkitError, match=r"; rename file '.*' in lab\.yml$") as caught:
+        Lab(topology=little(), files={"web": [File(path=path, text="")]})
+    assert f"'{path}'" in str(caught.value)
+
+
+def test_a_title_of_two_lines() -> None:
+    lab_conf = kathara.export(lab(replace(little(), title='a\n"b" = c')))[0].text
+    assert 'LAB_DESCRIPTION="little, variant basic: a b c"\n' in lab_conf
 
 
 @pytest.mark.parametrize("target", [kathara, compose])

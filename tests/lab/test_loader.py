@@ -66,7 +66,16 @@ def complaints(tmp_path: Path, text: str, **options: object) -> list[str]:
             id="role",
         ),
         pytest.param(
-            "  two:", "  t_o:", ["9:3: 't_o' is no host name; letters, digits and hyphens, at most 32"], id="host-name"
+            "  two:",
+            "  t_o:",
+            ["9:3: 't_o' is no host name; letters, digits and hyphens between them, at most 32"],
+            id="host-name",
+        ),
+        pytest.param(
+            "  two:",
+            "  -two:",
+            ["9:3: '-two' is no host name; letters, digits and hyphens between them, at most 32"],
+            id="host-name-hyphen",
         ),
         pytest.param(
             "address: 10.0.0.2",

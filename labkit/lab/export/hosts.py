@@ -7,7 +7,7 @@ Sources: sysctl.d(5), systemd.service(5), Ansible's pages on inventories and on 
 """
 
 from labkit.lab.catalog import share
-from labkit.lab.export.target import Lab, document
+from labkit.lab.export.target import Lab, document, require
 from labkit.lab.provider import File
 from labkit.lab.topology import CONFIG, Daemon, Node, Role
 
@@ -23,8 +23,14 @@ ansible-playbook -i inventory.yml deploy.yml
 
 
 def export(lab: Lab) -> tuple[File, ...]:
-    """Return the hosts' files by their names, pykeepalived.service, inventory.yml and deploy.yml."""
+    """Return the hosts' files by their names, pykeepalived.service, inventory.yml and deploy.yml.
+
+    Raises:
+        LabkitError: a host has the name of a group.
+    """
     hosts = [node for node in lab.topology.nodes if node.role is not Role.CLIENT]
+    names = {node.name: "node" for node in hosts}
+    require(names, r"(?!(all|ungrouped|routers|servers)$).+", "Ansible's inventory has groups of such a name")
     files = [
         File(path="inventory.yml", text=document(_INVENTORY.format(title=lab.title), _inventory(lab, hosts))),
         File(path="deploy.yml", text=(share() / "packaging/deploy.yml").read_text()),

@@ -20,7 +20,7 @@ def export(lab: Lab) -> tuple[File, ...]:
     topology = lab.topology
     _check(topology)
     devices = "\n".join(_device(lab, node) for node in topology.nodes)
-    title = lab.title.translate(str.maketrans("=\"'", "   "))  # Kathará splits and strips there
+    title = " ".join(lab.title.translate(str.maketrans("=\"'", "   ")).split())  # Kathará splits and strips there
     text = f'# kathara lstart        kathara lclean\nLAB_NAME="{lab.name}"\nLAB_DESCRIPTION="{title}"\n\n{devices}'
     files = [File(path="lab.conf", text=text)]
     for node in topology.nodes:

@@ -33,10 +33,12 @@ class Lab:
         """Check.
 
         Raises:
-            LabkitError: no image has such a name.
+            LabkitError: no image has such a name, or a file one that shells and binds take apart.
         """
         if not re.fullmatch(r"[a-zA-Z0-9][\w./:@-]*", self.image, re.ASCII):
             raise LabkitError(f"'{self.image}' is no name of an image; one such as registry.example.org/labkit-node:1")
+        paths = {file.path: "file" for files in self.files.values() for file in files}
+        require(paths, r"[\w/.+@-]+", "Other tools take paths of letters, digits and '/._+@-'")
 
     @property
     def name(self) -> str:

@@ -74,8 +74,8 @@ class _Addressing:
 
 
 def host_name(name: str) -> str:
-    """Return the name that a node of a lab may have: letters, digits and hyphens, at most 32."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:32] or "node"
+    """Return the name that a node of a lab may have: letters, digits and hyphens between them, at most 32."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).lstrip("-")[:32].rstrip("-") or "node"
 
 
 def natural(name: str) -> tuple[tuple[str, int], ...]:
