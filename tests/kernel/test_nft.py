@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from labkit.kernel.nft.helper import Nft, NftError
+from labkit.kernel.nft.tables import dr_table, nat_table
 from labkit.lvs.model import Change, Destination, Endpoint, Forwarding, Protocol, Scheduler, ServiceKey, ServiceState
 from tests.kernel.balanced import DR, FAMILY, INSIDE, NAT, OUTSIDE, Balanced, run
 from tests.kernel.lan import why_not
@@ -114,6 +115,29 @@ def test_persistence_keeps_a_client_and_spreads_clients(balanced: Balanced) -> N
     whole = {"persistence_s": 60, "persistence_prefix": 24 if balanced.version == 4 else 64}
     balanced.become(now, balanced.state(1, 1, 1, **whole))
     assert len(balanced.share(10, CLIENTS)) == 1
+
+
+def test_chains_stay_when_how_clients_are_remembered_changes(balanced: Balanced) -> None:
+    """In a chain that is new a packet that is under way would find nothing, and be for the director itself."""
+    prefix = 24 if balanced.version == 4 else 64
+    table = (nat_table if balanced.kind is NAT else dr_table)(balanced.version)
+
+    def handles() -> set[str]:
+        said = run(balanced.director, f"nft -a list table {table}")
+        return {line for line in said.splitlines() if line.startswith("\tchain")}
+
+    now = balanced.become(None, balanced.state(1, 1, 1))
+    before = handles()
+    assert len(before) > 1
+    for options in (
+        {"persistence_s": 60},
+        {"persistence_s": 50},
+        {"persistence_s": 50, "persistence_prefix": prefix},
+        {},
+    ):
+        now = balanced.become(now, balanced.state(1, 1, 1, **options))
+        assert handles() == before
+        assert len(balanced.share(3, [110])) == (1 if options else 3)
 
 
 def test_draining_and_sorry(balanced: Balanced) -> None:

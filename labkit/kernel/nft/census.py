@@ -57,7 +57,7 @@ class Census:
     def _clients(self, place: Place) -> list[Element]:
         if place.service.persistence_s is None:
             return []
-        return self._memory.elements(place.table, f"p{place.number}")
+        return self._memory.elements(place.table, place.clients)
 
     # --- every one of them --------------------------------------------------------------------------------------------
 

@@ -19,7 +19,6 @@ from labkit.lvs.model import (
     Destination,
     DestinationReading,
     Forwarding,
-    Service,
     ServiceKey,
     ServiceReading,
     ServiceState,
@@ -121,36 +120,38 @@ class NftPlane:
     def _move(
         self, old: Place | None, new: ServiceState, places: dict[ServiceKey, Place], *, nat: bool
     ) -> tuple[Place, list[str]]:
-        """Return a service's new place and how it gets there; connections of a real server that stays go on."""
-        commands: list[str] = []
-        had = {entry.destination.key: entry for entry in old.entries} if old is not None else {}
-        stays = old is not None and old.nat == nat and _remembers(old.service) == _remembers(new.service)
-        if old is not None and not stays:
-            commands += rules.remove_service(old)
-            if old.nat != nat or old.service.one_packet != new.service.one_packet:
-                commands += [line for entry in old.entries for line in rules.remove_entry(old, entry)]
-                had = {}
-        taken = {place.number for place in places.values()}
-        number = old.number if stays and old is not None else _free(f"{new.service.key}", taken)
+        """Return a service's new place and how it gets there; connections of a real server that stays go on.
+
+        The chains are rewritten where they are: a packet that is under way when the kernel changes over finds the old
+        rules or the new ones, but would find nothing in a chain that is new.
+        """
+        if old is not None and old.nat != nat:
+            others = {key: place for key, place in places.items() if place is not old}
+            place, commands = self._move(None, new, others, nat=nat)
+            return place, [*_removal(old), *commands]
+        stay = old is not None and old.service.one_packet == new.service.one_packet
+        had = {entry.destination.key: entry for entry in old.entries} if old is not None and stay else {}
+        number = _free(f"{new.service.key}", {place.number for place in places.values()}) if old is None else old.number
         place = Place(number, new.service, nat)
         marks = {entry.mark for one in places.values() for entry in one.entries}
-        entries, added = [], []
+        entries, commands = [], []
         for destination in new.destinations:
-            entry = had.pop(destination.key, None)
+            entry = had.get(destination.key)
             if entry is None:
                 entry = self._entry(new.service.key, destination, marks)
                 marks.add(entry.mark)
-                added += rules.add_entry(place, entry)
+                commands += rules.add_entry(place, entry)
             entries.append(replace(entry, destination=destination))
         place = replace(place, entries=tuple(entries))
-        if not stays:
-            added += rules.prepare_service(place)
-        commands += [*added, *rules.schedule(place, self._loads)]
-        if not stays:
-            commands += rules.add_service(place)
-        if old is not None:
-            commands += [line for entry in had.values() for line in rules.remove_entry(old, entry)]
-        return place, commands
+        remembers = old is not None and old.clients == place.clients
+        if not remembers:
+            commands += rules.remember_clients(place)
+        commands += rules.schedule(place, self._loads)
+        if old is None:
+            return place, [*commands, *rules.add_service(place)]
+        kept = {entry.mark for entry in entries}
+        commands += [line for entry in old.entries if entry.mark not in kept for line in rules.remove_entry(old, entry)]
+        return place, commands if remembers else [*commands, *rules.forget_clients(old)]
 
     def _entry(self, key: ServiceKey, destination: Destination, marks: set[int]) -> Entry:
         entry = Entry(TAG | _free(f"{key} {destination.address} {destination.port}", marks, TAG), destination)
@@ -307,11 +308,6 @@ def _is_nat(state: ServiceState, old: Place | None) -> bool:
 def _removal(place: Place) -> list[str]:
     forgotten = [line for entry in place.entries for line in rules.remove_entry(place, entry)]
     return rules.remove_service(place) + forgotten
-
-
-def _remembers(service: Service) -> tuple[object, ...]:
-    """Return what of a service decides how its clients are remembered."""
-    return service.persistence_s, service.persistence_prefix, service.one_packet
 
 
 def _needs_attention(place: Place) -> bool:

@@ -61,6 +61,12 @@ class Place:
         return FAMILY[self.service.key.family]
 
     @property
+    def clients(self) -> str:
+        """The name of the map that remembers clients, by what decides how; empty without persistence."""
+        timeout, prefix = self.service.persistence_s, self.service.persistence_prefix
+        return "" if timeout is None else f"p{self.number}_{timeout}_{'' if prefix is None else prefix}"
+
+    @property
     def client(self) -> str:
         """What a client is told by; with a persistence of networks, its network."""
         prefix = self.service.persistence_prefix
@@ -79,11 +85,14 @@ def counters(place: Place) -> tuple[str, str, str]:
     return ("n", "i", "o") if place.nat else ("n", "i", "x")
 
 
-def prepare_service(place: Place) -> list[str]:
+def remember_clients(place: Place) -> list[str]:
     """Return the commands that make what a service remembers clients in."""
-    if place.service.persistence_s is None:
-        return []
-    return [block(f"table {place.table}", (_persistence(place),))]
+    return [block(f"table {place.table}", (_persistence(place),))] if place.clients else []
+
+
+def forget_clients(place: Place) -> list[str]:
+    """Return the commands that delete it, after the service no longer looks there."""
+    return [f"delete map {place.table} {place.clients}"] if place.clients else []
 
 
 def add_service(place: Place) -> list[str]:
@@ -99,9 +108,7 @@ def remove_service(place: Place) -> list[str]:
     chains = [f"s{place.number}"] if place.nat else [f"t{place.number}", f"y{place.number}", f"s{place.number}"]
     commands += [f"flush chain {table} {chain}" for chain in chains]
     commands += [f"delete chain {table} {chain}" for chain in chains]
-    if place.service.persistence_s is not None:
-        commands.append(f"delete map {table} p{place.number}")
-    return commands
+    return commands + forget_clients(place)
 
 
 def add_entry(place: Place, entry: Entry) -> list[str]:
@@ -201,7 +208,7 @@ def _entrance(place: Place) -> str:
 def _persistence(place: Place) -> str:
     kind = "ct mark" if place.nat else "meta mark"
     lines = (f"typeof {place.family} saddr : {kind}", f"size {_CLIENTS}", "flags dynamic,timeout")
-    return block(f"map p{place.number}", (*lines, f"timeout {place.service.persistence_s}s"))
+    return block(f"map {place.clients}", (*lines, f"timeout {place.service.persistence_s}s"))
 
 
 def _pick(place: Place, marks: Sequence[int]) -> str:
@@ -225,12 +232,12 @@ _REFUSAL = ("meta l4proto tcp reject with tcp reset", "reject")
 def _nat_rules(place: Place, marks: Sequence[int]) -> list[str]:
     if not marks:
         return list(_REFUSAL)
-    remember = f"@p{place.number} {{ {place.client} : ct mark }}"
+    remember = f"@{place.clients} {{ {place.client} : ct mark }}"
     picked = [f"ct mark set {_pick(place, marks)}"]
     if REFUSE in marks:
         picked += [f"ct mark {REFUSE} {line}" for line in _REFUSAL]
-    if place.service.persistence_s is not None:
-        again = [f"ct mark set {place.client} map @p{place.number}", f"ct mark @live update {remember} goto picked"]
+    if place.clients:
+        again = [f"ct mark set {place.client} map @{place.clients}", f"ct mark @live update {remember} goto picked"]
         picked = [*again, f"delete {remember}", *picked, f"update {remember}"]  # `update` keeps an old value
     return [*picked, "goto picked"]
 
@@ -295,16 +302,16 @@ def _dr_chains(place: Place) -> dict[str, list[str]]:
 def _dr_rules(place: Place, marks: Sequence[int]) -> list[str]:
     if not marks:
         return list(_REFUSAL)
-    remember = f"@p{place.number} {{ {place.client} : meta mark }}"
+    remember = f"@{place.clients} {{ {place.client} : meta mark }}"
     begin = "meta mark vmap { " + ", ".join(f"{mark} : goto b{mark}" for mark in sorted({*marks} - {REFUSE})) + " }"
     picked = [f"meta mark set {_pick(place, marks)}"]
     if REFUSE in marks:
         picked += [f"meta mark {REFUSE} {line}" for line in _REFUSAL]
-    if place.service.persistence_s is not None:
+    if place.clients:
         everyone = ", ".join(f"{entry.mark} : goto b{entry.mark}" for entry in place.entries)
         again = [
             "meta mark set 0",
-            f"meta mark set {place.client} map @p{place.number}",
+            f"meta mark set {place.client} map @{place.clients}",
             f"meta mark @live update {remember} meta mark vmap {{ {everyone} }}",
         ]
         picked = [*again, f"delete {remember}", *picked, f"update {remember}"]  # `update` keeps an old value
