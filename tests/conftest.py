@@ -88,6 +88,8 @@ class Pulse:
 
     def excuses(self, item: pytest.Item, error: BaseException | None) -> bool:
         """Return whether a failed test is to be run again: the machine stalled, or labkit found that it did."""
+        if error is None:  # it passed
+            return False
         why = f"{longest:.3f} s" if (longest := max(self.stalls(), default=0.0)) else ""
         if not why and "INCONCLUSIVE" in str(error):
             why = "as labkit found"
