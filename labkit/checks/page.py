@@ -18,6 +18,7 @@ from labkit.trace import SECOND, Micros
 from labkit.values import dataclass
 
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?!\d)")
+_INTERIM = re.compile(rb"HTTP/\d(?:\.\d)? +1(?!01)\d\d(?!\d)")  # of 101 on it is no HTTP any more
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r?(?:\n|\Z)", re.IGNORECASE)
 _END = re.compile(rb"\n\r?\n")
 _LONGEST_HEADER = 65536
@@ -104,9 +105,15 @@ async def _talk(stream: Stream, request: Request, patience: Micros) -> Page:
 
 
 async def _header(stream: Stream, deadline: Micros, patience: Micros) -> tuple[bytes, int]:
-    """Return what has come when the header is whole, and how much of that is the header with its empty line."""
+    """Return what has come when the header is whole, and how much of that is the header with its empty line.
+
+    Interim answers are passed over (RFC 9110 15.2).
+    """
     head = b""
-    while (end := _END.search(head)) is None:
+    while (end := _END.search(head)) is None or _INTERIM.match(head):
+        if end is not None:
+            head = head[end.end() :]
+            continue
         chunk = await stream.receive(deadline)
         if chunk is None:
             raise late("no answer" if not head else "no end of the HTTP header", patience)

@@ -72,6 +72,8 @@ GOOD = Result(ok=True, detail="status 200")
         pytest.param(OK, Url(regex="Peru", regex_no_match=True), id="regex-absent"),
         pytest.param(OK, Url(regex="V", regex_min_offset=AT_V, regex_max_offset=AT_V), id="regex-offsets"),
         pytest.param(OK, Url(statuses=((301, 301), (100, 200))), id="status-ranges"),
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" + OK, Url(digest=MD5), id="rfc9110-15.2-interim"),
+        pytest.param(b"HTTP/1.1 103 Hints\r\nLink: </x>\r\n\r\n" * 3 + OK, Url(regex="Vene"), id="interims"),
     ],
 )
 def test_a_page_as_it_should_be(answer: bytes, url: Url) -> None:
@@ -88,7 +90,9 @@ def test_a_page_as_it_should_be(answer: bytes, url: Url) -> None:
         pytest.param(OK, Url(regex="V", regex_no_match=True), "/: the page has 'V'", id="regex-no-match"),
         pytest.param(OK, Url(regex="V", regex_min_offset=AT_V + 1), "/: the page does not have 'V'", id="regex-min"),
         pytest.param(OK, Url(regex="V", regex_max_offset=AT_V - 1), "/: the page does not have 'V'", id="regex-max"),
+        pytest.param(b"HTTP/1.1 101 Other\r\n\r\n", Url(), "/: status 101, not 200-299", id="another-protocol"),
         pytest.param(b"", Url(), "closed without an answer", id="silent"),
+        pytest.param(b"HTTP/1.1 100 Go\r\n\r\n", Url(), "closed without an answer", id="only-an-interim"),
         pytest.param(b"HTTP/1.1 200 OK\r\nServ", Url(), "closed within the HTTP header", id="half-a-header"),
         pytest.param(b"220 mail ready\r\n\r\n", Url(), "no HTTP: the answer begins b'220 mail ready'", id="smtp"),
         pytest.param(b"HTTP/1.1 2000 OK\r\n\r\n", Url(), "no HTTP: the answer begins b'HTTP/1.1 2000 OK'", id="odd"),
