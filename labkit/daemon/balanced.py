@@ -1,8 +1,9 @@
 """The kernel's table as the director wants it: services put in, changed and taken out, and looked after."""
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from labkit.daemon.balancing_words import server_name
 from labkit.daemon.log import Level, Log
 from labkit.diagnostics import LabkitError
 from labkit.kernel.dataplane import choose
@@ -10,7 +11,7 @@ from labkit.kernel.ipvs import Ipvs
 from labkit.kernel.process import now
 from labkit.lvs.config import VirtualServerConfig
 from labkit.lvs.events import Action, SetService
-from labkit.lvs.model import Change, Connection, ServiceKey, ServiceReading, ServiceState
+from labkit.lvs.model import Change, Connection, ServiceKey, ServiceReading, ServiceState, Table
 from labkit.trace import SECOND, Micros
 
 
@@ -20,8 +21,8 @@ class Services:
     A service that the plane cannot do is refused by name and left out; the others run.
     """
 
-    def __init__(self, log: Log) -> None:
-        """Find out what this kernel balances by.
+    def __init__(self, log: Log, wanted: Callable[[], Table]) -> None:
+        """Find out what this kernel balances by; `wanted` tells all that the director wants in the table.
 
         Raises:
             NoDataPlaneError: by nothing.
@@ -29,7 +30,7 @@ class Services:
         self._log = log
         self._plane = choose()
         self._table: dict[ServiceKey, ServiceState] = {}
-        self._wanted: dict[ServiceKey, ServiceState] = {}
+        self._wanted = wanted
         self._refused: dict[ServiceKey, str] = {}
         self._tend_at: Micros | None = None
 
@@ -80,9 +81,6 @@ class Services:
         wanted = {action.key: action.state for action in actions if isinstance(action, SetService)}
         changes: list[Change] = []
         for key, state in wanted.items():
-            self._wanted.pop(key, None)
-            if state is not None:
-                self._wanted[key] = state
             change = Change(self._table.get(key), self._possible(key, state))
             if change.old != change.new:
                 changes.append(change)
@@ -129,16 +127,19 @@ class Services:
             self._look()
 
     def mend(self) -> None:
-        """Put services back that somebody else took out of the kernel's table."""
+        """Put back what somebody else took out of the kernel's table."""
         self._apply_each({})
 
     def _lost(self) -> dict[ServiceKey, ServiceState]:
-        """Look what the kernel has; return, after saying so, what it had been given and has no longer."""
+        """Look what the kernel has; return, after saying so, the services that lack what they had and are to have."""
         before = self._table
         self._look()
-        lost = {key: self._wanted[key] for key in before if key in self._wanted and key not in self._table}
-        for key in lost:
-            self._log.say(f"VS {key} was taken out of the kernel's table by somebody else: put back", Level.WARNING)
+        held = self._table.get
+        less = [key for key, state in before.items() if _gone(state, held(key), state)]
+        wanted = self._wanted() if less else {}
+        lost = {key: wanted[key] for key in less if key in wanted}
+        for what in (what for key in lost for what in _gone(before[key], held(key), lost[key])):
+            self._log.say(f"{what} was taken out of the kernel's table by somebody else: put back", Level.WARNING)
         return lost
 
     def _look(self) -> None:
@@ -175,3 +176,12 @@ class Services:
         if self.by == "nftables" and not self._table:
             self._plane.flush()
         self._plane.close()
+
+
+def _gone(before: ServiceState, held: ServiceState | None, wanted: ServiceState) -> list[str]:
+    """Name what a service had, is to have and does not hold: itself, or real servers."""
+    key = wanted.service.key
+    if held is None:
+        return [f"VS {key}"]
+    gone = {one.key for one in before.destinations} - {one.key for one in held.destinations}
+    return [f"{server_name(key, one)} of VS {key}" for one in wanted.destinations if one.key in gone]

@@ -69,7 +69,7 @@ class Balancer:
         reload = partial(self._configure, starting=False)
         self._parent = ParentEnd(self._loop, control, log, reload=reload, heard=self._told)
         self._director = Director()
-        self._services = Services(log)
+        self._services = Services(log, lambda: self._director.table)
         self._waiter = Waiter()
         self._children = Children(self._loop)
         self._herald = BalancingHerald(self._children, self._loop, log, alone=not settings.vrrp)
