@@ -74,13 +74,18 @@ def test_a_plane_takes_over_from_the_one_before(balanced: Balanced) -> None:
     gone = balanced.plane
     with balanced.director.entered():
         balanced.plane = NftPlane()
+        balanced.plane.probe()
+        other = "ip6" if balanced.version == 4 else "ip"
+        run(balanced.director, f"nft add table {other} lvs")  # of a service that is not configured any more
     gone.close()
+    balanced.web.keep = False
+    assert balanced.ask() in {"1", "2", "3"}  # nobody is refused before the next one serves
     balanced.plane.apply([Change(None, state), Change(None, balanced.state(1, protocol=Protocol.UDP))])
     if balanced.kind is NAT:
         for kept, one in zip(balanced.web.kept, held.values(), strict=True):
             one.send(b"more")
             assert balanced.web.heard(kept, within=10) == b"more"
-    balanced.web.keep = False
+    assert f"table {other} lvs" not in run(balanced.director, "nft list tables")
     assert balanced.share(6) == {"1": 2, "2": 2, "3": 2}
     assert sum(one.traffic.connections for one in balanced.plane.read()) == 6
     for one in held.values():

@@ -40,6 +40,14 @@ class Nft:
         """
         self._ask("rules", text)
 
+    def check(self, text: str) -> None:
+        """Have the kernel look at a text as `run` does, and change nothing.
+
+        Raises:
+            NftError: it was refused.
+        """
+        self._ask("check", text)
+
     def read(self, text: str) -> Sequence[dict[str, dict[str, object]]]:
         """Return the objects that a `list` command names, as nft describes them in JSON.
 
@@ -114,6 +122,7 @@ class _Library:
     def carry_out(self, kind: str, text: str) -> tuple[str, str]:
         """Return the output and, if the text was refused, why."""
         self._library.nft_ctx_output_set_flags(self._context, _JSON_OUTPUT if kind == "json" else 0)
+        self._library.nft_ctx_set_dry_run(self._context, kind == "check")
         refused = self._library.nft_run_cmd_from_buffer(self._context, text.encode())
         output = (self._library.nft_ctx_get_output_buffer(self._context) or b"").decode()
         error = (self._library.nft_ctx_get_error_buffer(self._context) or b"").decode()
@@ -121,7 +130,7 @@ class _Library:
 
 
 def _by_program(kind: str, text: str) -> tuple[str, str]:
-    options = ["-j"] if kind == "json" else []
+    options = {"json": ["-j"], "check": ["-c"]}.get(kind, [])
     try:
         ended = subprocess.run(["nft", *options, "-f", "-"], input=text, capture_output=True, text=True, check=False)
     except FileNotFoundError:

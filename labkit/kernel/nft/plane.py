@@ -45,7 +45,7 @@ class NftPlane:
         self._loads: dict[int, Load] = {}
 
     def probe(self) -> None:
-        """Try out everything that the rules need, in tables that are gone again at once.
+        """Try out everything that the rules need; what an earlier plane left serves on meanwhile.
 
         Raises:
             NftError: nftables is not there, or this kernel or user lacks something of it.
@@ -53,7 +53,8 @@ class NftPlane:
         hooks = [
             line for device in self._surroundings.devices() for line in tables.hook(4, self._number(device), device)
         ]
-        self._nft.run("\n".join((tables.nat_base(4), tables.dr_base(4), *hooks, *_deletions((4,)))) + "\n")
+        left = [line for nat in (True, False) for line in _replaced(_TABLES[4, nat])]
+        self._nft.check("\n".join((*left, tables.nat_base(4), tables.dr_base(4), *hooks)) + "\n")
 
     # --- services -----------------------------------------------------------------------------------------------------
 
@@ -87,9 +88,14 @@ class NftPlane:
             places[key], wanted = self._move(old, change.new, places, nat=nat)
             commands += wanted
         if commands:
+            left = () if self._bases else _TABLES.keys() - bases
             self._forget_deleted()
-            self._nft.run("\n".join(commands) + "\n")
+            self._nft.run("\n".join((*self._without(left), *commands)) + "\n")
         self._places, self._bases = places, bases
+
+    def _without(self, bases: Iterable[tuple[int, bool]]) -> list[str]:
+        """Return the commands that delete tables which an earlier plane left."""
+        return [line for base in bases if self._memory.holds(_TABLES[base]) for line in _replaced(_TABLES[base])]
 
     def _forget_deleted(self) -> None:
         """Forget tables that are not there any more, and what was in them.
@@ -97,8 +103,7 @@ class NftPlane:
         Raises:
             NftError: there are such.
         """
-        named = {(family, nat): (tables.nat_table if nat else tables.dr_table)(family) for family, nat in self._bases}
-        gone = {base: table for base, table in named.items() if not self._memory.holds(table)}
+        gone = {base: _TABLES[base] for base in self._bases if not self._memory.holds(_TABLES[base])}
         if not gone:
             return
         self._bases -= gone.keys()
@@ -107,12 +112,13 @@ class NftPlane:
 
     def _base(self, family: int, *, nat: bool) -> list[str]:
         """Return how a table is made, in place of what an earlier plane left: with NAT its connections go on."""
+        replaced = _replaced(_TABLES[family, nat])
         if nat:
-            return [*_replaced(tables.nat_table(family)), tables.nat_base(family)]
+            return [*replaced, tables.nat_base(family)]
         if not any(not nat for _, nat in self._bases):
             self._devices = self._surroundings.devices()
         hooks = [line for device in self._devices for line in tables.hook(family, self._number(device), device)]
-        return [*_replaced(tables.dr_table(family)), tables.dr_base(family), *hooks]
+        return [*replaced, tables.dr_base(family), *hooks]
 
     def _number(self, device: str) -> int:
         return self._numbers.setdefault(device, len(self._numbers))
@@ -281,17 +287,14 @@ class NftPlane:
 
     def flush(self) -> None:
         """Delete the tables, whoever made them."""
-        self._nft.run("\n".join(_deletions((4, 6))) + "\n")
+        self._nft.run("\n".join(line for table in _TABLES.values() for line in _replaced(table)) + "\n")
         self._places, self._bases = {}, set()
 
 
+_TABLES = {
+    (family, nat): (tables.nat_table if nat else tables.dr_table)(family) for family in (4, 6) for nat in (True, False)
+}
 _SUMMED = ("connections", "packets_in", "packets_out", "bytes_in", "bytes_out")
-
-
-def _deletions(families: Iterable[int]) -> list[str]:
-    """Return the commands that delete the tables of families, there or not."""
-    named = [table for family in families for table in (tables.nat_table(family), tables.dr_table(family))]
-    return [line for table in named for line in _replaced(table)]
 
 
 def _replaced(table: str) -> list[str]:
