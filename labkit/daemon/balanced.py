@@ -60,7 +60,11 @@ class Services:
         if flush:
             self._plane.flush()
         else:
-            self._table = self._held()
+            self.adopt()
+
+    def adopt(self) -> None:
+        """Take for the table what the kernel has."""
+        self._table = self._held()
 
     def _held(self) -> dict[ServiceKey, ServiceState]:
         """Return what the kernel has."""
@@ -145,7 +149,7 @@ class Services:
     def _look(self) -> None:
         """Take for the table what the kernel has, where it tells."""
         with contextlib.suppress(LabkitError):
-            self._table = self._held()
+            self.adopt()
 
     def tend(self) -> None:
         """Look after what rules cannot do by themselves, when that is due."""

@@ -1,10 +1,13 @@
-"""What the parent removes at the end because a VRRP process that was killed could not: the FIFOs that were made."""
+"""What the parent removes at the end because a process that was killed could not: FIFOs, and virtual services."""
 
 import contextlib
 import stat
 from pathlib import Path
 
 from labkit.conf.model import GlobalDefs
+from labkit.daemon.log import Level, Log
+from labkit.daemon.packed import unpack
+from labkit.diagnostics import LabkitError
 
 
 class Leftovers:
@@ -30,3 +33,18 @@ def _is_fifo(path: Path) -> bool:
     with contextlib.suppress(OSError):
         return stat.S_ISFIFO(path.lstat().st_mode)
     return False
+
+
+def take_services_out(balancing: bytes, log: Log) -> None:
+    """Take the services of a configuration (`Packed.balancing`) out of the kernel's table."""
+    from labkit.daemon.balanced import Services  # that the parent has a use for it is rare
+    from labkit.lvs.events import SetService
+
+    keys = [key for server in unpack(balancing).virtual_servers for key in server.core.keys]
+    try:
+        services = Services(log, dict)
+        services.adopt()
+        services.take(SetService(key=key, state=None) for key in keys)
+        services.close()
+    except LabkitError as error:
+        log.say(f"virtual services stay behind: {error}", Level.WARNING)

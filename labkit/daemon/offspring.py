@@ -87,6 +87,7 @@ class Offspring:
     def __init__(self, kind: ChildKind, family: Family) -> None:
         self.kind = kind
         self.was_ready = False
+        self.failed = False  # the last one did not come to its own end
         self._family = family
         self._config: bytes | None = None
         self._process: _Process | None = None
@@ -241,6 +242,7 @@ class Offspring:
             return
         _, status = os.waitpid(process.pid, 0)
         code = os.waitstatus_to_exitcode(status)
+        self.failed = code != 0
         self._family.loop.unwatch(process.descriptor)
         os.close(process.descriptor)
         process.channel.close()

@@ -19,7 +19,7 @@ from labkit.daemon import hooks
 from labkit.daemon.control import Client, ControlError, ControlServer, Request
 from labkit.daemon.following import Following
 from labkit.daemon.inquiry import Inquiry, Tables
-from labkit.daemon.leftovers import Leftovers
+from labkit.daemon.leftovers import Leftovers, take_services_out
 from labkit.daemon.log import Level, Log
 from labkit.daemon.loop import SIGNALS, Loop, Signals
 from labkit.daemon.messages import Page, Table, Taken, Told
@@ -133,6 +133,8 @@ class Parent:
         for child in self._children:
             child.forget()
         self._leftovers.remove()
+        if self.checkers.failed and not self.settings.keep_services:
+            take_services_out(self.config.balancing, self._log)
         hooks.shutdown(self.config.global_defs, self._log)
         self._log.say("Stopped Keepalived")
         self._log.flush()

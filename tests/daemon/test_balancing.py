@@ -180,6 +180,16 @@ def test_a_process_of_checks_that_hangs_keeps_the_status_from_nobody(balanced: B
     eventually(lambda: "192.168.1.20:80 rr  UP" in run(balanced.director, asked), within=10)
 
 
+def test_what_a_process_of_checks_that_hangs_cannot_take_out_the_parent_does(balanced: Balanced, begin: Begin) -> None:
+    daemon = begin("child_wait_time 1\n" + whole(balanced) + instance(150, vip="192.168.1.40"))
+    ready(daemon)
+    os.kill(int((daemon.home / "checkers.pid").read_text()), signal.SIGSTOP)
+    assert daemon.stop() == 0
+    assert "Healthcheck process failed to die - forcing termination" in daemon.log
+    assert balanced.ask() == "refused"
+    assert "lvs" not in run(balanced.director, "nft list tables")
+
+
 def test_either_half_runs_alone(balanced: Balanced, begin: Begin) -> None:
     daemon = begin(whole(balanced) + instance(150, vip="192.168.1.40"), "-P")
     daemon.wait_log("Entering MASTER STATE")
