@@ -1,7 +1,11 @@
 """The nftables data plane with real connections: a client, a director and three servers in namespaces."""
 
+import ast
 import contextlib
+import itertools
 import socket
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 
@@ -138,6 +142,41 @@ def test_chains_stay_when_how_clients_are_remembered_changes(balanced: Balanced)
         now = balanced.become(now, balanced.state(1, 1, 1, **options))
         assert handles() == before
         assert len(balanced.share(3, [110])) == (1 if options else 3)
+
+
+_CONNECT = """
+import socket, sys, time
+end = time.monotonic() + 2
+answers = {0: 0}
+while time.monotonic() < end:
+    with socket.socket(int(sys.argv[1])) as one:
+        one.settimeout(10)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
+        said = one.connect_ex((sys.argv[2], 90))
+        answers[said] = answers.get(said, 0) + 1
+print(answers)
+"""
+
+
+def test_no_connection_is_refused_while_the_rules_change(balanced: Balanced) -> None:
+    """Some thousands of them, and of changes; who finds nobody, for that reason, has to ask again."""
+    family = FAMILY[balanced.version]
+    with contextlib.ExitStack() as open_sockets:
+        for server in balanced.servers:
+            run(server, "sysctl -qw net.core.somaxconn=65535")
+            with server.entered():
+                listener = open_sockets.enter_context(socket.socket(family))
+            listener.bind(("", 90))
+            listener.listen(65535)
+        now = balanced.become(None, balanced.state(1, 1, 1, port=90))
+        command = [sys.executable, "-c", _CONNECT, str(int(family)), balanced.vip]
+        client = balanced.client.start(command, stdout=subprocess.PIPE)
+        changes = itertools.cycle([{"persistence_s": 60}, {"persistence_s": 50}, {"scheduler": Scheduler.WRR}, {}])
+        while client.poll() is None:
+            now = balanced.become(now, balanced.state(1, 1, 1, port=90, **next(changes)))
+        answers = ast.literal_eval(client.communicate()[0].decode())
+    assert answers.keys() == {0}
+    assert answers[0] > 100
 
 
 def test_draining_and_sorry(balanced: Balanced) -> None:

@@ -16,6 +16,13 @@ _SERVERS = "size 32768"  # of a family and kind: with a bound the kernel looks m
 _BEHIND_MARKS = -140  # mangle, where marks are set, is at -150; translation at -100
 
 
+MISSED = "drop"
+"""What becomes of a connection for which nobody was picked, because the rules changed just then: the client asks again.
+
+A packet that is under way goes on along the old rules, but finds their anonymous maps empty.
+"""
+
+
 def block(head: str, lines: Iterable[str]) -> str:
     """Return a block; nft 1.0.6 wants a line break behind each `{`."""
     return "\n".join((f"{head} {{", *lines, "}"))
@@ -61,7 +68,7 @@ def nat_base(family: int) -> str:
             block("set live", ("type mark", _SERVERS)),
             *_services(family),
             block("map svc_mark", ("type mark : verdict",)),
-            block("chain picked", ("counter name ct mark map @c_new",)),
+            block("chain picked", ("counter name ct mark map @c_new", f"ct mark 0 {MISSED}")),
             block("chain schedule", (f"{new} . th dport vmap @svc", f"{new} vmap @svc_all")),
             block(
                 "chain pre",
