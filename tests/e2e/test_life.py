@@ -87,8 +87,10 @@ def test_labs_with_the_same_addresses_beside_one_another(labkit: Labkit) -> None
     labkit("up", "failover", "-q", "--name", "other")
     assert "several labs are up, name one with --name: failover, other" in labkit("status", status=2)
     assert labkit("exec", "--name", "other", "server1", "hostname") == "server1\n"
-    assert labkit("down", "other") == "other is down\n"
-    assert labkit("down") == "failover is down\n"
+    assert labkit("status", "--name", "other").startswith("other: ")
+    assert labkit("status", "failover").startswith("failover: ")
+    assert labkit("down", "--name", "other") == "other is down\n"
+    assert labkit("down", "failover") == "failover is down\n"
     assert "no lab is up; start one: labkit up failover" in labkit("down", status=2)
 
 

@@ -58,10 +58,12 @@ def up_command(
 
 
 @click.command("down")
-@click.argument("name", required=False)
+@click.argument("lab", required=False)
+@click.option("--name", metavar="LAB", help="The same as LAB.")
 @click.option("--all", "everything", is_flag=True, help="Every lab of yours, and what killed ones left.")
-def down_command(name: str | None, everything: bool) -> None:
-    """End the running lab NAME (not needed when only one is up); nothing of it is left."""
+def down_command(lab: str | None, name: str | None, everything: bool) -> None:
+    """End the running LAB (not needed when only one is up); nothing of it is left."""
+    name = lab or name
     if everything and name:
         raise click.UsageError("give a name or --all, not both")
     for instance in client.running() if everything else [client.choose(name)]:

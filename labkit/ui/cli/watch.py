@@ -14,11 +14,12 @@ _COLOURS = {"MASTER": "green", "FAULT": "red", "BACKUP": "yellow"}
 
 
 @click.command("status")
-@click.argument("name", required=False)
+@click.argument("lab", required=False)
+@click.option("--name", metavar="LAB", help="The same as LAB.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def status_command(name: str | None, as_json: bool) -> None:
-    """Show, for every node of the running lab NAME, its state, the reason, and its addresses."""
-    with client.Client(client.choose(name)) as connection:
+def status_command(lab: str | None, name: str | None, as_json: bool) -> None:
+    """Show, for every node of the running LAB, its state, the reason, and its addresses."""
+    with client.Client(client.choose(lab or name)) as connection:
         answer: dict[str, Any] = connection.ask("status")
     if as_json:
         click.echo(json.dumps(answer, indent=2))
