@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Labkit, end, eventually
+from tests.conftest import ROOT, Labkit, end, eventually
 
 _PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -117,6 +117,14 @@ def test_mistakes_cost_one_sentence(own: Labkit, arguments: list[str], expected:
     said = own(*arguments, status=2)
     assert expected in said
     assert "Traceback" not in said
+
+
+def test_a_setting_that_the_kernel_refuses_is_named(own: Labkit, tmp_path: Path) -> None:
+    text = (ROOT / "labs/failover/lab.yml").read_text()
+    wrong = text.replace("    role: client\n", "    role: client\n    sysctls: {net.ipv4.ip_forward: maybe}\n", 1)
+    (tmp_path / "lab.yml").write_text(wrong)
+    told = "node host could not be made: net.ipv4.ip_forward cannot be set to 'maybe': Invalid argument"
+    assert told in own("up", str(tmp_path), status=2)
 
 
 def test_of_two_who_raise_one_lab_at_once_one_is_told(own: Labkit) -> None:

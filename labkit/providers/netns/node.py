@@ -145,7 +145,10 @@ class _Node:
         linux.unshare(namespaces)
         socket.sethostname(self.spec.name)
         for name, value in (*self.spec.sysctls, MAILBOX_LENGTH):
-            Path("/proc/sys", name.replace(".", "/")).write_text(value)
+            try:
+                Path("/proc/sys", name.replace(".", "/")).write_text(value)
+            except OSError as error:
+                raise OSError(f"{name} cannot be set to '{value}': {error.strerror}") from error
 
     def _sockets(self) -> dict[str, _Descriptor]:
         """Open what the supervisor watches and drives the node by; a socket stays in the namespace it was made in."""
