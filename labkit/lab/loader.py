@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
-from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError, ValidationInfo, WithJsonSchema
 from pydantic.dataclasses import dataclass as checked
 
 from labkit.diagnostics import Diagnostic, RefusedError, did_you_mean
@@ -24,7 +24,17 @@ _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
 _SYSCTL = re.compile(r"net(\.[A-Za-z0-9_-]+)+")
 _STRICT = ConfigDict(extra="forbid")
 _NOWHERE: Final = IPv4Address(0)
-_Gateway: TypeAlias = Annotated[IPv4Address, BeforeValidator(lambda word: _NOWHERE if word == "none" else word)]
+
+
+def _named(word: object, info: ValidationInfo) -> object:
+    """Return the value of the variable of that name, where there is one."""
+    return info.context.get(word, word) if isinstance(word, str) and info.context else word
+
+
+_Address: TypeAlias = Annotated[IPv4Address, BeforeValidator(_named), WithJsonSchema({"type": "string"})]
+"""An address, or the variable of the lab that holds it."""
+
+_Gateway: TypeAlias = Annotated[_Address, BeforeValidator(lambda word: _NOWHERE if word == "none" else word)]
 """An address; `none` is how a variant takes away what its role or the rest of the file says."""
 
 _Owners: TypeAlias = dict[tuple[str, IPv4Address], tuple[str, str]]
@@ -57,7 +67,7 @@ class NodeFile:
     role: Role
     daemon: Daemon = Daemon.LABKIT
     gateway: _Gateway | None = None
-    loopback: list[IPv4Address] | None = None
+    loopback: list[_Address] | None = None
     sysctls: dict[str, str] = field(default_factory=dict)
     vars: dict[str, str] = field(default_factory=dict)
 
@@ -72,7 +82,7 @@ class RoleFile:
     files: dict[str, str] = field(default_factory=dict)
     services: list[str] = field(default_factory=list)
     gateway: _Gateway | None = None
-    loopback: list[IPv4Address] = field(default_factory=list)
+    loopback: list[_Address] = field(default_factory=list)
     sysctls: dict[str, str] = field(default_factory=dict)
 
 
@@ -125,7 +135,7 @@ def load(path: Path, *, name: str, variant: str | None = None, settings: Mapping
         hint = "what is laid over the rest, such as `vars: {...}`"
         raise RefusedError([document.complain(("variants", chosen), f"variant '{chosen}' is a mapping", hint)])
     base: Key = ("variants", chosen)
-    lab = _validate(document, _lay_over(value, over), base)
+    lab = _validate(document, _lay_over(value, over), base, settings or {})
     unknown = [key for key in settings or {} if key not in lab.vars]
     if unknown:
         hint = did_you_mean(unknown[0], lab.vars)
@@ -142,9 +152,11 @@ def _where(document: Document, base: Key, path: Key) -> Key:
     return in_variant if in_variant in document.marks else path
 
 
-def _validate(document: Document, value: object, base: Key) -> LabFile:
+def _validate(document: Document, value: object, base: Key, settings: Mapping[str, str]) -> LabFile:
+    variables = value.get("vars") if isinstance(value, dict) else None
+    variables = {**variables, **settings} if isinstance(variables, dict) else {}
     try:
-        return TypeAdapter(LabFile).validate_python(value)
+        return TypeAdapter(LabFile).validate_python(value, context=variables)
     except ValidationError as error:
         complaints = []
         for problem in error.errors():
@@ -165,7 +177,7 @@ _KEYS = {
 
 
 def _sentence(kind: str, path: Key, problem: Mapping[str, object]) -> tuple[str, str]:
-    last = str(path[-1]) if path else ""
+    last = next((step for step in reversed(path) if isinstance(step, str)), "")
     block = next((str(step) for step in reversed(path[:-2]) if step in _KEYS), 0) if len(path) > 2 else 0
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
         return f"unknown key '{last}'", did_you_mean(last, _KEYS[block])
@@ -181,7 +193,8 @@ def _sentence(kind: str, path: Key, problem: Mapping[str, object]) -> tuple[str,
 _EXPECTED = {
     "subnet": "an IPv4 network such as 192.168.1.0/24",
     "address": "an IPv4 address such as 192.168.1.21, without a prefix",
-    "gateway": "an IPv4 address such as 192.168.1.1, or none",
+    "gateway": "an IPv4 address such as 192.168.1.1, a variable that holds one, or none",
+    "loopback": "IPv4 addresses such as 192.168.1.20, or variables that hold one",
     "role": "one of: router, client, server",
     "daemon": "one of: labkit, keepalived, frr",
 }

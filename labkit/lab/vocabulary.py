@@ -393,6 +393,7 @@ class _Reader:
         if what == "state":
             self._known((*path, "is"), expected, STATES)
         address = str(value.get("address", ""))
+        address = str(self.topology.variables.get(address, address))
         if address and not _is_address(address):
             self.wrong((*path, "address"), f"'{address}' is no address", "an IPv4 address such as 10.0.0.20")
         return Condition(what=what, node=subject, value=expected, address=address)

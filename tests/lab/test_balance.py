@@ -80,6 +80,17 @@ def test_what_the_guides_leave_out() -> None:
     assert all(dict(direct.node(server).sysctls) == quiet for server in SERVERS)
 
 
+def test_addresses_that_are_set_go_everywhere() -> None:
+    folder = catalog.lab_folder("balance/nat")
+    nat = loader.load(folder / "lab.yml", name="balance/nat", variant="spread", settings={"inner_vip": "10.0.0.30"})
+    assert {nat.node(server).gateway for server in SERVERS} == {IPv4Address("10.0.0.30")}
+    scenario = vocabulary.load(folder / "scenarios/14-blind-cut.yml", "balance/nat", nat)
+    assert "10.0.0.30" in repr(scenario)
+    assert "10.0.0.20" not in repr(scenario)
+    direct = loader.load(catalog.lab_folder("balance/dr") / "lab.yml", name="x", settings={"vip": "192.168.1.30"})
+    assert {direct.node(server).loopback for server in SERVERS} == {(IPv4Address("192.168.1.30"),)}
+
+
 def test_each_addition_can_be_left_out() -> None:
     assert dict(load("balance/nat", "no-forwarding").node("director1").sysctls) == {"net.ipv4.ip_forward": "0"}
     assert load("balance/nat", "no-gateway").node("server1").gateway is None

@@ -136,9 +136,18 @@ def complaints(tmp_path: Path, text: str, **options: object) -> list[str]:
             "role: client\n    gateway: nowhere",
             [
                 "11:5: gateway ('nowhere'): input is not a valid IPv4 address; "
-                "an IPv4 address such as 192.168.1.1, or none"
+                "an IPv4 address such as 192.168.1.1, a variable that holds one, or none"
             ],
             id="no-address-for-a-gateway",
+        ),
+        pytest.param(
+            "role: client",
+            "role: client\n    loopback: [10.0.0.5, vop]",
+            [
+                "11:26: loopback ('vop'): input is not a valid IPv4 address; "
+                "IPv4 addresses such as 192.168.1.20, or variables that hold one"
+            ],
+            id="no-address-for-lo",
         ),
         pytest.param(
             "vars: {vip: 10.0.0.9}",
