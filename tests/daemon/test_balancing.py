@@ -377,7 +377,7 @@ def test_a_lack_of_descriptors_is_no_failure_of_servers(tmp_path: Path, balanced
     few = ("setpriv", "--bounding-set", "-sys_resource", "sh", "-c", 'ulimit -n 40; exec "$0" "$@"', *OURS)
     daemon = Daemon(balanced.director, tmp_path / "director", service(balanced, silent), few)
     with contextlib.closing(daemon):
-        daemon.wait_log("failed after 1 retries: no route to the host", within=10)
+        daemon.wait_log("failed after 1 retries: no route to the host", within=60)
         assert daemon.log.count("checks cannot be made, and wait: no descriptor is left (ulimit -Hn)") == 1
         assert "retries: no descriptor" not in daemon.log
 
