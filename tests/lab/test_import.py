@@ -378,6 +378,23 @@ def test_a_command_on_two_lines(tmp_path: Path) -> None:
     assert read.left_out == (f"{tmp_path}/pc.startup:3:1: date",)
 
 
+def test_the_text_of_a_here_document_is_no_command(tmp_path: Path) -> None:
+    startup = (
+        "cat > /etc/motd <<'END' # <<\nit's\nip a add 10.0.9.9/24 dev eth0\n\tEND\nip a add 10.0.0.1/24 dev eth0\n"
+    )
+    more = "# cat <<END\nread x <<<y\ntee a <<-A <<B\n  A\nsysctl net.x=1\nB\nip r add default via 10.0.0.2\n"
+    place(tmp_path, {"lab.conf": "pc[0]=A\n", "pc.startup": startup + more})
+    read = kathara.read(tmp_path)
+    assert str(read.devices[0].ports[0].address) == "10.0.0.1/24"
+    assert str(read.devices[0].gateway) == "10.0.0.2"
+    assert read.devices[0].sysctls == ()
+    assert [each.partition("startup:")[2] for each in read.left_out] == [
+        "1:1: cat > /etc/motd << END",
+        "7:1: read x <<< y",
+        "8:1: tee a << -A << B",
+    ]
+
+
 def test_what_is_left_out_of_a_kathara_lab_is_told(tmp_path: Path) -> None:
     config = "pc/etc/keepalived/keepalived.conf"
     place(

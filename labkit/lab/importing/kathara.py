@@ -14,6 +14,7 @@ from labkit.lab.importing.draft import Device, Draft, Port, host_name
 
 _LINE = re.compile(r"""(?P<name>[a-z0-9_]{1,30})\[(?P<key>\w+)\]=(["']?)(?P<value>[^"']+)\3(\s+\#.*)?""")
 _META = re.compile(r"""LAB_(NAME|DESCRIPTION|VERSION|AUTHOR|EMAIL|WEB)=["']?(?P<value>[^"']*)["']?""")
+_HERE = re.compile(r"""(?<!<)<<-?\s*(["'\\]?)([A-Za-z_]\w*)""")
 _DOMAIN = re.compile(r"(\w+)(/[0-9A-Fa-f:]{17})?")
 _CONFIG = "etc/keepalived/keepalived.conf"
 
@@ -103,12 +104,16 @@ def _commands(folder: Path, lab: _Lab, name: str) -> Iterator[tuple[str, Span]]:
 
 
 def _joined(lines: Iterator[tuple[str, Span]]) -> Iterator[tuple[str, Span]]:
-    """Yield the lines, each with the next when it ends in a backslash."""
+    """Yield the lines, each with the next when it ends in a backslash; the text of a here-document is none."""
     for first, span in lines:
         line = first
         while line.endswith("\\"):
             line = line[:-1] + next(lines, ("", span))[0]
         yield line, span
+        for _, word in [] if line.startswith("#") else _HERE.findall(line):
+            for text, _ in lines:
+                if text == word:
+                    break
 
 
 def _other_files(folder: Path) -> Iterator[str]:
