@@ -30,3 +30,4 @@ def test_the_table_is_what_ipvsadm_shows(own: Labkit) -> None:
     assert "keepalived keeps the table" in own("exec", "director1", "ipvsadm", "-C", status=2)
     assert "none of IPVS's timeouts" in own("exec", "director1", "ipvsadm", "-L", "--timeout", status=2)
     assert "[2J" not in own("exec", "director1", "pykeepalived", "status")
+    assert own("exec", "server1", "ss", "-Hltn", "sport = 80").split()[2] == "511"  # as many wait as with nginx
