@@ -4,6 +4,7 @@ The expected texts are in golden/; `python -m tests.lab.test_export` writes them
 """
 
 import importlib
+import shutil
 from dataclasses import replace
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
@@ -58,6 +59,16 @@ def test_unicast_names_the_other_routers_of_the_network() -> None:
     files = render.render(little(unicast="yes"), GOLDEN)
     render.check(files)
     assert "    unicast_src_ip 192.168.1.22\n    unicast_peer {\n        192.168.1.21\n    }\n" in files["beta"][0].text
+    assert render.render(little(unicast="no"), GOLDEN) == render.render(little(), GOLDEN)
+
+
+def test_a_new_lab_can_do_without_multicast_too(tmp_path: Path) -> None:
+    folder = catalog.share() / "templates/new"
+    (tmp_path / "templates").mkdir()
+    shutil.copy(folder / "keepalived.conf.j2", tmp_path / "templates")
+    topology = loader.load(folder / "lab.yml", name="mine", settings={"unicast": "yes"})
+    configs, _ = render.check(render.render(topology, tmp_path))
+    assert [len(config.instances[0].router.peers) for config in configs.values()] == [1, 1]
 
 
 @pytest.mark.parametrize("name", catalog.lab_names())
