@@ -129,6 +129,12 @@ def test_files_hold_what_the_lab_renders(own: Labkit, tmp_path: Path) -> None:
     assert (tmp_path / "pykeepalived.service").read_text() == (ROOT / "packaging/pykeepalived.service").read_text()
 
 
+def test_what_an_earlier_export_left_is_told(own: Labkit, tmp_path: Path) -> None:
+    assert "not of this export" not in export(own, "files", "failover", ("--variant", "services"), tmp_path)
+    told = f"{tmp_path} holds 3 more, not of this export: {tmp_path}/server1/usr/local/bin/my-notify.sh\n"
+    assert told in export(own, "files", "failover", (), tmp_path)
+
+
 def test_a_folder_that_cannot_be_written(own: Labkit, tmp_path: Path) -> None:
     (tmp_path / "there").write_text("a file\n")
     said = own("export", "kathara", "failover", "-o", str(tmp_path / "there"), status=2)

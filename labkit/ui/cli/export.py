@@ -19,6 +19,14 @@ _NEXT = {
 }
 
 
+def _tell_of_others(folder: Path, written: set[Path]) -> None:
+    """Tell of what the nodes' folders hold besides, such as files of an earlier export."""
+    nodes = {folder / path.relative_to(folder).parts[0] for path in written}
+    others = sorted(path for node in nodes for path in node.rglob("*") if path.is_file() and path not in written)
+    if others:
+        click.echo(f"{folder} holds {len(others)} more, not of this export: {others[0]}", err=True)
+
+
 @click.command("export")
 @click.argument("target", type=click.Choice(list(_TARGETS)))
 @click.argument("lab")
@@ -51,4 +59,5 @@ def export_command(
     for file in written:
         write(output, file)
     show_warnings(warnings)
+    _tell_of_others(output, {output / file.path for file in written})
     click.echo(f"next: {_NEXT[target].format(folder=output, name=exported.name)}")
