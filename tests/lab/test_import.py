@@ -181,6 +181,16 @@ topology:
     assert read.left_out == (f"{path}:2:34: date",)
 
 
+def test_a_folder_with_a_keepalived_conf_is_bound(tmp_path: Path) -> None:
+    nodes = 'a: {binds: ["a:/etc/keepalived/:ro"]}, b: {binds: ["b:/etc/keepalived"]}'
+    links = '{endpoints: ["a:eth0", "b:eth0"]}'
+    text = f"topology: {{nodes: {{{nodes}}}, links: [{links}]}}\n"
+    place(tmp_path, {"x.clab.yml": text, "a/keepalived.conf": CONF, "b/notify.sh": ""})
+    read = containerlab.read(tmp_path / "x.clab.yml")
+    assert [device.config for device in read.devices] == [(CONF, f"{tmp_path}/a/keepalived.conf"), None]
+    assert read.left_out == (f"{tmp_path}/x.clab.yml:1:71: b:/etc/keepalived",)
+
+
 def test_any_name_of_a_network_is_one_in_the_lab(tmp_path: Path) -> None:
     path = tmp_path / "x.clab.yml"
     path.write_text("""\
@@ -443,6 +453,8 @@ def test_a_folder_without_one_topology(tmp_path: Path) -> None:
     ("line", "addresses"),
     [
         pytest.param("ip addr replace local 10.0.0.1/24 brd + dev eth1", {"eth1": "10.0.0.1/24"}, id="local"),
+        pytest.param("ip addr add dev eth1 10.0.0.1/24 brd +", {"eth1": "10.0.0.1/24"}, id="device first"),
+        pytest.param("ip address add dev eth1", {}, id="no address"),
         pytest.param("/sbin/ip address add 10.0.0.1 dev eth1", {"eth1": "10.0.0.1/32"}, id="no prefix"),
         pytest.param("/sbin/ifconfig eth1 inet 10.0.0.1/24", {"eth1": "10.0.0.1/24"}, id="ifconfig"),
         pytest.param(

@@ -92,9 +92,9 @@ class Startup:
     def _address(self, words: list[str], span: Span) -> bool:
         if "dev" not in words[:-1]:
             return False
-        interface = words[words.index("dev") + 1]
-        text = words[1] if words[0] == "local" else words[0]
-        return self._give(interface, text, span)
+        at = words.index("dev")
+        rest = [word for word in (*words[:at], *words[at + 2 :]) if word != "local"]
+        return bool(rest) and self._give(words[at + 1], rest[0], span)
 
     def _ifconfig(self, interface: str, words: list[str], span: Span) -> bool:
         if words[0] in ("up", "down", "inet6", "mtu", "hw", "promisc"):

@@ -20,7 +20,7 @@ from labkit.lab.importing.draft import Device, Draft, Port, host_name, natural
 
 _SWITCHES = ("bridge", "ovs-bridge")
 _OUTSIDE = ("host", "macvlan", "mgmt-net", "vxlan", "vxlan-stitch", "dummy")  # the other end is outside the lab
-_CONFIG = "/etc/keepalived/keepalived.conf"
+_CONFIG = Path("/etc/keepalived/keepalived.conf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +118,10 @@ def _read_node(reading: _Reading, name: str, sections: Mapping[Key, Mapping[str,
 
 def _read_bind(reading: _Reading, name: str, at: Key, bind: str) -> None:
     source, target, *_ = [*bind.split(":"), ""]
-    if target == _CONFIG:
-        path = Path(reading.document.file).parent / source
+    path = Path(reading.document.file).parent / source
+    folder = Path(target) == _CONFIG.parent and (path / _CONFIG.name).is_file()
+    path = path / _CONFIG.name if folder else path
+    if folder or Path(target) == _CONFIG:
         try:
             reading.configs[name] = (path.read_text(encoding="utf-8"), str(path))
         except (OSError, UnicodeDecodeError):
