@@ -388,6 +388,17 @@ def test_a_command_on_two_lines(tmp_path: Path) -> None:
     assert read.left_out == (f"{tmp_path}/pc.startup:3:1: date",)
 
 
+def test_a_quoted_text_of_several_lines(tmp_path: Path) -> None:
+    startup = "echo 'a\n\nip a add 10.0.9.9/24 dev eth0\nb' > /etc/x # it's\n# it's\nip a add 10.0.0.1/24 dev eth0\n"
+    place(tmp_path, {"lab.conf": "pc[0]=A\n", "pc.startup": startup})
+    read = kathara.read(tmp_path)
+    assert str(read.devices[0].ports[0].address) == "10.0.0.1/24"
+    assert read.left_out == (f"{tmp_path}/pc.startup:1:1: echo a ip a add 10.0.9.9/24 dev eth0 b > /etc/x",)
+    place(tmp_path, {"pc.startup": "date\necho 'a\nb\n"})
+    with pytest.raises(RefusedError, match=r"pc\.startup:2:1: .*no closing quotation; close the quotes$"):
+        kathara.read(tmp_path)
+
+
 def test_the_text_of_a_here_document_is_no_command(tmp_path: Path) -> None:
     startup = (
         "cat > /etc/motd <<'END' # <<\nit's\nip a add 10.0.9.9/24 dev eth0\n\tEND\nip a add 10.0.0.1/24 dev eth0\n"

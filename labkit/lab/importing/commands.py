@@ -16,6 +16,17 @@ _SHELLS = ("sh", "bash", "ash", "dash")
 _SEPARATORS = {";", "&&", "||", "&", "|", "\n"}
 
 
+def words_of(line: str) -> list[str]:
+    """Return the words and operators of a line of shell.
+
+    Raises:
+        ValueError: a quote is open at its end.
+    """
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    return list(lexer)
+
+
 @dataclass(slots=True)
 class Startup:
     """What was read of one machine's commands so far."""
@@ -31,9 +42,7 @@ class Startup:
     def read(self, line: str, span: Span) -> None:
         """Take one line of shell, or one command."""
         try:
-            lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-            lexer.whitespace_split = True
-            words = list(lexer)
+            words = words_of(line)
         except ValueError as error:
             self._complain(span, f"a line that no shell can read: {str(error).lower()}", "close the quotes")
             return
@@ -58,7 +67,7 @@ class Startup:
             self._complain(span, str(error).lower().replace("'", ""), "an IPv4 address such as 192.168.1.21/24")
             return
         if not known:
-            self.left_out.append(f"{span}: {' '.join(words)}")
+            self.left_out.append(f"{span}: {' '.join(' '.join(words).split())}")
 
     def _known(self, program: str, rest: list[str], span: Span) -> bool:
         match program, rest:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labkit.diagnostics import Diagnostic, LabkitError, RefusedError, Span
 from labkit.lab.export.target import DAEMON_SCRIPT
-from labkit.lab.importing.commands import Startup
+from labkit.lab.importing.commands import Startup, words_of
 from labkit.lab.importing.draft import Device, Draft, Port, host_name
 
 _LINE = re.compile(r"""(?P<name>[a-z0-9_]{1,30})\[(?P<key>\w+)\]=(["']?)(?P<value>[^"']+)\3(\s+\#.*)?""")
@@ -104,16 +104,28 @@ def _commands(folder: Path, lab: _Lab, name: str) -> Iterator[tuple[str, Span]]:
 
 
 def _joined(lines: Iterator[tuple[str, Span]]) -> Iterator[tuple[str, Span]]:
-    """Yield the lines, each with the next when it ends in a backslash; the text of a here-document is none."""
+    """Yield the lines, each with the next while a backslash or a quote has it go on, without here-documents' text."""
     for first, span in lines:
         line = first
-        while line.endswith("\\"):
-            line = line[:-1] + next(lines, ("", span))[0]
+        while (escaped := line.endswith("\\")) or _open(line):
+            line = line[:-1] if escaped else line + "\n"
+            if (following := next(lines, None)) is None:
+                break
+            line += following[0]
         yield line, span
         for _, word in [] if line.startswith("#") else _HERE.findall(line):
             for text, _ in lines:
                 if text == word:
                     break
+
+
+def _open(line: str) -> bool:
+    """Return whether a quote is open at the end of the line."""
+    try:
+        words_of(line)
+    except ValueError:
+        return True
+    return False
 
 
 def _other_files(folder: Path) -> Iterator[str]:
