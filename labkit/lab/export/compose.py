@@ -54,7 +54,6 @@ def _service(lab: Lab, node: Node) -> dict[str, object]:
     value: dict[str, object] = {
         "image": lab.image,
         "hostname": node.name,
-        "init": True,
         "command": [_START],
         "cap_add": ["NET_ADMIN", "NET_RAW"],
     }
