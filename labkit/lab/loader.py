@@ -276,7 +276,7 @@ def _topology(lab: LabFile, name: str, variant: str, settings: Mapping[str, str]
                 interface=interface,
                 network=link.network,
                 address=IPv4Interface((link.address, lab.networks[link.network].subnet.prefixlen)),
-                lladdr=bytes([0x02, 0, 0, position, 0, number]),
+                lladdr=b"\x02\0" + position.to_bytes(2, "big") + number.to_bytes(2, "big"),
             )
             for position, (interface, link) in enumerate(node.links.items())
         )

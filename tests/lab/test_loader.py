@@ -249,6 +249,18 @@ def test_a_variant_may_be_empty(tmp_path: Path) -> None:
     assert loader.load(tmp_path / "lab.yml", name="x", variant="far").variables == {"vip": "10.0.0.8"}
 
 
+def test_each_of_many_interfaces_has_a_link_layer_address_of_its_own(tmp_path: Path) -> None:
+    nodes = [f"  n{i}: {{role: client, links: {{e: {{network: x, address: 10.0.1.{i}}}}}}}\n" for i in range(255)]
+    links = ", ".join(f"e{i}: {{network: x, address: 10.0.2.{i}}}" for i in range(255))
+    more = ", ".join(f"f{i}: {{network: x, address: 10.0.3.{i}}}" for i in range(9))
+    text = "title: x\nnetworks: {x: {subnet: 10.0.0.0/16}}\nnodes:\n" + "".join(nodes)
+    (tmp_path / "lab.yml").write_text(text + f"  last: {{role: client, links: {{{links}, {more}}}}}\n")
+    topology = loader.load(tmp_path / "lab.yml", name="x")
+    found = [link.lladdr.hex(":") for node in topology.nodes for link in node.links]
+    assert len(set(found)) == len(found)
+    assert (found[0], found[-1]) == ("02:00:00:00:00:01", "02:00:01:07:01:00")
+
+
 def test_a_setting_goes_over_the_variant(tmp_path: Path) -> None:
     (tmp_path / "lab.yml").write_text(GOOD + "variants: {far: {vars: {vip: 10.0.0.8}}}\n")
     topology = loader.load(tmp_path / "lab.yml", name="x", variant="far", settings={"vip": "10.0.0.7"})
