@@ -55,11 +55,13 @@ def wanted_scenarios(name: str, wanted: tuple[str, ...]) -> list[tuple[str, str,
     """Return (lab, scenario, file) of the wanted scenarios, or of all, of a lab or of all labs below `name`.
 
     Raises:
-        LabkitError: there is no such lab, or none of them has a wanted scenario.
+        LabkitError: there is no such lab, none of them has a wanted scenario, or any at all.
     """
     labs = labs_of(name)
     known = {lab: _files(lab_folder(lab)) for lab in labs}
     everywhere = {scenario: lab for lab, files in known.items() for scenario in files}
+    if not everywhere:
+        raise LabkitError(f"lab {name} has no scenario; write one into its folder `scenarios`, see docs/scenarios.md")
     for scenario in wanted:
         if scenario not in everywhere:
             raise LabkitError(f"lab {name} has no scenario '{scenario}'; {did_you_mean(scenario, everywhere)}")

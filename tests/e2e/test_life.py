@@ -119,6 +119,14 @@ def test_mistakes_cost_one_sentence(own: Labkit, arguments: list[str], expected:
     assert "Traceback" not in said
 
 
+def test_the_status_of_a_lab_that_shares_no_address(own: Labkit, tmp_path: Path) -> None:
+    nodes = "nodes: {pc: {role: client, links: {eth0: {network: lan, address: 10.0.0.1}}}}"
+    (tmp_path / "lab.yml").write_text(f"title: x\nnetworks: {{lan: {{subnet: 10.0.0.0/24}}}}\n{nodes}\n")
+    own("up", str(tmp_path), "-q", "--name", "plain")
+    assert own("status") == "plain: no vip\n\npc\n  eth0  10.0.0.1/24        02:00:00:00:00:01\n"
+    assert "has no scenario" in own("run", str(tmp_path), status=2)
+
+
 def test_a_setting_that_the_kernel_refuses_is_named(own: Labkit, tmp_path: Path) -> None:
     text = (ROOT / "labs/failover/lab.yml").read_text()
     wrong = text.replace("    role: client\n", "    role: client\n    sysctls: {net.ipv4.ip_forward: maybe}\n", 1)

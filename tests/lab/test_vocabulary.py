@@ -283,8 +283,15 @@ def test_unknown_scenario() -> None:
         catalog.wanted_scenarios("failover", ("stap",))
 
 
+def test_a_lab_without_scenarios_proves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "lab.yml").touch()
+    with pytest.raises(LabkitError, match="has no scenario; write one into its folder `scenarios`"):
+        catalog.wanted_scenarios(str(tmp_path), ())
+
+
 def test_shipped_scenarios_name_no_virtual_address() -> None:
     """It is a variable of the lab; nodes know it as `vip`."""
     scenarios = list((catalog.share() / "labs").rglob("scenarios/*.yml"))
     assert len(scenarios) > 20
-    assert [path.name for path in scenarios if "192.168.1.20" in path.read_text()] == []
+    for address in ("192.168.1.20", "10.0.0.20"):
+        assert [path.name for path in scenarios if address in path.read_text()] == []

@@ -40,7 +40,8 @@ def up_command(
         show_warnings(prepared.warnings)
     instance = name or topology.name.replace("/", "-")
     if not instance.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        raise LabkitError(f"'{instance}' is no name for a lab; use letters, digits, '-', '_' and '.'")
+        cure = "give it one of letters, digits, '-', '_' and '.' by --name"
+        raise LabkitError(f"'{instance}' is no name for a lab; {cure}")
     if lacking := prepared.lacking or registry.lacking(provider, prepared.needs):
         raise LabkitError(f"{lab} cannot run here: {lacking}")
     say = (lambda _: None) if quiet else partial(click.echo, err=True)

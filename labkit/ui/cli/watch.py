@@ -26,7 +26,7 @@ def status_command(lab: str | None, name: str | None, as_json: bool) -> None:
         return
     owners = answer["owners"]
     holds = f"is on {' and '.join(owners)}" if owners else "is on no node"
-    click.echo(f"{answer['instance']}: {answer['vip']} {holds}")
+    click.echo(f"{answer['instance']}: {answer['vip']} {holds}" if answer["vip"] else f"{answer['instance']}: no vip")
     for broken in answer["broken"]:
         click.echo(f"broken: {broken}")
     for node in answer["nodes"]:
@@ -40,7 +40,7 @@ def _show_node(node: dict[str, Any], vip: str) -> None:
         since = f" for {node['for_s']:.0f} s" if node["for_s"] is not None else ""
         state = click.style(node["state"], fg=_COLOURS.get(node["state"]))
         click.echo(f"  {state}{since}: {node['why']}  ({node['daemon']}{priority})")
-    elif node["role"] == "server":
+    elif node["role"] == "server" or not vip:
         click.echo()
     else:
         click.echo(f"  {vip} is at {node['arp']}" if node["arp"] else f"  {vip} is not in its ARP table")
