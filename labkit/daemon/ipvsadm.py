@@ -13,6 +13,15 @@ from labkit.daemon.places import places
 from labkit.daemon.table_text import Form, connections_text, text
 from labkit.diagnostics import LabkitError
 
+_CHANGING = (
+    "-A --add-service -E --edit-service -D --delete-service -C --clear -R --restore -S --save -a --add-server "
+    "-e --edit-server -d --delete-server -Z --zero --set --start-daemon --stop-daemon -s --scheduler -p --persistent "
+    "-M --netmask --pe -b --sched-flags -r --real-server -g --gatewaying -i --ipip -m --masquerading -w --weight "
+    "-x --u-threshold -y --l-threshold --tun-info --tun-type --tun-port --tun-nocsum --tun-csum --tun-remcsum "
+    "-o --ops --syncid --sync-maxlen --mcast-interface --mcast-group --mcast-port --mcast-ttl"
+)
+"""What the real one has besides (ipvsadm(8))."""
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -43,9 +52,18 @@ def _name(kind: str, written: str) -> str:
     return f"{kind:<4} {written}"
 
 
+def _is_ipvsadms(word: str) -> bool:
+    """Tell whether the real one knows an option."""
+    return (word.partition("=")[0] if word.startswith("--") else word[:2]) in _CHANGING.split()
+
+
 def run(argv: Sequence[str]) -> int:
     """List what the words ask for; return the exit status."""
     options, others = _parser().parse_known_args(argv)
+    unknown = next((word for word in others if word.startswith("-") and not _is_ipvsadms(word)), None)
+    if unknown:
+        sys.stderr.write(f"ipvsadm: {unknown}: unknown option (ipvsadm -h)\n")
+        return 2
     if others:
         sys.stderr.write(
             f"ipvsadm: `{others[0]}`: this director balances by nftables, and keepalived keeps the table; here are "
