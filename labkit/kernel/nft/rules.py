@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 from labkit.kernel.nft.slots import REFUSE, Candidate, slots
-from labkit.kernel.nft.tables import FAMILY, MISSED, block, dr_table, nat_table
+from labkit.kernel.nft.tables import FAMILY, block, dr_table, nat_table
 from labkit.lvs.model import Address, Destination, Protocol, Scheduler, Service, ServiceKey
 from labkit.values import dataclass, field
 
@@ -315,4 +315,4 @@ def _dr_rules(place: Place, marks: Sequence[int]) -> list[str]:
             f"meta mark @live update {remember} meta mark vmap {{ {everyone} }}",
         ]
         picked = [*again, f"delete {remember}", *picked, f"update {remember}"]  # `update` keeps an old value
-    return [*picked, begin, MISSED]
+    return [*picked, begin]

@@ -3,6 +3,9 @@
 NAT lives in a table of the service's family.  A new connection gets the mark of a real server from the scheduler in
 `prerouting`, behind everything that sets firewall marks; connection tracking carries it from there.  DR lives at the
 ingress of every interface (netdev): a packet is handed to the real server's link-layer address and not routed.
+
+A packet that is under way while rules change goes on along the old ones, but finds their anonymous maps empty, and
+falls through.  So what a first chain leaves over is asked of the rules once more, by a later one.
 """
 
 from collections.abc import Iterable
@@ -13,14 +16,8 @@ FAMILY = {4: "ip", 6: "ip6"}
 TAG, TAG_MASK = 0x6C000000, 0xFF000000
 """Marks of real servers: the tag tells them from other marks, the rest is made of what the server is."""
 _SERVERS = "size 32768"  # of a family and kind: with a bound the kernel looks marks up in half the time
+_TAKING_IN = ("in", "again")  # chains of each interface, in this order
 _BEHIND_MARKS = -140  # mangle, where marks are set, is at -150; translation at -100
-
-
-MISSED = "drop"
-"""What becomes of a connection for which nobody was picked, because the rules changed just then: the client asks again.
-
-A packet that is under way goes on along the old rules, but finds their anonymous maps empty.
-"""
 
 
 def block(head: str, lines: Iterable[str]) -> str:
@@ -68,21 +65,21 @@ def nat_base(family: int) -> str:
             block("set live", ("type mark", _SERVERS)),
             *_services(family),
             block("map svc_mark", ("type mark : verdict",)),
-            block("chain picked", ("counter name ct mark map @c_new", f"ct mark 0 {MISSED}")),
+            block("chain picked", ("counter name ct mark map @c_new",)),
             block("chain schedule", (f"{new} . th dport vmap @svc", f"{new} vmap @svc_all")),
+            block("chain choose", ("ct mark 0 meta mark != 0 meta mark vmap @svc_mark", "goto schedule")),
             block(
                 "chain pre",
                 (
                     f"type filter hook prerouting priority {_BEHIND_MARKS}",
                     f"ct mark and {TAG_MASK:#x} == {TAG:#x} ct mark != @live drop",  # one that was taken out
                     "ct state != new accept",
-                    "ct mark 0 meta mark != 0 meta mark vmap @svc_mark",
-                    "jump schedule",
+                    "jump choose",
                 ),
             ),
             block("chain local", (f"type filter hook output priority {_BEHIND_MARKS}", "ct state new jump schedule")),
-            block("chain dn", ("type nat hook prerouting priority dstnat", *translate)),
-            block("chain dn_local", ("type nat hook output priority -100", *translate)),
+            block("chain dn", ("type nat hook prerouting priority dstnat", "jump choose", *translate)),
+            block("chain dn_local", ("type nat hook output priority -100", "jump schedule", *translate)),
             block(
                 "chain account",
                 (
@@ -115,18 +112,19 @@ def hook(family: int, number: int, device: str) -> list[str]:
     """Return the commands that take packets in at an interface and let them out there."""
     table, name = dr_table(family), FAMILY[family]
     to_service = f"meta pkttype host {name} daddr . meta l4proto"
-    taken_in = (
-        f'type filter hook ingress device "{device}" priority 0',
-        f"{to_service} . th dport vmap @svc",
-        f"{to_service} vmap @svc_all",
-    )
+    ask = (f"{to_service} . th dport vmap @svc", f"{to_service} vmap @svc_all")
+    taken_in = [
+        block(f"chain {chain}_{number}", (f'type filter hook ingress device "{device}" priority {priority}', *ask))
+        for priority, chain in enumerate(_TAKING_IN)
+    ]
     let_out = block(f"chain out_{number}", (f'fwd {name} to meta mark map @dest device "{device}"',))
-    return [block(f"table {table}", (block(f"chain in_{number}", taken_in), let_out))]
+    return [block(f"table {table}", (*taken_in, let_out))]
 
 
 def unhook(family: int, number: int) -> list[str]:
     """Return the commands that forget an interface that is gone, whether or not the kernel has done it."""
     table = dr_table(family)
-    chains = [f"{table} in_{number}", f"{table} out_{number}"]
+    taking_in = [f"{table} {chain}_{number}" for chain in _TAKING_IN]
+    chains = [*taking_in, f"{table} out_{number}"]
     made = [f"add chain {chain}" for chain in chains]
-    return [*made, *(f"flush chain {chain}" for chain in chains), f"delete chain {chains[0]}"]
+    return [*made, *(f"flush chain {chain}" for chain in chains), *(f"delete chain {chain}" for chain in taking_in)]
