@@ -9,10 +9,12 @@ there: it ends when the supervisor or the line does, and all that is there with 
 import asyncio
 import json
 import os
+import pickle
 import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,29 @@ from labkit.lab.plan import Plan
 from labkit.lab.provider import World
 from labkit.providers.relay import Connection, Relay
 
+FOLDER = Path("/run/lab")
+"""Where the lab's own templates lie there: a reload with other variables renders them again."""
+
 _ENDED = b'{"ended": true}\n'
 _Raised = dict[str, dict[str, int]]
+
+
+def packed(plan: Plan) -> bytes:
+    """Return the plan and the lab's templates, to be unpacked where the supervisor is."""
+    folder = plan.folder / "templates"
+    texts = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return pickle.dumps((plan, texts))
+
+
+def unpacked(data: bytes, folder: Path = FOLDER) -> Plan:
+    """Return the plan, with the templates in `folder`, which it then names."""
+    plan, texts = pickle.loads(data)  # from the keeper, which made this place
+    for name, text in texts.items():
+        path = folder / "templates" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text)
+    moved: Plan = replace(plan, folder=folder)
+    return moved
 
 
 async def keep(

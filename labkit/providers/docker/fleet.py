@@ -4,7 +4,6 @@ The engine's client waits in threads, for it knows nothing of asyncio.
 """
 
 import asyncio
-import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from labkit.lab.export.target import IMAGE
 from labkit.lab.plan import Plan
 from labkit.lab.topology import Node
+from labkit.providers import distant
 from labkit.providers.docker import hub
 from labkit.providers.docker.engine import PYTHON, Engine, EngineError, labels, refusals, remove
 from labkit.providers.docker.line import Line
@@ -46,7 +46,7 @@ class Fleet:
         self._line = await self._in_thread(Line, made)
         reader, writer = await self._line.connection()
         await self._in_thread(_start, made)
-        order = pickle.dumps((self._plan, _templates(self._plan)))
+        order = distant.packed(self._plan)
         writer.write(hub.LENGTH.pack(len(order)) + order)
         if await reader.read(1) != hub.LISTENING:
             raise EngineError("the hub ended")
@@ -121,8 +121,3 @@ class Fleet:
 def _start(container: "Container") -> None:
     with refusals(f"container {container.name} does not start"):
         container.start()
-
-
-def _templates(plan: Plan) -> dict[str, bytes]:
-    """Return the lab's own templates, which a reload with other variables renders again."""
-    return {path.name: path.read_bytes() for path in (plan.folder / "templates").glob("*") if path.is_file()}

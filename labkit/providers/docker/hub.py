@@ -14,7 +14,6 @@ import pickle
 import socket
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from labkit.lab.plan import Plan
@@ -27,7 +26,6 @@ SHARE = Path("/lab")
 NODES = SHARE / "nodes"
 LISTENING = b"L"
 LENGTH = struct.Struct("!I")
-_TEMPLATES = Path("/run/lab/templates")
 _CONTROL = Path("/run/labkit.sock")
 _NODES_WITHIN_S = 60.0
 
@@ -55,17 +53,6 @@ class ContainerProvider(NetnsProvider):
             raise DeployError(f"these containers did not start within {_NODES_WITHIN_S:.0f} s: {late}") from None
         self.nodes = {node.name: NetnsNode(node, channels[node.name], pidfd=None) for node in topology.nodes}
         self.connect(topology)
-
-
-def _plan() -> Plan:
-    """Read the plan, and put the lab's templates where it then says they are."""
-    (length,) = LENGTH.unpack(_exactly(LENGTH.size))
-    plan, templates = pickle.loads(_exactly(length))  # from the keeper, which made this container
-    _TEMPLATES.mkdir(parents=True)
-    for name, text in templates.items():
-        (_TEMPLATES / name).write_bytes(text)
-    moved: Plan = replace(plan, folder=_TEMPLATES.parent)
-    return moved
 
 
 def _exactly(size: int) -> bytes:
@@ -96,7 +83,8 @@ async def _serve(leash: socket.socket) -> None:
 
 def main() -> None:
     """Raise the lab and relay until its end."""
-    plan = _plan()
+    (length,) = LENGTH.unpack(_exactly(LENGTH.size))
+    plan = distant.unpacked(_exactly(length))
     nodes = _await_nodes(plan)
     os.write(1, LISTENING)
     leash = distant.supervise(plan, ContainerProvider(nodes), _CONTROL)

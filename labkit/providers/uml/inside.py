@@ -7,7 +7,6 @@ the guest ends.
 
 import asyncio
 import os
-import pickle
 import socket
 import stat
 import tty
@@ -50,7 +49,7 @@ async def _relay(leash: socket.socket) -> None:
 
 def main() -> None:
     """Raise the lab and relay until its end."""
-    plan = pickle.loads((SHARE / PLAN).read_bytes())  # the host's own, in a folder that only it sees
+    plan = distant.unpacked((SHARE / PLAN).read_bytes())
     asyncio.run(_relay(distant.supervise(plan, GuestProvider(), _CONTROL)))
 
 

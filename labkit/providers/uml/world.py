@@ -9,7 +9,6 @@ the first of a PID namespace and owns the mounts of the guest's files, so that n
 
 import asyncio
 import os
-import pickle
 import socket
 import subprocess
 import sys
@@ -98,7 +97,7 @@ def _hang_up(ended: int, line: asyncio.StreamWriter) -> None:
 def _boot(plan: Plan) -> tuple[int, socket.socket]:
     """Start the guest; return a descriptor of its process (pidfd), and the host's end of its serial line."""
     linux.mount("tmpfs", _HOME, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"mode=700,size={MEMORY_MB + 64}m")
-    (_HOME / PLAN).write_bytes(pickle.dumps(plan))
+    (_HOME / PLAN).write_bytes(distant.packed(plan))
     settings = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONDONTWRITEBYTECODE": "1"}
     guest.write_job(_HOME, [sys.executable, "-m", "labkit.providers.uml.inside"], settings)
     line, theirs = socket.socketpair()
