@@ -24,6 +24,8 @@ from labkit.values import dataclass, replace
 LONG_PERSISTENCE: Micros = 300 * SECOND
 """From here on a person who tries a round robin by hand will take it for broken."""
 
+_PERSISTENCE: Micros = 360 * SECOND  # where none is written, and there must be one
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbours:
@@ -93,7 +95,7 @@ class _Builder:
             return None
         section = self.section
         core = VirtualServerConfig(
-            service=self._service(keys[0]),
+            service=self._service(keys),
             also=keys[1:],
             servers=tuple(config for config, _ in servers),
             quorum=quorum,
@@ -175,11 +177,18 @@ class _Builder:
         of_servers = next((title.address.version for title in titles if isinstance(title, Place)), 4)
         return written or of_servers
 
-    def _service(self, key: ServiceKey) -> Service:
+    def _persistence(self, keys: Sequence[ServiceKey]) -> Micros | None:
+        """Return how long clients stay. keepalived: with a service of every port they do, whatever is written."""
+        timeout: Micros | None = self.section.get(balancing.PERSISTENCE_TIMEOUT)
+        if timeout is None and any(not key.port and not key.fwmark for key in keys):
+            return _PERSISTENCE
+        return timeout
+
+    def _service(self, keys: Sequence[ServiceKey]) -> Service:
         section = self.section
-        timeout = section.get(balancing.PERSISTENCE_TIMEOUT)
+        timeout = self._persistence(keys)
         return Service(
-            key=key,
+            key=keys[0],
             scheduler=self.scheduler,
             persistence_s=None if timeout is None else timeout // SECOND,
             persistence_prefix=section.get(balancing.GRANULARITY),
@@ -206,8 +215,12 @@ class _Builder:
         section = self.section
         if keys and section.has(balancing.GRANULARITY):
             self._check_granularity(keys[0].family)
-        timeout = section.get(balancing.PERSISTENCE_TIMEOUT)
-        if timeout is None:
+        timeout = self._persistence(keys)
+        if timeout is not None and not section.has(balancing.PERSISTENCE_TIMEOUT):
+            taken = f"`persistence_timeout {timeout // SECOND}`"
+            message = f"of every port, a client's connections must go to one real server; {taken} is taken"
+            self.complaints.warning(section.span(), message, f"add {taken}, or a port")
+        elif timeout is None:
             for keyword in (balancing.GRANULARITY, balancing.PERSISTENCE_ENGINE):
                 if section.has(keyword):
                     message = f"`{keyword.name}` has no effect without `persistence_timeout`"

@@ -169,10 +169,12 @@ def test_every_port_is_no_port_or_0(written: str) -> None:
     by_mark = f"virtual_server fwmark 7 {{\n {HEAD} real_server 192.0.2.2{written} {{\n }}\n}}"
     (server,) = config_of(by_mark).virtual_servers[0].core.servers
     assert server.destination == real("192.0.2.2", port=0)
+    assert config_of(by_mark).virtual_servers[0].core.service.persistence_s is None
     by_place = f"virtual_server 192.0.2.1{written} {{\n {HEAD} real_server 192.0.2.2 {{\n }}\n}}"
     group = f"virtual_server_group G {{\n 192.0.2.1{written}\n}}\n"
     for text in (by_place, group + by_place.replace(f"192.0.2.1{written}", "group G")):
-        assert config_of(text).virtual_servers[0].core.key == key(port=0)
+        core = config_of(text).virtual_servers[0].core
+        assert (core.key, core.service.persistence_s) == (key(port=0), 360)  # keepalived: as if it were written
 
 
 @pytest.mark.parametrize(("weight", "expected"), [(3, (3, 2)), (0, (1, 0))], ids=["some", "none"])

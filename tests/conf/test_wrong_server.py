@@ -155,6 +155,15 @@ from tests.conf.samples import SERVER, said
             id="granularity",
         ),
         pytest.param(
+            "192.168.1.20 80",
+            "192.168.1.20",
+            [
+                "1:16: warning: of every port, a client's connections must go to one real server; "
+                "`persistence_timeout 360` is taken; add `persistence_timeout 360`, or a port"
+            ],
+            id="every-port",
+        ),
+        pytest.param(
             "delay_loop 10",
             "ops",
             ["2:5: `ops` schedules each packet, which only UDP can bear; remove it, or write `protocol UDP`"],
