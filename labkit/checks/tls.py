@@ -118,7 +118,8 @@ def _words(error: OSError | ValueError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is not to be trusted ({error.verify_message})"
     if isinstance(error, ssl.SSLError):
-        return (error.reason or str(error)).replace("_", " ").lower()
+        said = error.reason or str(error).removeprefix("[SSL] ").partition(" (_ssl.c")[0]  # where in Python's source
+        return said.replace("_", " ").lower()
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {(error.strerror or '').lower()}"
     return str(error)

@@ -284,6 +284,10 @@ def test_a_server_without_tls_is_said() -> None:
     with listening() as server:
         (result,) = ask(HttpCheck(connection=to(server, timeout=SECOND), urls=(Url(),), tls=True))
     assert result == Result(ok=False, detail="no end of the TLS handshake within 1 s")
+    with serving(lambda peer: peer.recv(1024)) as server:
+        (result,) = ask(HttpCheck(connection=to(server), urls=(Url(),), tls=True))
+    assert not result.ok
+    assert "ssl.c" not in result.detail  # which line of Python's source it was
 
 
 # --- nginx ------------------------------------------------------------------------------------------------------------
