@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import os
 import select
 import socket
@@ -84,7 +85,11 @@ class Segment:
         while links.forwarding_ports(self.netlink) < len(self.peers):
             if not select.select([self.changes], [], [], max(0, deadline - time.monotonic()))[0]:
                 raise DeployError(f"a port of network {self.name} does not forward within {within_s:.0f} s")
-            self.changes.socket.recv(1 << 16)
+            try:
+                self.changes.socket.recv(1 << 16)
+            except OSError as error:  # of many ports some changes are lost, and the ports are asked again anyway
+                if error.errno != errno.ENOBUFS:
+                    raise
 
     def plug(self, port: int, *, connected: bool) -> None:
         """Put a port into the switch, or pull it out while its carrier stays."""
