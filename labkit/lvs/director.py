@@ -100,12 +100,13 @@ class Director:
 
     def _suspend_and_resume(self, now: Micros) -> list[Action]:
         for service in self._services.values():
-            address = service.config.key.address
-            if not service.config.suspend or address is None:
+            if not service.config.suspend:
                 continue
+            addresses = {key.address for key in service.config.keys}  # None of a mark, which is everywhere
+            here = None in addresses or not self._present.isdisjoint(addresses)
             for server in service.servers:
                 for check in server.checks:
-                    if address in self._present:
+                    if here:
                         check.resume(now)
                     else:
                         check.suspend()
@@ -165,6 +166,8 @@ class Director:
                 checks.append(Check(identity, wanted, begin))
             else:
                 known[0].reconfigure(wanted, now, begin)
+                if not virtual.suspend:
+                    known[0].resume(now)
                 checks.append(known[0])
             if moved:  # to another place among the checks, or it is new
                 for what in [what for spec, what in looked_at if spec == wanted.spec]:

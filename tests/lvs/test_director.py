@@ -208,6 +208,29 @@ def test_ha_suspend_checks_only_where_the_address_is() -> None:
     assert director.deadline is None
 
 
+def test_ha_suspend_of_a_group_waits_for_any_of_its_addresses() -> None:
+    other = IPv4Address("192.168.1.99")
+    director = Director()
+    also = (ServiceKey(protocol=Protocol.TCP, address=other, port=80),)
+    director.handle(Configure(servers=(virtual(server(1), also=also, suspend=True),)), 0)
+    assert director.deadline is None
+    director.handle(AddressesChanged(present=frozenset({other})), 7)
+    assert director.deadline == 7
+    director.handle(AddressesChanged(present=frozenset({VIP})), 8)
+    assert director.deadline == 7
+    director.handle(Configure(servers=(virtual(server(1), also=(ServiceKey(fwmark=7),), suspend=True),)), 9)
+    director.handle(AddressesChanged(present=frozenset()), 9)
+    assert director.deadline == 7  # a mark is everywhere
+
+
+def test_a_reload_without_ha_suspend_begins_to_check() -> None:
+    director = Director()
+    director.handle(Configure(servers=(virtual(server(1), suspend=True),)), 0)
+    assert director.deadline is None
+    director.handle(Configure(servers=(virtual(server(1)),)), 7)
+    assert director.deadline == 7
+
+
 def test_what_a_check_looks_at_has_changed() -> None:
     talk = Dialogue(virtual(server(1)))
     talk.answer(1, Result(ok=True))
