@@ -109,9 +109,10 @@ async def _header(stream: Stream, deadline: Micros, patience: Micros) -> tuple[b
 
     Interim answers are passed over (RFC 9110 15.2).
     """
-    head = b""
+    head, passed = b"", 0
     while (end := _END.search(head)) is None or _INTERIM.match(head):
         if end is not None:
+            passed += end.end()
             head = head[end.end() :]
             continue
         chunk = await stream.receive(deadline)
@@ -120,7 +121,7 @@ async def _header(stream: Stream, deadline: Micros, patience: Micros) -> tuple[b
         if not chunk:
             raise CheckFailedError("closed without an answer" if not head else "closed within the HTTP header")
         head += chunk
-        if len(head) > _LONGEST_HEADER:
+        if passed + len(head) > _LONGEST_HEADER:
             raise CheckFailedError(f"the HTTP header is longer than {_LONGEST_HEADER} bytes")
     return head, end.end()
 

@@ -97,6 +97,12 @@ def test_a_page_as_it_should_be(answer: bytes, url: Url) -> None:
         pytest.param(b"220 mail ready\r\n\r\n", Url(), "no HTTP: the answer begins b'220 mail ready'", id="smtp"),
         pytest.param(b"HTTP/1.1 2000 OK\r\n\r\n", Url(), "no HTTP: the answer begins b'HTTP/1.1 2000 OK'", id="odd"),
         pytest.param(b"X: y\r\n" * 20000, Url(), "the HTTP header is longer than 65536 bytes", id="endless-header"),
+        pytest.param(
+            b"HTTP/1.1 102 Wait\r\n\r\n" * 4000,
+            Url(),
+            "the HTTP header is longer than 65536 bytes",
+            id="no-end",
+        ),
     ],
 )
 def test_a_page_that_is_not(answer: bytes, url: Url, detail: str) -> None:
