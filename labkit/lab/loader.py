@@ -43,6 +43,9 @@ _Owners: TypeAlias = dict[tuple[str, IPv4Address], tuple[str, str]]
 NEEDS: Final = ("ipvs", "netem", "macvlan")
 """What a lab may need of the kernel that not every machine has."""
 
+SERVICES: Final = ("web",)
+"""What may be started besides the daemon."""
+
 
 @checked(config=_STRICT)
 class NetworkFile:
@@ -206,6 +209,10 @@ def _cross_check(document: Document, lab: LabFile, base: Key) -> Iterator[Diagno
         yield document.complain(("nodes",), "a lab has at least one node", "add one under `nodes:`")
     for role, shared in lab.roles.items():
         yield from _check_sysctls(document, base, ("roles", role.value, "sysctls"), shared.sysctls)
+        for number, service in enumerate(shared.services):
+            if service not in SERVICES:
+                path = _where(document, base, ("roles", role.value, "services", number))
+                yield document.complain(path, f"a node has no service '{service}'", did_you_mean(service, SERVICES))
     for number, need in enumerate(lab.needs):
         if need not in NEEDS:
             path = _where(document, base, ("needs", number))
@@ -287,7 +294,7 @@ def _topology(lab: LabFile, name: str, variant: str, settings: Mapping[str, str]
                 links=links,
                 daemon=node.daemon,
                 gateway=lab.gateway(node),
-                loopback=tuple(role.loopback if node.loopback is None else node.loopback),
+                loopback=tuple(dict.fromkeys(role.loopback if node.loopback is None else node.loopback)),
                 sysctls=tuple({**role.sysctls, **node.sysctls}.items()),
                 services=tuple(role.services),
                 templates=tuple(role.files.items()),

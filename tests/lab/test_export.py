@@ -16,7 +16,7 @@ from labkit.lab import catalog, loader, render
 from labkit.lab.export import compose, containerlab, hosts, kathara, target
 from labkit.lab.export.target import PYTHON, Export, Lab
 from labkit.lab.provider import File
-from labkit.lab.topology import Daemon, Network, Topology
+from labkit.lab.topology import CONFIG, Daemon, Network, Topology
 
 GOLDEN = Path(__file__).parent / "golden"
 TARGETS = ("containerlab", "kathara", "compose", "hosts")
@@ -159,6 +159,15 @@ def test_frr_is_not_exported() -> None:
     nodes = tuple(replace(node, daemon=Daemon.FRR) for node in topology.nodes)
     with pytest.raises(LabkitError, match=r"^a lab is exported without frr, which alpha and beta would run; let them"):
         target.require_keepalived(replace(topology, nodes=nodes))
+
+
+def test_a_router_that_nothing_starts_is_not_exported() -> None:
+    exported = lab(little())
+    target.require_files(exported, [CONFIG, target.DAEMON_SCRIPT])
+    bare = {name: [file for file in files if file.path == CONFIG] for name, files in exported.files.items()}
+    target.require_files(replace(exported, files=bare), [CONFIG])
+    with pytest.raises(LabkitError, match=r"^router alpha has no /etc/init\.d/keepalived; add it to the files of its"):
+        target.require_files(replace(exported, files=bare), [CONFIG, target.DAEMON_SCRIPT])
 
 
 @pytest.mark.parametrize("image", ["", "a b", 'x"', "${IMAGE}", "-x"])

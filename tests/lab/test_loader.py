@@ -175,6 +175,12 @@ def complaints(tmp_path: Path, text: str, **options: object) -> list[str]:
         ),
         pytest.param(
             "vars: {vip: 10.0.0.9}",
+            "roles: {server: {services: [web, wbe]}}",
+            ["13:34: a node has no service 'wbe'; did you mean 'web'?"],
+            id="service",
+        ),
+        pytest.param(
+            "vars: {vip: 10.0.0.9}",
             "needs: [ipsv]",
             ["13:9: a lab cannot need 'ipsv'; did you mean 'ipvs'?"],
             id="needs",
@@ -320,3 +326,10 @@ def test_any_value_in_a_key_is_refused_or_loaded(tmp_path_factory: pytest.TempPa
             loader.load(path, name="x")
         except RefusedError:
             continue
+
+
+def test_an_address_of_lo_that_stands_twice_is_one(tmp_path: Path) -> None:
+    text = GOOD.replace("    role: client\n", "    role: client\n    loopback: [10.0.0.9, vip, 10.0.0.9]\n", 1)
+    (tmp_path / "lab.yml").write_text(text)
+    topology = loader.load(tmp_path / "lab.yml", name="x")
+    assert [str(address) for node in topology.nodes for address in node.loopback] == ["10.0.0.9"]

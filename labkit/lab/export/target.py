@@ -97,6 +97,17 @@ def require_keepalived(topology: Topology) -> None:
         raise LabkitError(f"a lab is exported without frr, which {' and '.join(names)} would run; {cure}")
 
 
+def require_files(lab: Lab, paths: Sequence[str]) -> None:
+    """See that each router has the files that an export counts on.
+
+    Raises:
+        LabkitError: one has not; `labkit up` starts daemons without them.
+    """
+    for node in lab.topology.routers:
+        if lacking := [path for path in paths if path not in {file.path for file in lab.files[node.name]}]:
+            raise LabkitError(f"router {node.name} has no {lacking[0]}; add it to the files of its role in lab.yml")
+
+
 def require_one_link(topology: Topology, tool: str) -> None:
     """See that no node has two interfaces on one network.
 

@@ -46,13 +46,15 @@ def export_command(
 ) -> None:
     """Write LAB as TARGET reads it: containerlab, kathara, compose, or files for real hosts."""
     from labkit.lab import render  # see plan.load
-    from labkit.lab.export.target import IMAGE, PYTHON, Export, Lab, require_keepalived
+    from labkit.lab.export.target import DAEMON_SCRIPT, IMAGE, PYTHON, Export, Lab, require_files, require_keepalived
+    from labkit.lab.topology import CONFIG
 
     topology, folder = load(lab, variant, (*settings, "unicast=yes") if unicast else settings, daemons)
     require_keepalived(topology)
     files = render.render(topology, folder, python=PYTHON)
     _, warnings = render.check(files)
     exported = Lab(topology=topology, files=files, image=IMAGE if image is None else image)
+    require_files(exported, [CONFIG] if target == "files" else [CONFIG, DAEMON_SCRIPT])
     export: Export = importlib.import_module(f"labkit.lab.export.{_TARGETS[target]}").export
     written = export(exported)
     output = output or Path(f"{exported.name}-{target}")
