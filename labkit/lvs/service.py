@@ -3,7 +3,7 @@
 from labkit.lvs.check import Check
 from labkit.lvs.config import RealServerConfig, VirtualServerConfig
 from labkit.lvs.events import Action, CheckId, QuorumChanged, ServerChanged, SetService, WeightChanged
-from labkit.lvs.model import Destination, ServiceState
+from labkit.lvs.model import Address, Destination, ServiceState
 from labkit.values import replace
 
 _MOST = 2**31 - 1
@@ -107,18 +107,18 @@ class VirtualServer:
         """Return what the table is to hold."""
         sorry = self.config.sorry
         serving = bool(self.quorum_up) or sorry is None
-        destinations: list[Destination] = []
+        found: dict[tuple[Address, int], Destination] = {}
         for server in self.servers:
             destination = server.config.destination
             if serving and server.up:
-                destinations.append(replace(destination, weight=server.weight))
+                found[destination.key] = replace(destination, weight=server.weight)
             elif server.config.inhibit:
-                destinations.append(replace(destination, weight=0))
+                found[destination.key] = replace(destination, weight=0)
         if sorry is not None and not serving:
-            destinations.append(sorry)
+            found[sorry.key] = sorry
         elif sorry is not None and self.config.sorry_inhibit:
-            destinations.append(replace(sorry, weight=0))
-        return ServiceState(service=self.config.service, destinations=tuple(destinations))
+            found.setdefault(sorry.key, replace(sorry, weight=0))
+        return ServiceState(service=self.config.service, destinations=tuple(found.values()))
 
     def end(self, *, told: bool) -> list[Action]:
         """Leave the table; `told`: as a loss of every server and of the quorum (omega)."""

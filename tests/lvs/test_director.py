@@ -153,6 +153,14 @@ def test_an_inhibited_sorry_server_waits_with_weight_0() -> None:
     assert talk.table == {"10.0.0.1": 0, "10.0.0.99": 1}
 
 
+def test_a_real_server_may_be_the_sorry_server_too() -> None:
+    talk = Dialogue(virtual(server(1), server(2, inhibit=True), quorum=2, sorry=real(2), sorry_inhibit=True))
+    state = talk.director.table[KEY]
+    assert state.destinations == (real(1), real(2))
+    talk.answer(2, BAD)
+    assert talk.director.table[KEY].destinations == (real(2),)  # once, with the weight of a sorry server
+
+
 def test_alpha_waits_for_the_first_good_answer() -> None:
     alpha = CheckConfig(delay_loop=10 * SECOND, retry=0, warmup=0, alpha=True)
     talk = Dialogue(virtual(server(1, check=alpha)))
