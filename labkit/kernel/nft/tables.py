@@ -51,7 +51,7 @@ def _counters(names: Iterable[str]) -> tuple[str, ...]:
 def nat_base(family: int) -> str:
     """Return the table of NAT services of a family."""
     name, address = FAMILY[family], ADDRESS_TYPE[family]
-    new = f"ct mark 0 {name} daddr . meta l4proto"
+    asked = f"{name} daddr . meta l4proto"
     translate = (  # a real server with port 0 keeps the port that was asked for
         f"ct mark != 0 meta l4proto {{ tcp, udp, sctp }} dnat {name} to ct mark map @dest",
         f"ct mark != 0 dnat {name} to ct mark map @dest_any",
@@ -66,20 +66,23 @@ def nat_base(family: int) -> str:
             *_services(family),
             block("map svc_mark", ("type mark : verdict",)),
             block("chain picked", ("counter name ct mark map @c_new",)),
-            block("chain schedule", (f"{new} . th dport vmap @svc", f"{new} vmap @svc_all")),
-            block("chain choose", ("ct mark 0 meta mark != 0 meta mark vmap @svc_mark", "goto schedule")),
+            block("chain schedule", (f"{asked} . th dport vmap @svc", f"{asked} vmap @svc_all")),
+            block("chain choose", ("meta mark != 0 meta mark vmap @svc_mark", "goto schedule")),
             block(
                 "chain pre",
                 (
                     f"type filter hook prerouting priority {_BEHIND_MARKS}",
                     f"ct mark and {TAG_MASK:#x} == {TAG:#x} ct mark != @live drop",  # one that was taken out
                     "ct state != new accept",
-                    "jump choose",
+                    "ct mark 0 jump choose",
                 ),
             ),
-            block("chain local", (f"type filter hook output priority {_BEHIND_MARKS}", "ct state new jump schedule")),
-            block("chain dn", ("type nat hook prerouting priority dstnat", "jump choose", *translate)),
-            block("chain dn_local", ("type nat hook output priority -100", "jump schedule", *translate)),
+            block(
+                "chain local",
+                (f"type filter hook output priority {_BEHIND_MARKS}", "ct state new ct mark 0 jump schedule"),
+            ),
+            block("chain dn", ("type nat hook prerouting priority dstnat", "ct mark 0 jump choose", *translate)),
+            block("chain dn_local", ("type nat hook output priority -100", "ct mark 0 jump schedule", *translate)),
             block(
                 "chain account",
                 (
