@@ -1,7 +1,7 @@
 """Which providers there are."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -41,19 +41,24 @@ def provider(name: str) -> World:
     return made
 
 
-def sweep() -> list[str]:
+def sweep(warn: Callable[[str], object]) -> list[str]:
     """Remove what labs of this user left outside this machine's kernel when they were killed; return their names.
+
+    `warn` is told when an engine that was named cannot be asked.
 
     Raises:
         LabkitError: the engine of containers refused.
     """
-    if not os.environ.get("DOCKER_HOST") and not Path("/var/run/docker.sock").exists():
+    named = os.environ.get("DOCKER_HOST")
+    if not named and not Path("/var/run/docker.sock").exists():
         return []
     from labkit.providers.docker import engine
 
     try:
         orphans = engine.Engine().orphans()
-    except engine.EngineError:
+    except engine.EngineError as error:
+        if named:
+            warn(f"containers that killed labs may have left were not looked for: {error}")
         return []  # who has no engine has no containers
     for left in chain.from_iterable(orphans.values()):
         engine.remove(left)

@@ -1,5 +1,7 @@
 """The balance labs from the command line, on whatever this machine balances by."""
 
+import json
+
 import pytest
 
 from tests.conftest import Labkit
@@ -23,6 +25,9 @@ def test_the_table_is_what_ipvsadm_shows(own: Labkit) -> None:
     table = own("lvs", "director1")
     assert "TCP  192.168.1.20:80 rr\n  -> 10.0.0.50:80                 Masq    1      0          0         \n" in table
     assert own("exec", "director1", "ipvsadm", "-Ln") == table
+    tables = json.loads(own("lvs", "--json"))
+    assert tables.keys() == {"director1", "director2"}
+    assert tables["director1"]["services"][0]["address"] == "192.168.1.20"
     one = own("exec", "director1", "ipvsadm", "-Ln", "-t", "192.168.1.20:80", "--thresholds")
     assert one.splitlines()[0].split()[-4:] == ["Uthreshold", "Lthreshold", "ActiveConn", "InActConn"]
     assert one.splitlines()[2].startswith("TCP  192.168.1.20:80 ")

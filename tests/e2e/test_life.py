@@ -195,6 +195,16 @@ def test_a_command_that_is_ended_leaves_nothing(
         assert eventually(lambda: not labkit.pids()), labkit.pids()
 
 
+def test_an_engine_that_was_named_and_cannot_be_asked_is_told_of(own: Labkit) -> None:
+    assert own("down", "--all") == ""
+    own.environment["DOCKER_HOST"] = f"unix://{own.runtime}/none.sock"
+    said = own("down", "--all")
+    assert said.startswith(
+        "containers that killed labs may have left were not looked for: no Docker engine answers at unix:"
+    )
+    del own.environment["DOCKER_HOST"]
+
+
 def test_a_verdict_that_fails_exits_with_1(own: Labkit, tmp_path: Path) -> None:
     lab = tmp_path / "lab"
     (lab / "scenarios").mkdir(parents=True)

@@ -73,5 +73,5 @@ def down_command(lab: str | None, name: str | None, everything: bool) -> None:
     if everything:
         from labkit.providers import registry  # not before it is wanted
 
-        for instance in registry.sweep():
+        for instance in registry.sweep(partial(click.echo, err=True)):
             click.echo(f"{instance} had left containers; they are removed")

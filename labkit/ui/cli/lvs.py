@@ -1,11 +1,19 @@
 """`labkit lvs`: the tables of a running lab's directors."""
 
+import json
+
 import click
 
 from labkit.diagnostics import LabkitError, did_you_mean
 from labkit.lab import client
 
-_ARGUMENTS = {"": ["-Ln"], "stats": ["-Ln", "--stats"], "rate": ["-Ln", "--rate"], "connections": ["-Lnc"]}
+_COMMANDS = {
+    "": ["ipvsadm", "-Ln"],
+    "stats": ["ipvsadm", "-Ln", "--stats"],
+    "rate": ["ipvsadm", "-Ln", "--rate"],
+    "connections": ["ipvsadm", "-Lnc"],
+    "json": ["pykeepalived", "lvs", "--json"],
+}
 
 
 @click.command("lvs")
@@ -14,6 +22,7 @@ _ARGUMENTS = {"": ["-Ln"], "stats": ["-Ln", "--stats"], "rate": ["-Ln", "--rate"
 @click.option("--stats", "what", flag_value="stats", help="Connections, packets and bytes since the beginning.")
 @click.option("--rate", "what", flag_value="rate", help="The same, by the second.")
 @click.option("--connections", "-c", "what", flag_value="connections", help="Every connection and where it goes.")
+@click.option("--json", "what", flag_value="json", help="One JSON object for each director, by its name.")
 def lvs_command(node: str | None, name: str | None, what: str | None) -> None:
     """Show which web servers a director knows and gives connections to, as `ipvsadm -Ln` in NODE does.
 
@@ -26,10 +35,23 @@ def lvs_command(node: str | None, name: str | None, what: str | None) -> None:
         if node is not None and node not in states:
             raise LabkitError(f"no director '{node}' in lab {connection.instance}; {did_you_mean(node, states)}")
         wanted = [node] if node else sorted(states, key=lambda each: states[each] != "MASTER")
+        if what == "json":
+            click.echo(json.dumps({each: json.loads(_table(connection, each, what)) for each in wanted}, indent=2))
+            return
         for each in wanted:
-            done = connection.run(each, ["ipvsadm", *_ARGUMENTS[what or ""]])
-            if done.status:
-                raise LabkitError(f"{each} has no table to show: {done.output.strip()}")
+            table = _table(connection, each, what or "")
             if node is None:
                 click.echo(click.style(f"{each}  {states[each]}", bold=True))
-            click.echo(done.output, nl=False)
+            click.echo(table, nl=False)
+
+
+def _table(connection: client.Client, director: str, what: str) -> str:
+    """Return what a director says of its table.
+
+    Raises:
+        LabkitError: it says nothing.
+    """
+    done = connection.run(director, _COMMANDS[what])
+    if done.status:
+        raise LabkitError(f"{director} has no table to show: {done.output.strip()}")
+    return done.output
