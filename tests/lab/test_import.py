@@ -95,6 +95,7 @@ def test_kathara_as_people_write_it(tmp_path: Path) -> None:
     assert str(topology.node("pc").gateway) == "10.0.0.1"
     assert topology.node("r-1").sysctls == (("net.ipv4.ip_forward", "1"), ("net.ipv4.conf.all.arp_ignore", "1"))
     assert chosen == [
+        f"{there}/lab.conf:4:1: r_1 cannot be the name of a host; r-1 is taken",
         f"{there}/lab.conf:8:10: nothing is said of addresses on segment C; 10.0.2.0/24 is taken",
         f"{there}/lab.conf:8:10: idle has no address on eth0; 10.0.2.1 is taken",
     ]

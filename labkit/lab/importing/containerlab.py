@@ -16,7 +16,7 @@ from labkit.diagnostics import Diagnostic, LabkitError, RefusedError, Span, did_
 from labkit.lab.document import Document, Key, read_yaml
 from labkit.lab.export.target import DAEMON_SCRIPT
 from labkit.lab.importing.commands import Startup
-from labkit.lab.importing.draft import Device, Draft, Port, host_name, natural
+from labkit.lab.importing.draft import Device, Draft, Port, natural
 
 _SWITCHES = ("bridge", "ovs-bridge")
 _OUTSIDE = ("host", "macvlan", "mgmt-net", "vxlan", "vxlan-stitch", "dummy")  # the other end is outside the lab
@@ -194,7 +194,7 @@ def _devices(reading: _Reading) -> Iterator[Device]:
     for name, startup in reading.startups.items():
         if name not in reading.switches:
             yield Device(
-                name=host_name(name),
+                source_name=name,
                 span=reading.document.span(("topology", "nodes", name)),
                 ports=tuple(sorted(ports[name], key=lambda port: natural(port.interface))),
                 gateway=startup.gateway,

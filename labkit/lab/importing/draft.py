@@ -42,15 +42,20 @@ class Port:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """A machine; `config` is its keepalived.conf and the name of that file."""
+    """A machine by the name that it has there; `config` is its keepalived.conf and the name of that file."""
 
-    name: str
+    source_name: str
     span: Span
     ports: tuple[Port, ...]
     gateway: IPv4Address | None = None
     loopback: tuple[IPv4Address, ...] = ()
     sysctls: tuple[tuple[str, str], ...] = ()
     config: tuple[str, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its node."""
+        return host_name(self.source_name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +110,12 @@ def write(draft: Draft) -> tuple[tuple[File, ...], list[str]]:
     if configs:
         files.append(File(path="templates/keepalived.conf.j2", text="{% include node.name ~ '.conf' %}\n"))
         files += [File(path=f"templates/{name}.conf", text=_verbatim(text)) for name, text in configs.items()]
-    return tuple(files), addressing.chosen
+    renamed = [
+        f"{one.span}: {one.source_name} cannot be the name of a host; {one.name} is taken"
+        for one in draft.devices
+        if one.name != one.source_name
+    ]
+    return tuple(files), [*renamed, *addressing.chosen]
 
 
 def _check(text: str, spans: Mapping[int, Span]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from labkit.diagnostics import Diagnostic, LabkitError, RefusedError, Span
 from labkit.lab.export.target import DAEMON_SCRIPT
 from labkit.lab.importing.commands import Startup, words_of
-from labkit.lab.importing.draft import Device, Draft, Port, host_name
+from labkit.lab.importing.draft import Device, Draft, Port
 
 _LINE = re.compile(r"""(?P<name>[a-z0-9_]{1,30})\[(?P<key>\w+)\]=(["']?)(?P<value>[^"']+)\3(\s+\#.*)?""")
 _META = re.compile(r"""LAB_(NAME|DESCRIPTION|VERSION|AUTHOR|EMAIL|WEB)=["']?(?P<value>[^"']*)["']?""")
@@ -153,7 +153,7 @@ def _device(folder: Path, lab: _Lab, name: str, startup: Startup) -> Device:
         ports.append(Port(interface=f"eth{number}", segment=domain, span=span, address=address, address_span=where))
     config = folder / name / _CONFIG
     return Device(
-        name=host_name(name),
+        source_name=name,
         span=lab.spans[name],
         ports=tuple(ports),
         gateway=startup.gateway,
