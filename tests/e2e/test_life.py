@@ -195,6 +195,30 @@ def test_a_command_that_is_ended_leaves_nothing(
         assert eventually(lambda: not labkit.pids()), labkit.pids()
 
 
+def test_a_node_that_has_more_to_tell_than_fits_is_looked_at_anew(own: Labkit, tmp_path: Path) -> None:
+    lab = tmp_path / "many"
+    lab.mkdir()
+    every = "".join(f"      eth{n}: {{network: lan, address: 10.0.{n // 200}.{n % 200 + 1}}}\n" for n in range(300))
+    head = "title: many\nnetworks:\n  lan: {subnet: 10.0.0.0/16}\nnodes:\n  host:\n    role: client\n    links:\n"
+    (lab / "lab.yml").write_text(head + every)
+    own("up", str(lab), "-q")
+    ends = own.supervisor("many")
+
+    def down() -> set[str]:
+        (host,) = json.loads(own("status", "--json"))["nodes"]
+        return {one["name"] for one in host["interfaces"] if not one["up"]}
+
+    assert not down()
+    assert not down()
+    downs = "seq 0 299 | sed 's/.*/link set eth& down/' | ip -batch -"
+    own("exec", "host", "sh", "-c", f"(sleep 0.5; {downs}; ip addr add 10.9.9.9/32 dev lo) >/dev/null 2>&1 &")
+    os.kill(ends, signal.SIGSTOP)
+    assert not eventually(lambda: False, within=1.5)
+    os.kill(ends, signal.SIGCONT)
+    assert eventually(lambda: len(down()) == 300)
+    assert any("10.9.9.9" in line for line in own("events").splitlines())
+
+
 def test_an_engine_that_was_named_and_cannot_be_asked_is_told_of(own: Labkit) -> None:
     assert own("down", "--all") == ""
     own.environment["DOCKER_HOST"] = f"unix://{own.runtime}/none.sock"

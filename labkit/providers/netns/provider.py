@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import json
 import os
@@ -10,7 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -49,6 +50,7 @@ class NetnsNode:
         self.waiting: dict[int, asyncio.Future[dict[str, object]]] = {}
         self.requests = 0
         self.daemons: dict[int, str] = {}  # those that run, by process id
+        self.addresses: set[tuple[int, IPv4Interface | IPv6Interface]] = set()  # as told, by the interface's index
         self.netlink: Netlink
 
     def index(self, interface: str) -> int:
@@ -295,11 +297,33 @@ class NetnsProvider:
             self.set_link(each.topology.name, link.interface, up=False)
 
     def _hear_kernel(self, each: NetnsNode) -> None:
-        with contextlib.suppress(BlockingIOError):
+        try:
             while True:
                 data = os.read(each.descriptors["events"], 1 << 16)
                 for event in links.decode(data):
                     self._tell_event(each, event)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+        self._look_anew(each)
+
+    def _look_anew(self, each: NetnsNode) -> None:
+        """Tell how a node is now, after it had more to tell than fits."""
+        with contextlib.suppress(OSError):  # what is queued is older than what is seen now
+            while True:
+                os.read(each.descriptors["events"], 1 << 16)
+        there = links.links(each.netlink)
+        for index in each.interfaces.keys() - {event.index for event in there}:
+            self._tell(each, Kind.LINK, interface=each.interfaces[index], up=False)
+        held = [event for event in links.addresses(each.netlink) if event.address.version == 4]
+        for index, address in each.addresses - {(event.index, event.address) for event in held}:
+            gone = links.AddressEvent(index=index, address=address, secondary=False, present=False)
+            self._tell_event(each, gone)
+        found: list[links.LinkMessage] = [*there, *held, *links.neighbours(each.netlink)]
+        for event in found:
+            self._tell_event(each, event)
 
     def _tell_event(self, each: NetnsNode, event: links.LinkMessage) -> None:
         name = event.name if isinstance(event, links.LinkEvent) else each.interfaces.get(event.index, str(event.index))
@@ -308,6 +332,7 @@ class NetnsProvider:
                 each.interfaces[event.index] = name
                 self._tell(each, Kind.LINK, interface=name, up=event.running and event.present)
             case links.AddressEvent():
+                (each.addresses.add if event.present else each.addresses.discard)((event.index, event.address))
                 self._tell(each, Kind.ADDRESS, interface=name, address=str(event.address.ip), present=event.present)
             case links.NeighbourEvent():
                 lladdr = event.lladdr if event.present else ""
