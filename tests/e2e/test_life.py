@@ -208,8 +208,8 @@ def test_a_node_that_has_more_to_tell_than_fits_is_looked_at_anew(own: Labkit, t
         (host,) = json.loads(own("status", "--json"))["nodes"]
         return {one["name"] for one in host["interfaces"] if not one["up"]}
 
-    assert not down()
-    assert not down()
+    assert eventually(lambda: not down())
+    assert eventually(lambda: not down())
     downs = "seq 0 299 | sed 's/.*/link set eth& down/' | ip -batch -"
     own("exec", "host", "sh", "-c", f"(sleep 0.5; {downs}; ip addr add 10.9.9.9/32 dev lo) >/dev/null 2>&1 &")
     os.kill(ends, signal.SIGSTOP)
