@@ -21,6 +21,7 @@ for number in range(20):
     segment.add_port(links.Peer(f"eth{number}", 100 + number, segment.namespace, bytes([2, 0, 0, 0, 0, number])))
 segment.connect()
 ports = range(3, 23)
+segment.netlink.ask([links.set_link(100 + number, up=True) for number in range(20)])
 segment.netlink.ask([links.set_link(port, up=False) for port in ports])
 threading.Timer(0.3, Netlink().ask, [[links.set_link(port, up=True) for port in ports]]).start()
 segment.wait_until_it_forwards(10)
