@@ -334,7 +334,6 @@ def test_rude_clients_are_let_go_and_adverts_go_on_without_a_gap(lan: Lan, start
     lan.sniffer.drain()
     lan.sniffer.frames.clear()
     dice = random.Random(3)
-    crowd = contextlib.ExitStack()
     pieces = [
         b'{"ask":"sta',
         b"\n" * 3000,
@@ -342,21 +341,21 @@ def test_rude_clients_are_let_go_and_adverts_go_on_without_a_gap(lan: Lan, start
         b'{"ask":"status"}\n' * 50,
         b'{"ask":"events","follow":true}\n',
     ]
-    for number in range(10 * CLIENTS):
-        stranger = crowd.enter_context(_stranger(daemon))
-        stranger.setblocking(False)
+    with contextlib.ExitStack() as crowd:
+        for number in range(10 * CLIENTS):
+            stranger = crowd.enter_context(_stranger(daemon))
+            stranger.setblocking(False)
 
-        piece = pieces[number % len(pieces)] if number % 2 else dice.randbytes(dice.randrange(1, 3000))
-        with contextlib.suppress(OSError):
-            stranger.send(piece)
-        lan.sniffer.read(0)
-    adverts = [lan.sniffer.wait_advert("192.168.1.21") for _ in range(15)]
-    times = [frame.at for frame in lan.sniffer.frames if frame.advert]
-    assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 0.15
-    assert len(adverts) == 15
-    assert _run(daemon, "status")[0] == 0  # a person is let in, whoever hangs about
-    assert len(list(Path(f"/proc/{daemon.process.pid}/fd").iterdir())) < CLIENTS + 25
-    crowd.close()
+            piece = pieces[number % len(pieces)] if number % 2 else dice.randbytes(dice.randrange(1, 3000))
+            with contextlib.suppress(OSError):
+                stranger.send(piece)
+            lan.sniffer.read(0)
+        adverts = [lan.sniffer.wait_advert("192.168.1.21") for _ in range(15)]
+        times = [frame.at for frame in lan.sniffer.frames if frame.advert]
+        assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 0.15
+        assert len(adverts) == 15
+        assert _run(daemon, "status")[0] == 0  # a person is let in, whoever hangs about
+        assert len(list(Path(f"/proc/{daemon.process.pid}/fd").iterdir())) < CLIENTS + 25
     assert "Traceback" not in daemon.log
     assert daemon.log.count("STATE") == 2
     assert daemon.stop() == 0
