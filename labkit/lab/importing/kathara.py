@@ -5,6 +5,7 @@ Source: kathara-lab.conf(5) and kathara-lab-dirs(7).
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from labkit.diagnostics import Diagnostic, LabkitError, RefusedError, Span
@@ -108,15 +109,23 @@ def _joined(lines: Iterator[tuple[str, Span]]) -> Iterator[tuple[str, Span]]:
     for first, span in lines:
         line = first
         while (escaped := line.endswith("\\")) or _open(line):
-            line = line[:-1] if escaped else line + "\n"
-            if (following := next(lines, None)) is None:
+            more = [text for text, _ in islice(lines, 1)] if escaped else list(_to_the_next_quote(lines))
+            line = "".join((line[:-1], *more)) if escaped else "\n".join((line, *more))
+            if not more:
                 break
-            line += following[0]
         yield line, span
         for _, word in [] if line.startswith("#") else _HERE.findall(line):
             for text, _ in lines:
                 if text == word:
                     break
+
+
+def _to_the_next_quote(lines: Iterator[tuple[str, Span]]) -> Iterator[str]:
+    """Yield lines, the last of which is the first that may end a quoted text, or goes on by itself."""
+    for text, _ in lines:
+        yield text
+        if "'" in text or '"' in text or text.endswith("\\"):
+            return
 
 
 def _open(line: str) -> bool:
