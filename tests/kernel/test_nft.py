@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from labkit.kernel.nft.helper import Nft, NftError
-from labkit.kernel.nft.tables import dr_table, nat_table
+from labkit.kernel.nft.tables import TABLES
 from labkit.lvs.model import Change, Destination, Endpoint, Forwarding, Protocol, Scheduler, ServiceKey, ServiceState
 from tests.kernel.balanced import DR, FAMILY, INSIDE, NAT, OUTSIDE, Balanced, run
 from tests.kernel.lan import why_not
@@ -124,7 +124,7 @@ def test_persistence_keeps_a_client_and_spreads_clients(balanced: Balanced) -> N
 def test_chains_stay_when_how_clients_are_remembered_changes(balanced: Balanced) -> None:
     """In a chain that is new a packet that is under way would find nothing, and be for the director itself."""
     prefix = 24 if balanced.version == 4 else 64
-    table = (nat_table if balanced.kind is NAT else dr_table)(balanced.version)
+    table = TABLES[balanced.version, balanced.kind is NAT]
 
     def handles() -> set[str]:
         said = run(balanced.director, f"nft -a list table {table}")

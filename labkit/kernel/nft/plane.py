@@ -12,7 +12,7 @@ from labkit.kernel.nft.memory import Memory
 from labkit.kernel.nft.refusals import refusal
 from labkit.kernel.nft.rules import Entry, Load, Place
 from labkit.kernel.nft.slots import COUNTING
-from labkit.kernel.nft.tables import TAG
+from labkit.kernel.nft.tables import TABLES, TAG
 from labkit.lvs.model import (
     Change,
     Connection,
@@ -53,7 +53,7 @@ class NftPlane:
         hooks = [
             line for device in self._surroundings.devices() for line in tables.hook(4, self._number(device), device)
         ]
-        left = [line for nat in (True, False) for line in _replaced(_TABLES[4, nat])]
+        left = [line for nat in (True, False) for line in _replaced(TABLES[4, nat])]
         self._nft.check("\n".join((*left, tables.nat_base(4), tables.dr_base(4), *hooks)) + "\n")
 
     # --- services -----------------------------------------------------------------------------------------------------
@@ -88,14 +88,14 @@ class NftPlane:
             places[key], wanted = self._move(old, change.new, places, nat=nat)
             commands += wanted
         if commands:
-            left = () if self._bases else _TABLES.keys() - bases
+            left = () if self._bases else TABLES.keys() - bases
             self._forget_deleted()
             self._nft.run("\n".join((*self._without(left), *commands)) + "\n")
         self._places, self._bases = places, bases
 
     def _without(self, bases: Iterable[tuple[int, bool]]) -> list[str]:
         """Return the commands that delete tables which an earlier plane left."""
-        return [line for base in bases if self._memory.holds(_TABLES[base]) for line in _replaced(_TABLES[base])]
+        return [line for base in bases if self._memory.holds(TABLES[base]) for line in _replaced(TABLES[base])]
 
     def _forget_deleted(self) -> None:
         """Forget tables that are not there any more, and what was in them.
@@ -103,7 +103,7 @@ class NftPlane:
         Raises:
             NftError: there are such.
         """
-        gone = {base: _TABLES[base] for base in self._bases if not self._memory.holds(_TABLES[base])}
+        gone = {base: TABLES[base] for base in self._bases if not self._memory.holds(TABLES[base])}
         if not gone:
             return
         self._bases -= gone.keys()
@@ -112,7 +112,7 @@ class NftPlane:
 
     def _base(self, family: int, *, nat: bool) -> list[str]:
         """Return how a table is made, in place of what an earlier plane left: with NAT its connections go on."""
-        replaced = _replaced(_TABLES[family, nat])
+        replaced = _replaced(TABLES[family, nat])
         if nat:
             return [*replaced, tables.nat_base(family)]
         if not any(not nat for _, nat in self._bases):
@@ -287,13 +287,10 @@ class NftPlane:
 
     def flush(self) -> None:
         """Delete the tables, whoever made them."""
-        self._nft.run("\n".join(line for table in _TABLES.values() for line in _replaced(table)) + "\n")
+        self._nft.run("\n".join(line for table in TABLES.values() for line in _replaced(table)) + "\n")
         self._places, self._bases = {}, set()
 
 
-_TABLES = {
-    (family, nat): (tables.nat_table if nat else tables.dr_table)(family) for family in (4, 6) for nat in (True, False)
-}
 _SUMMED = ("connections", "packets_in", "packets_out", "bytes_in", "bytes_out")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 from labkit.kernel.nft.slots import REFUSE, Candidate, slots
-from labkit.kernel.nft.tables import FAMILY, block, dr_table, nat_table
+from labkit.kernel.nft.tables import FAMILY, TABLES, block
 from labkit.lvs.model import Address, Destination, Protocol, Scheduler, Service, ServiceKey
 from labkit.values import dataclass, field
 
@@ -53,7 +53,7 @@ class Place:
     @property
     def table(self) -> str:
         """Family and name of the table it is in."""
-        return (nat_table if self.nat else dr_table)(self.service.key.family)
+        return TABLES[self.service.key.family, self.nat]
 
     @property
     def family(self) -> str:

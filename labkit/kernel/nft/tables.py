@@ -25,14 +25,17 @@ def block(head: str, lines: Iterable[str]) -> str:
     return "\n".join((f"{head} {{", *lines, "}"))
 
 
-def nat_table(family: int) -> str:
-    """Return family and name of a family's NAT table."""
-    return f"{FAMILY[family]} {NAT_TABLE}"
+TABLES = {(family, True): f"{name} {NAT_TABLE}" for family, name in FAMILY.items()} | {
+    (4, False): f"netdev {DR_TABLE}",
+    (6, False): f"netdev {DR_TABLE}6",  # netdev has one name space for both
+}
+"""Family and name of each table, by the family of its services and whether they are NAT's."""
 
 
-def dr_table(family: int) -> str:
-    """Return family and name of a family's DR table: netdev has one name space for both."""
-    return f"netdev {DR_TABLE}" if family == 4 else f"netdev {DR_TABLE}6"
+def _ask(family: int, before: str = "") -> tuple[str, str]:
+    """Return the rules that look up the service which a packet is for."""
+    asked = f"{before}{FAMILY[family]} daddr . meta l4proto"
+    return f"{asked} . th dport vmap @svc", f"{asked} vmap @svc_all"
 
 
 def _services(family: int) -> tuple[str, ...]:
@@ -51,13 +54,12 @@ def _counters(names: Iterable[str]) -> tuple[str, ...]:
 def nat_base(family: int) -> str:
     """Return the table of NAT services of a family."""
     name, address = FAMILY[family], ADDRESS_TYPE[family]
-    asked = f"{name} daddr . meta l4proto"
     translate = (  # a real server with port 0 keeps the port that was asked for
         f"ct mark != 0 meta l4proto {{ tcp, udp, sctp }} dnat {name} to ct mark map @dest",
         f"ct mark != 0 dnat {name} to ct mark map @dest_any",
     )
     return block(
-        f"table {nat_table(family)}",
+        f"table {TABLES[family, True]}",
         (
             block("map dest", (f"type mark : {address} . inet_service", _SERVERS)),
             block("map dest_any", (f"type mark : {address}", _SERVERS)),
@@ -66,7 +68,7 @@ def nat_base(family: int) -> str:
             *_services(family),
             block("map svc_mark", ("type mark : verdict",)),
             block("chain picked", ("counter name ct mark map @c_new",)),
-            block("chain schedule", (f"{asked} . th dport vmap @svc", f"{asked} vmap @svc_all")),
+            block("chain schedule", _ask(family)),
             block("chain choose", ("meta mark != 0 meta mark vmap @svc_mark", "goto schedule")),
             block(
                 "chain pre",
@@ -99,7 +101,7 @@ def nat_base(family: int) -> str:
 def dr_base(family: int) -> str:
     """Return the table of DR services of a family; `hook` lets an interface in."""
     return block(
-        f"table {dr_table(family)}",
+        f"table {TABLES[family, False]}",
         (
             *_counters(("c_new", "c_in", "c_end")),
             block("set live", ("type mark", _SERVERS)),
@@ -113,9 +115,8 @@ def dr_base(family: int) -> str:
 
 def hook(family: int, number: int, device: str) -> list[str]:
     """Return the commands that take packets in at an interface and let them out there."""
-    table, name = dr_table(family), FAMILY[family]
-    to_service = f"meta pkttype host {name} daddr . meta l4proto"
-    ask = (f"{to_service} . th dport vmap @svc", f"{to_service} vmap @svc_all")
+    table, name = TABLES[family, False], FAMILY[family]
+    ask = _ask(family, "meta pkttype host ")
     taken_in = [
         block(f"chain {chain}_{number}", (f'type filter hook ingress device "{device}" priority {priority}', *ask))
         for priority, chain in enumerate(_TAKING_IN)
@@ -126,7 +127,7 @@ def hook(family: int, number: int, device: str) -> list[str]:
 
 def unhook(family: int, number: int) -> list[str]:
     """Return the commands that forget an interface that is gone, whether or not the kernel has done it."""
-    table = dr_table(family)
+    table = TABLES[family, False]
     taking_in = [f"{table} {chain}_{number}" for chain in _TAKING_IN]
     chains = [*taking_in, f"{table} out_{number}"]
     made = [f"add chain {chain}" for chain in chains]
