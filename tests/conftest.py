@@ -120,8 +120,9 @@ def pytest_runtest_setup() -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Tell which tests were run again, and why."""
-    tell_at_the_end(session.config, "failed while this machine stalled, and run again", _pulse().excused)
-    _pulse().end()
+    if _pulse.cache_info().currsize:  # the controller of pytest-xdist runs no test
+        tell_at_the_end(session.config, "failed while this machine stalled, and run again", _pulse().excused)
+        _pulse().end()
 
 
 @pytest.hookimpl(optionalhook=True)
